@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# What every script of the lab uses: messages, clean-up, progress, locks. Sourced by bash.
+set -euo pipefail
+export LC_ALL=C
+
+LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOP_DIR=$(dirname "$LAB_DIR")
+BUILD_DIR=${ENLIGHTEN_BUILD:-$TOP_DIR/build}
+CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
+PROGRAM=${PROGRAM:-enlighten}
+
+say() { printf '%s\n' "$*" >&2; }
+# One line that names the thing and says what to do; 1: it could not be done.
+die() { say "$PROGRAM: $*"; exit 1; }
+# 2: the command line is wrong.
+usage_error() { say "$PROGRAM: $* (see '$PROGRAM --help')"; exit 2; }
+
+# --- clean-up: runs at every end of the script, Ctrl-C and kill included, newest first.
+CLEANUPS=()
+on_exit() { CLEANUPS+=("$*"); }
+run_cleanups() {
+  local status=$? i
+  trap - EXIT
+  trap '' INT TERM HUP
+  for ((i = ${#CLEANUPS[@]} - 1; i >= 0; i--)); do eval "${CLEANUPS[i]}" || :; done
+  exit "$status"
+}
+trap run_cleanups EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# Ends a child of ours: asked first, then made to.
+end_child() {
+  local pid=$1 i
+  kill -TERM "$pid" 2>/dev/null || return 0
+  for ((i = 0; i < 30; i++)); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -KILL "$pid" 2>/dev/null || :
+}
+
+# A directory for this run alone, gone at its end.
+scratch_dir() {
+  if [ -z "${SCRATCH:-}" ]; then
+    mkdir -p "$CACHE_DIR/tmp" 2>/dev/null || die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+    SCRATCH=$(mktemp -d "$CACHE_DIR/tmp/run.XXXXXX") || die "cannot write to $CACHE_DIR/tmp: set ENLIGHTEN_CACHE to a folder of yours"
+    on_exit "rm -rf -- '$SCRATCH'"
+  fi
+}
+
+# --- progress: step TEXT COMMAND...  A line with the seconds it took; on a terminal a live one meanwhile.
+# The output goes to a log; of a failure its end is shown. Runs COMMAND in a subshell.
+LOG_DIR=$BUILD_DIR/log
+step() {
+  local text=$1 start=$SECONDS ticker='' status=0 log
+  shift
+  mkdir -p "$LOG_DIR"
+  log=$LOG_DIR/$(printf '%s' "$text" | tr -cs 'A-Za-z0-9.\n' '-' | cut -c1-60).log
+  if [ -t 2 ]; then
+    (
+      trap - EXIT
+      trap 'exit 0' TERM INT
+      while :; do
+        printf '\r[%4ds] %s ...' $((SECONDS - start)) "$text" >&2
+        sleep 1
+      done
+    ) &
+    ticker=$!
+    on_exit "kill $ticker 2>/dev/null"
+  fi
+  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null || status=$?
+  if [ -n "$ticker" ]; then
+    kill "$ticker" 2>/dev/null || :
+    wait "$ticker" 2>/dev/null || :
+    printf '\r\033[K' >&2
+  fi
+  if [ "$status" -ne 0 ]; then
+    tail -n 25 "$log" >&2
+    die "$text: failed after $((SECONDS - start)) s; the whole output is in $log"
+  fi
+  printf '[%4ds] %s\n' $((SECONDS - start)) "$text" >&2
+}
+
+# Runs COMMAND while holding the lock NAME; says so when it has to wait.
+with_lock() {
+  local name=$1
+  shift
+  mkdir -p "$CACHE_DIR/lock" 2>/dev/null || die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+  exec {LOCK_FD}>"$CACHE_DIR/lock/$name" || die "cannot write to $CACHE_DIR/lock"
+  if ! flock -n "$LOCK_FD"; then
+    say "waiting for another run, which is making: $name"
+    flock "$LOCK_FD"
+  fi
+  "$@"
+  exec {LOCK_FD}>&-
+}
+
+# The hash of the given files' contents and of the words on stdin.
+hash_inputs() { { cat -- "$@" /dev/stdin; } | sha256sum | cut -c1-16; }
+
+# size_to_mib TEXT: 512, 512M or 2G as MiB; nothing if it is no size.
+size_to_mib() {
+  case $1 in
+    *[!0-9MG]* | '' | [MG]* | ?????????*) return 1 ;;
+    *[MG]*[0-9MG]) return 1 ;;
+    *G) echo $((10#${1%G} * 1024)) ;;
+    *M) echo $((10#${1%M})) ;;
+    *) echo $((10#$1)) ;;
+  esac
+}
