@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Flags for all of the project, and the sanitizers as one option.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+option(ENLIGHTEN_TESTS "build the tests and the fuzz targets" OFF)
+option(ENLIGHTEN_BENCH "build the benchmarks" OFF)
+set(ENLIGHTEN_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize: address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough)
+include_directories(${CMAKE_SOURCE_DIR})
+if(ENLIGHTEN_SANITIZE)
+  add_compile_options(-fsanitize=${ENLIGHTEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ENLIGHTEN_SANITIZE})
+endif()
+
+# What the core is compiled with everywhere: what the kernel allows, and no more.
+set(ENLIGHTEN_CORE_OPTIONS -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics)

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/guid.hpp"
+
+/// The control messages of VMBus, little-endian, at most 240 bytes each, in SynIC messages of type 1.
+/// Source: vmbus_core protocol (OpenVMM); names as in the field.
+namespace hv::wire::vmbus {
+
+inline constexpr uint32_t kMessageSint = 2;
+inline constexpr uint32_t kSynicMessageType = 1;
+inline constexpr size_t kMaxMessageSize = 240;
+inline constexpr uint32_t kMessageConnectionId = 1;       ///< versions below 5.0
+inline constexpr uint32_t kMessageConnectionIdWin10 = 4;  ///< from 5.0 on
+inline constexpr uint32_t kMaxChannels = 2048;            ///< event flags of one SINT; relid 0 is never a channel
+
+/// Upper half: major, lower half: minor.
+enum class Version : uint32_t {
+  V0_13 = 0x0000000d,
+  V1_1 = 0x00010001,
+  V2_4 = 0x00020004,   ///< Windows 8, Server 2012
+  V3_0 = 0x00030000,   ///< 8.1, 2012 R2
+  V4_0 = 0x00040000,   ///< 10, 2016
+  V4_1 = 0x00040001,   ///< modify channel
+  V5_0 = 0x00050000,   ///< message connection id 4
+  V5_1 = 0x00050001,
+  V5_2 = 0x00050002,   ///< 2019
+  V5_3 = 0x00050003,   ///< 2022: modify channel acknowledged
+  V6_0 = 0x00060000,
+};
+
+enum class MessageType : uint32_t {
+  OfferChannel = 1,
+  RescindChannelOffer = 2,
+  RequestOffers = 3,
+  AllOffersDelivered = 4,
+  OpenChannel = 5,
+  OpenChannelResult = 6,
+  CloseChannel = 7,
+  GpadlHeader = 8,
+  GpadlBody = 9,
+  GpadlCreated = 10,
+  GpadlTeardown = 11,
+  GpadlTorndown = 12,
+  RelIdReleased = 13,
+  InitiateContact = 14,
+  VersionResponse = 15,
+  Unload = 16,
+  UnloadResponse = 17,
+  TlConnectRequest = 21,
+  ModifyChannel = 22,
+  TlConnectResult = 23,
+  ModifyChannelResponse = 24,
+};
+
+struct MessageHeader {
+  MessageType type;
+  uint32_t reserved;
+};
+static_assert(sizeof(MessageHeader) == 8);
+
+inline constexpr uint16_t kOfferEnumerateDeviceInterface = 0x0001;
+inline constexpr uint16_t kOfferNamedPipeMode = 0x0010;
+inline constexpr uint16_t kOfferTlnpiProvider = 0x2000;  ///< hvsocket
+
+/// Payloads follow their MessageHeader; the header is not part of these structures.
+struct [[gnu::packed]] OfferChannel {
+  Guid class_id;
+  Guid instance_id;
+  uint64_t reserved1;
+  uint64_t reserved2;
+  uint16_t flags;
+  uint16_t mmio_megabytes;
+  std::array<std::byte, 120> user_defined;
+  uint16_t sub_channel_index;
+  uint16_t reserved3;
+  uint32_t channel_id;          ///< the "relid": names the channel, and its event flag
+  uint8_t monitor_id;
+  uint8_t monitor_allocated;    ///< bit 0
+  uint16_t dedicated_interrupt; ///< bit 0
+  uint32_t connection_id;       ///< for HvCallSignalEvent
+};
+static_assert(sizeof(OfferChannel) == 188);
+static_assert(offsetof(OfferChannel, user_defined) == 52);
+static_assert(offsetof(OfferChannel, channel_id) == 176);
+
+/// RescindChannelOffer, RelIdReleased, CloseChannel.
+struct ChannelId {
+  uint32_t channel_id;
+};
+
+struct [[gnu::packed]] OpenChannel {
+  uint32_t channel_id;
+  uint32_t open_id;
+  uint32_t gpadl_id;            ///< of both rings
+  uint32_t target_vp;           ///< index of the VP it interrupts
+  uint32_t downstream_offset;   ///< pages from the start of the GPADL to the host-to-guest ring
+  std::array<std::byte, 120> user_data;
+};
+static_assert(sizeof(OpenChannel) == 140);
+
+struct OpenChannelResult {
+  uint32_t channel_id;
+  uint32_t open_id;
+  uint32_t status;
+};
+static_assert(sizeof(OpenChannelResult) == 12);
+
+/// Ranges follow: GpaRangeHeader and page frame numbers, as many bytes as fit; the rest in GpadlBody messages.
+struct [[gnu::packed]] GpadlHeader {
+  uint32_t channel_id;
+  uint32_t gpadl_id;
+  uint16_t range_bytes;   ///< of all ranges, those in bodies included
+  uint16_t range_count;
+};
+static_assert(sizeof(GpadlHeader) == 12);
+
+/// Page frame numbers follow.
+struct GpadlBody {
+  uint32_t message_number;
+  uint32_t gpadl_id;
+};
+static_assert(sizeof(GpadlBody) == 8);
+
+struct GpadlCreated {
+  uint32_t channel_id;
+  uint32_t gpadl_id;
+  uint32_t status;
+};
+static_assert(sizeof(GpadlCreated) == 12);
+
+struct GpadlTeardown {
+  uint32_t channel_id;
+  uint32_t gpadl_id;
+};
+static_assert(sizeof(GpadlTeardown) == 8);
+
+struct GpadlTorndown {
+  uint32_t gpadl_id;
+};
+
+struct [[gnu::packed]] InitiateContact {
+  Version version;
+  uint32_t target_vp;       ///< where the messages go; below 5.0 always VP 0's
+  uint64_t interrupt_page;  ///< below 5.0; from 5.0: byte 0 is the SINT, byte 1 the VTL
+  uint64_t monitor_page1;
+  uint64_t monitor_page2;
+};
+static_assert(sizeof(InitiateContact) == 32);
+
+/// Below 5.0 the host sends only the first two fields' bytes.
+struct [[gnu::packed]] VersionResponse {
+  uint8_t supported;
+  uint8_t connection_state;
+  uint16_t reserved;
+  uint32_t message_connection_id;  ///< from 5.0 on: where to post from now
+};
+static_assert(sizeof(VersionResponse) == 8);
+
+struct ModifyChannel {
+  uint32_t channel_id;
+  uint32_t target_vp;
+};
+static_assert(sizeof(ModifyChannel) == 8);
+
+struct ModifyChannelResponse {
+  uint32_t channel_id;
+  uint32_t status;
+};
+static_assert(sizeof(ModifyChannelResponse) == 8);
+
+struct TlConnectRequest {
+  Guid endpoint_id;
+  Guid service_id;
+};
+static_assert(sizeof(TlConnectRequest) == 32);
+
+}  // namespace hv::wire::vmbus

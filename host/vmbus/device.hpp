@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/base/guid.hpp"
+#include "core/vmbus/ring.hpp"
+#include "host/machine.hpp"
+
+namespace hv::host::vmbus {
+
+/// What the guest is told of a device.
+struct OfferInfo {
+  Guid class_id;
+  Guid instance_id;
+  uint16_t flags = 0;            ///< channel flags of the offer message
+  uint16_t mmio_megabytes = 0;
+  std::array<std::byte, 120> user_defined{};
+};
+
+/// A channel that the guest has opened, from Device::opened until Device::closed returns. The rings belong to whichever thread the
+/// device chose to serve the channel with.
+class OpenChannel {
+ public:
+  virtual ~OpenChannel() = default;
+  virtual uint16_t index() const = 0;                       ///< 0: the primary
+  virtual hv::vmbus::RingReader& incoming() = 0;            ///< guest to host
+  virtual hv::vmbus::RingWriter& outgoing() = 0;            ///< host to guest
+  virtual int signal_fd() const = 0;                        ///< eventfd, readable when the guest signals
+  virtual void signal_guest() = 0;                          ///< event flag to the channel's VP; call when commit() said so
+  virtual Machine& machine() = 0;
+  virtual uint32_t vp() const = 0;                          ///< where it interrupts now
+  /// The guest broke the ring or the protocol: said once, and the channel is not served any more. The guest may close it.
+  virtual void fail(const std::string& why) = 0;
+};
+
+/// One device behind the server. The server calls it from one thread at a time.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const OfferInfo& offer() const = 0;
+  virtual std::string name() const = 0;
+  /// A channel was opened: start to serve it. False: refused, the guest gets an error status.
+  virtual bool opened(OpenChannel& channel) = 0;
+  /// Closed by the guest or taken away: on return the device touches neither `channel` nor memory of the guest through it.
+  virtual void closed(OpenChannel& channel) = 0;
+};
+
+/// How a device asks the server for more channels of its own.
+class DeviceHandle {
+ public:
+  virtual ~DeviceHandle() = default;
+  /// Offers sub-channels 1..count to the guest; any that exist already are kept.
+  virtual bool offer_sub_channels(uint16_t count) = 0;
+};
+
+}  // namespace hv::host::vmbus
