@@ -13,7 +13,7 @@ namespace hv {
 
 /// A GUID as it stands on the wire: the first three fields little-endian, the last eight bytes as they are.
 struct Guid {
-  std::array<uint8_t, 16> bytes{};
+  std::array<uint8_t, 16> bytes;
 
   friend constexpr auto operator<=>(const Guid&, const Guid&) = default;
 
@@ -21,7 +21,7 @@ struct Guid {
   static constexpr Result<Guid> parse(std::string_view text) {
     if (text.size() != 36) return Error::BadLength;
     constexpr std::array<uint8_t, 16> place = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-    Guid guid;
+    Guid guid{};
     size_t at = 0;
     for (size_t i = 0; i < 16; i++) {
       if (at == 8 || at == 13 || at == 18 || at == 23) {
