@@ -6,6 +6,7 @@
 #include <span>
 
 #include "core/base/bytes.hpp"
+#include "core/base/checked.hpp"
 #include "core/base/result.hpp"
 #include "core/wire/ring.hpp"
 
@@ -14,9 +15,17 @@ namespace hv::vmbus {
 /// One direction of a channel in shared memory: a control page and the data behind it, contiguous in our address space.
 class RingMemory {
  public:
-  /// `memory`: the control page and then at least one page of data, page-multiple. `mirrored`: the data is mapped a second time right
-  /// behind itself, so that no packet ever wraps. Errors: BadLength.
+  /// Bytes of data at most: sums of two indices stay far from 32 bits.
+  static constexpr size_t kMaxDataSize = size_t{1} << 30;
+
+  /// `memory`: the control page and then at least one page of data, page-multiple, aligned to 8. `mirrored`: behind `memory`, and not
+  /// counted in it, the data is mapped a second time, so that no packet ever wraps.
+  /// Errors: BadLength (no such size), BadValue (not aligned).
   static Result<RingMemory> create(std::span<std::byte> memory, bool mirrored = false);
+
+  /// Empties the ring for a channel about to be opened: indices, mask and wish 0, feature bit set. The guest does this to both rings
+  /// before it opens the channel, while nobody else uses them.
+  void reset() const;
 
   wire::RingControl& control() const { return *control_; }
   std::byte* data() const { return data_; }
@@ -38,7 +47,7 @@ struct Packet {
   uint16_t flags;
   uint64_t transaction_id;
   std::span<const std::byte> extra;    ///< between descriptor and payload (GPA ranges, transfer pages), may be empty
-  std::span<const std::byte> payload;
+  std::span<const std::byte> payload;  ///< padded by its sender to a multiple of 8 bytes
   bool wants_completion() const { return flags & wire::kPacketCompletionRequested; }
 };
 
@@ -47,67 +56,97 @@ enum class [[nodiscard]] Signal : bool { No = false, Yes = true };
 
 /// The producer's side of one ring.
 /// Concurrency: one caller at a time (the port's lock, or one thread); the consumer runs anywhere, at any time.
-/// Trust: of the shared memory it reads the peer's read index (validated at every read), interrupt mask and feature bits,
-/// and nothing else; its own write index is private and only published.
+/// Trust: of the shared memory it reads the peer's read index (validated at every read) and interrupt mask, and nothing else; its own
+/// write index is private and only published.
+///
+/// A producer that waits for room: commit what is staged, then `wait_for_space(packet_size(...))`; on false sleep until the
+/// peer signals (it may do so for other reasons: call it again), on true stage.
 class RingWriter {
  public:
+  /// Goes on at the write index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingWriter> create(RingMemory memory);
 
   /// Bytes that `stage` of a packet with this much extra and payload takes, descriptor and trailer included.
-  static constexpr size_t packet_size(size_t extra, size_t payload);
+  static constexpr size_t packet_size(size_t extra, size_t payload) {
+    return sizeof(wire::PacketDescriptor) + align_up(extra, 8) + align_up(payload, 8) + wire::kPacketTrailerSize;
+  }
+  /// The largest `packet_size` that an empty ring takes.
+  uint32_t capacity() const { return memory_.size() - kAlwaysFree; }
 
-  /// Free bytes behind what is staged. Errors: RingCorrupt (the peer's index is impossible; stays so).
+  /// Bytes that can be staged now, behind what is staged already: a packet goes in when its `packet_size` is not more.
+  /// Errors: RingCorrupt (the peer's index is impossible; stays so).
   Result<uint32_t> free_bytes();
 
-  /// Stages a packet behind those already staged; the peer does not see it before `commit`. Payload parts are gathered in order and padded
-  /// with zeros to 8 bytes. Errors: RingFull (nothing staged; the ring asks to be signalled once there is room, see
-  /// `wait_for_space`), BadLength (over the descriptor's 16-bit lengths), RingCorrupt.
+  /// Stages a packet behind those already staged; the peer does not see it before `commit`. `extra` is a multiple of 8 bytes. Payload
+  /// parts are gathered in order and padded with zeros to 8 bytes.
+  /// Errors (nothing is staged then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's 16-bit
+  /// lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
   Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
                      std::span<const std::span<const std::byte>> payload);
 
   /// Publishes what is staged: one store of the write index, one signal decision for all of it.
+  /// Yes: the consumer had emptied the ring, may sleep and wants to be woken.
   Signal commit();
   /// Forgets what is staged.
-  void revert();
+  void revert() { staged_ = committed_; }
 
-  /// Sets pending_send_size to `bytes`, then looks again: true when there is room now (and the wish is withdrawn). 0 withdraws it.
+  /// Asks the consumer for a signal once `bytes` (a `packet_size`) are free behind what is staged, then looks again: true when there is
+  /// room now (and the wish is withdrawn). 0 withdraws the wish. Errors: BadLength (over `capacity`), RingCorrupt.
   Result<bool> wait_for_space(uint32_t bytes);
 
  private:
-  explicit RingWriter(RingMemory memory) : memory_(memory) {}
+  /// Equal indices mean empty, so a ring is never filled; indices move by 8.
+  static constexpr uint32_t kAlwaysFree = 8;
+
+  RingWriter(RingMemory memory, uint32_t write_index, uint32_t read_index)
+      : memory_(memory), committed_(write_index), staged_(write_index), peer_(read_index) {}
+  bool accept(uint32_t read_index);
+  uint32_t free_behind_staged() const;
+  uint32_t put(uint32_t at, const std::byte* from, size_t length);
+
   RingMemory memory_;
-  uint32_t committed_ = 0;  ///< our write index as the peer sees it
-  uint32_t staged_ = 0;     ///< our write index behind what is staged
+  uint32_t committed_;  ///< our write index as the peer sees it
+  uint32_t staged_;     ///< our write index behind what is staged
+  uint32_t peer_;       ///< the peer's read index as last accepted
   bool corrupt_ = false;
 };
 
 /// The consumer's side of one ring.
 /// Concurrency: one caller at a time; the producer runs anywhere, at any time.
 /// Trust: the peer's write index is validated at every read, descriptors are copied out before they are looked at, and the packet is copied once.
+///
+/// The loop that loses no wake-up, masked or not: `mask` (if wanted); `read` until RingEmpty, with `commit` at least at the end; `unmask`;
+/// on true again from the start, on false sleep until signalled.
 class RingReader {
  public:
+  /// Goes on at the read index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingReader> create(RingMemory memory);
 
-  /// Copies the next packet into `buffer` and steps over it; the peer does not get the room back before `commit`.
-  /// Errors: RingEmpty; BadLength (packet does not fit `buffer`: the packet is stepped over); RingCorrupt (stays so).
+  /// Copies the next packet, without its descriptor, into `buffer` and steps over it; the peer does not get the room back before `commit`.
+  /// Errors: RingEmpty; BadLength (does not fit `buffer`: the packet is stepped over); BadValue (a packet type that the protocol does not
+  /// know: stepped over); RingCorrupt (stays so).
   Result<Packet> read(std::span<std::byte> buffer);
 
   /// Gives the room of all read packets back. Yes: the producer waits for room and has it now.
   Signal commit();
 
-  /// Asks the producer not to signal (polling) or to signal again. `unmask` returns true when data arrived in between: go on
-  /// reading, no signal will come for it.
+  /// Asks the producer not to signal (polling) or to signal again. `unmask`, called when all is committed, returns true when data arrived
+  /// in between: go on reading, no signal will come for it. Errors of `unmask`: RingCorrupt.
   void mask();
   Result<bool> unmask();
 
-  /// Bytes readable now. Errors: RingCorrupt.
+  /// Bytes readable now, trailers included. Errors: RingCorrupt.
   Result<uint32_t> readable();
 
  private:
-  explicit RingReader(RingMemory memory) : memory_(memory) {}
+  RingReader(RingMemory memory, uint32_t read_index, uint32_t write_index)
+      : memory_(memory), committed_(read_index), next_(read_index), peer_(write_index) {}
+  bool accept(uint32_t write_index);
+
   RingMemory memory_;
-  uint32_t committed_ = 0;  ///< our read index as the peer sees it
-  uint32_t next_ = 0;       ///< our read index behind what was read
+  uint32_t committed_;  ///< our read index as the peer sees it
+  uint32_t next_;       ///< our read index behind what was read
+  uint32_t peer_;       ///< the peer's write index as last accepted
   bool corrupt_ = false;
 };
 
