@@ -34,6 +34,7 @@ enum class Version : uint32_t {
 };
 
 enum class MessageType : uint32_t {
+  Invalid = 0,
   OfferChannel = 1,
   RescindChannelOffer = 2,
   RequestOffers = 3,
@@ -66,6 +67,16 @@ static_assert(sizeof(MessageHeader) == 8);
 inline constexpr uint16_t kOfferEnumerateDeviceInterface = 0x0001;
 inline constexpr uint16_t kOfferNamedPipeMode = 0x0010;
 inline constexpr uint16_t kOfferTlnpiProvider = 0x2000;  ///< hvsocket
+inline constexpr uint8_t kNoMonitor = 0xff;
+
+/// The channel's HvCallSignalEvent connection on a host of VTL 0 is `channel_id | kMessageSint << 12`.
+inline constexpr uint32_t kSignalConnectionBase = kMessageSint << 12;
+/// As target VP of OpenChannel: the host never interrupts, the guest polls.
+inline constexpr uint32_t kNoInterrupt = 0xffffffff;
+
+inline constexpr uint32_t kStatusSuccess = 0;
+inline constexpr uint32_t kStatusUnsuccessful = 0x8000ffff;
+inline constexpr uint32_t kStatusConnectionRefused = 0xc0000236;
 
 /// Payloads follow their MessageHeader; the header is not part of these structures.
 struct [[gnu::packed]] OfferChannel {
@@ -77,11 +88,11 @@ struct [[gnu::packed]] OfferChannel {
   uint16_t mmio_megabytes;
   std::array<std::byte, 120> user_defined;
   uint16_t sub_channel_index;
-  uint16_t reserved3;
+  uint16_t mmio_megabytes_optional;
   uint32_t channel_id;          ///< the "relid": names the channel, and its event flag
-  uint8_t monitor_id;
+  uint8_t monitor_id;           ///< kNoMonitor when none
   uint8_t monitor_allocated;    ///< bit 0
-  uint16_t dedicated_interrupt; ///< bit 0
+  uint16_t dedicated_interrupt; ///< bit 0: the guest does not touch the interrupt page; always set from 2.4 on
   uint32_t connection_id;       ///< for HvCallSignalEvent
 };
 static_assert(sizeof(OfferChannel) == 188);
@@ -119,7 +130,7 @@ struct [[gnu::packed]] GpadlHeader {
 };
 static_assert(sizeof(GpadlHeader) == 12);
 
-/// Page frame numbers follow.
+/// Page frame numbers follow. It does not name the channel, and Linux leaves the number 0: only the id and the order count.
 struct GpadlBody {
   uint32_t message_number;
   uint32_t gpadl_id;
@@ -145,19 +156,19 @@ struct GpadlTorndown {
 
 struct [[gnu::packed]] InitiateContact {
   Version version;
-  uint32_t target_vp;       ///< where the messages go; below 5.0 always VP 0's
-  uint64_t interrupt_page;  ///< below 5.0; from 5.0: byte 0 is the SINT, byte 1 the VTL
+  uint32_t target_vp;       ///< where the host's messages go, from 3.0 on; below always to VP 0
+  uint64_t interrupt_page;  ///< below 5.0; from 5.0: byte 0 is the SINT; from 5.1: byte 1 is the VTL
   uint64_t monitor_page1;
   uint64_t monitor_page2;
 };
 static_assert(sizeof(InitiateContact) == 32);
 
-/// Below 5.0 the host sends only the first two fields' bytes.
+/// The version cannot be spoken when `supported` is 0, and all else is 0 then.
 struct [[gnu::packed]] VersionResponse {
   uint8_t supported;
-  uint8_t connection_state;
+  uint8_t connection_state;        ///< 0: connected; else why not
   uint16_t reserved;
-  uint32_t message_connection_id;  ///< from 5.0 on: where to post from now
+  uint32_t message_connection_id;  ///< from 5.0 on: where to post from now; below: the version again
 };
 static_assert(sizeof(VersionResponse) == 8);
 
@@ -178,5 +189,12 @@ struct TlConnectRequest {
   Guid service_id;
 };
 static_assert(sizeof(TlConnectRequest) == 32);
+
+struct [[gnu::packed]] TlConnectResult {
+  Guid endpoint_id;
+  Guid service_id;
+  uint32_t status;
+};
+static_assert(sizeof(TlConnectResult) == 36);
 
 }  // namespace hv::wire::vmbus

@@ -10,6 +10,7 @@
 #include "core/base/guid.hpp"
 #include "core/vmbus/ring.hpp"
 #include "host/machine.hpp"
+#include "host/vmbus/counters.hpp"
 
 namespace hv::host::vmbus {
 
@@ -36,25 +37,41 @@ class OpenChannel {
   virtual uint32_t vp() const = 0;                          ///< where it interrupts now
   /// The guest broke the ring or the protocol: said once, and the channel is not served any more. The guest may close it.
   virtual void fail(const std::string& why) = 0;
+
+  /// Empties `signal_fd` and counts the signals that were in it; does not block. Returns their number.
+  uint64_t take_signals();
+  /// Packets and bytes are counted by the device, signals by this class.
+  ChannelCounters& counters() { return counters_; }
+
+ protected:
+  ChannelCounters counters_;
 };
 
-/// One device behind the server. The server calls it from one thread at a time.
+class DeviceHandle;
+
+/// One device behind the server. The server calls it from its own thread, one call at a time: a call may wait for the device's own threads,
+/// and these may use the handle meanwhile, but not Server.
 class Device {
  public:
   virtual ~Device() = default;
   virtual const OfferInfo& offer() const = 0;
   virtual std::string name() const = 0;
+  /// Before the first offer. `handle` lives until `detached` returns.
+  virtual void attached(DeviceHandle& handle) { (void)handle; }
+  /// The server has forgotten the device; all its channels were closed before.
+  virtual void detached() {}
   /// A channel was opened: start to serve it. False: refused, the guest gets an error status.
   virtual bool opened(OpenChannel& channel) = 0;
   /// Closed by the guest or taken away: on return the device touches neither `channel` nor memory of the guest through it.
   virtual void closed(OpenChannel& channel) = 0;
 };
 
-/// How a device asks the server for more channels of its own.
+/// How a device asks the server for more channels of its own. Any thread; never waits for the server.
 class DeviceHandle {
  public:
   virtual ~DeviceHandle() = default;
-  /// Offers sub-channels 1..count to the guest; any that exist already are kept.
+  /// Offers sub-channels 1..count to the guest soon; any that exist already are kept, and all go when the primary closes.
+  /// False: more than a device may have; nothing is offered.
   virtual bool offer_sub_channels(uint16_t count) = 0;
 };
 
