@@ -5,7 +5,10 @@ export LC_ALL=C
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOP_DIR=$(dirname "$LAB_DIR")
-BUILD_DIR=${ENLIGHTEN_BUILD:-$TOP_DIR/build}
+BUILD_DIR=$TOP_DIR/build
+HOST=$BUILD_DIR/release/vmm/enlighten-host
+AGENT=$BUILD_DIR/release/enlighten-agent
+BRIDGE=$BUILD_DIR/release/enlighten-bridge
 CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
 PROGRAM=${PROGRAM:-enlighten}
 
