@@ -87,7 +87,8 @@ TEST(ByteWriter, WritesNothingWhenThereIsNoRoom) {
   ASSERT_TRUE(writer.put(uint32_t{7}));
   EXPECT_EQ(writer.put(Pair{1, 2}).error(), Error::Exhausted);
   EXPECT_EQ(writer.put_zeros(6).error(), Error::Exhausted);
-  EXPECT_EQ(writer.put_zeros(SIZE_MAX).error(), Error::Exhausted);
+  const volatile size_t huge = SIZE_MAX;
+  EXPECT_EQ(writer.put_zeros(huge).error(), Error::Exhausted);
   EXPECT_EQ(writer.put_bytes(kBytes).error(), Error::Exhausted);
   EXPECT_EQ(writer.size(), 4u);
   EXPECT_TRUE(writer.put_zeros(5));
