@@ -206,5 +206,3 @@ main() {
   wait "$NODE_PID" || status=$?
   exit "$status"
 }
-
-node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 . "$LAB_DIR/lib/results.sh"
 . "$LAB_DIR/lib/guest-suite.sh"
+. "$LAB_DIR/lib/cli-tests.sh"
 
 usage() {
   cat <<'USAGE'
@@ -65,6 +66,7 @@ suite_unit() {
   local suffix='' failing=0
   build_preset asan enlighten_tests
   ctest_suite unit
+  check unit/bad_input_gives_one_clear_line test_bad_input
   check unit/scripts_are_clean_by_shellcheck lint_scripts
   check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
 }
@@ -85,7 +87,7 @@ suite_fuzz() {
 }
 
 lint_scripts() {
-  cd "$TOP_DIR"
+  cd "$TOP_DIR" || return 1
   shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148 enlighten lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
   shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
 }

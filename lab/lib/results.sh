@@ -29,7 +29,10 @@ check() {
   shift
   mkdir -p "$LOG_DIR"
   log=$LOG_DIR/$(printf '%s' "$name" | tr -cs 'A-Za-z0-9.\n' -).log
-  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null || status=failed
+  set +e  # tested by `||`, the subshell would go on after an error
+  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null
+  [ $? -eq 0 ] || status=failed
+  set -e
   record "$status" "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$name"
   [ "$status" = passed ] || sed 's/^/    /' "$log"
 }
