@@ -11,7 +11,7 @@ cxx-not-c++ := -std=% -Wmissing-prototypes -Wstrict-prototypes -Wold-style-defin
 # No debug information: the types of C++ are strange to the kernel's tools.
 cxx-flags = $(filter-out $(cxx-not-c++) -g%,$(KBUILD_CFLAGS) $(KBUILD_CFLAGS_MODULE)) \
 	-std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit \
-	-fvisibility=hidden -g0 -Wall -Wextra -I$(ENLIGHTEN_TOP)
+	-fvisibility=hidden -fno-gnu-unique -g0 -Wall -Wextra -I$(ENLIGHTEN_TOP)
 
 CXX ?= g++
 quiet_cmd_cxx = CXX [M]  $@
