@@ -93,14 +93,18 @@ void ChannelService::run(bool allow_uring) {
   while (true) {
     const bool stopping = stopping_.load(std::memory_order_acquire);
     if (stopping && in_flight_ == 0) return;
-    if (!stopping && !broken_) take_requests(queue);
-    handle(queue, queue.poll());
-    send_finished();
-    signal_if_due();
-    if (!stopping && !may_sleep()) continue;
+    if (!stopping && !step(queue)) continue;
     handle(queue, queue.wait());
     channel_.incoming().mask();
   }
+}
+
+bool ChannelService::step(IoQueue& queue) {
+  if (!broken_) take_requests(queue);
+  handle(queue, queue.poll());
+  send_finished();
+  signal_if_due();
+  return may_sleep();
 }
 
 void ChannelService::handle(IoQueue& queue, std::span<const IoQueue::Event> events) {
@@ -315,8 +319,9 @@ Progress ChannelService::absent_unit(Request& request) {
 
 ChannelService::Request& ChannelService::allocate() {
   if (free_.empty()) {
-    requests_.emplace_back().index = static_cast<uint32_t>(requests_.size() - 1);
-    return requests_.back();
+    Request& request = requests_.emplace_back();
+    request.index = static_cast<uint32_t>(requests_.size() - 1);
+    return request;
   }
   Request& request = requests_[free_.back()];
   free_.pop_back();
