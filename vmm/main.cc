@@ -81,12 +81,6 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   options.timeout = static_cast<uint32_t>(raw.timeout);
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
-  uint32_t disks = 0, dvds = 0;
-  for (DiskOption& disk : options.disks) {
-    uint32_t& count = disk.dvd ? dvds : disks;
-    if (disk.name.empty()) disk.name = (disk.dvd ? "dvd" : "disk") + std::to_string(count);
-    ++count;
-  }
   if (run.count("--exec") != 0) options.exec = raw.exec;
   if (run.count("--exec-file") != 0) options.exec = read_command(raw.exec_file);
   if (options.exec_stdin && !options.exec) throw UsageFailure("--exec-stdin: only with --exec");
