@@ -95,4 +95,3 @@ guest_media() {
   mke2fs -q -t ext4 -F -d "$SCRATCH/ide" "$job/ide.raw"
 }
 
-node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

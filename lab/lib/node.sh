@@ -30,3 +30,6 @@ make_node_image() {
   find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -delete
   mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
+
+# The nested machine gets what this machine has; more than 8 only cost memory.
+node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }
