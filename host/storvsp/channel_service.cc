@@ -229,6 +229,10 @@ void ChannelService::send_finished() {
     sent = true;
   }
   if (sent && !broken_ && channel_.outgoing().commit() == Signal::Yes) signal_due_ = true;
+  if (wants_room_ && finished_.empty() && replies_.empty()) {
+    wants_room_ = false;
+    (void)channel_.outgoing().wait_for_space(0);
+  }
 }
 
 bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const Outgoing& packet) {
@@ -256,7 +260,8 @@ bool ChannelService::may_sleep() {
     const auto room = channel_.outgoing().wait_for_space(
         static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, proto::kPacketSize)));
     if (!room) break_off(fmt::format("outgoing ring: {}", hv::name(room.error())));
-    if (!room || *room) return false;
+    wants_room_ = room.ok() && !*room;
+    if (!wants_room_) return false;
   }
   // With the pool in use up, only a completion helps: the guest need not signal.
   if (in_flight_ + finished_.size() >= kMaxTasks || replies_.size() >= kMaxReplies) return true;

@@ -86,6 +86,7 @@ class ChannelService {
 
   bool broken_ = false;
   bool signal_due_ = false;
+  bool wants_room_ = false;  ///< the guest was asked to signal when it has read
   size_t in_flight_ = 0;  ///< requests without an outcome yet
   uint64_t luns_generation_ = 0;
   std::shared_ptr<const LunMap> luns_;
