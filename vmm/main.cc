@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // enlighten-host: a Hyper-V-compatible host in one process.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "host/control/client.hpp"
 #include "vmm/failure.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/options.hpp"
@@ -115,7 +119,10 @@ int dispatch(int argc, char** argv) {
     return say(error.what(), 2);
   }
   if (probe_command.parsed()) return probe();
-  if (ctl_command.parsed()) return say("ctl: not there yet", 1);
+  if (ctl_command.parsed()) {
+    return hv::host::control::run_client(
+        {.socket = control, .words = request, .people = ::isatty(STDOUT_FILENO) == 1}, std::cout, std::cerr);
+  }
   return run(finish(raw, run_command));
 }
 
