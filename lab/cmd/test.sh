@@ -2,6 +2,7 @@
 . "$LAB_DIR/lib/results.sh"
 . "$LAB_DIR/lib/guest-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
+. "$LAB_DIR/lib/interrupt-test.sh"
 
 usage() {
   cat <<'USAGE'

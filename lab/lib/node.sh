@@ -14,7 +14,9 @@ ensure_node_image() {
 }
 
 make_node_image_once() {
-  [ -e "$NODE_INITRD" ] || step "making the nested machine's initramfs" make_node_image
+  [ ! -e "$NODE_INITRD" ] || return 0
+  making "$NODE_INITRD"
+  step "making the nested machine's initramfs" make_node_image
 }
 
 make_node_image() {
