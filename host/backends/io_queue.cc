@@ -110,7 +110,6 @@ void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
       break;
   }
   sqe->user_data = token;
-  in_flight_++;
 }
 
 void IoQueue::watch(int event_fd, uint64_t token) {
@@ -118,14 +117,15 @@ void IoQueue::watch(int event_fd, uint64_t token) {
     if (watch.fd >= 0) continue;
     watch.fd = event_fd;
     watch.token = token;
+    // The ring's read waits for the first signal only where the descriptor would.
+    if (uring_) ::fcntl(event_fd, F_SETFL, ::fcntl(event_fd, F_GETFL) & ~O_NONBLOCK);
     return;
   }
 }
 
 void IoQueue::arm(Watch& watch) {
-  // A non-blocking eventfd answers a read at once with EAGAIN; a poll waits for it in either case.
   io_uring_sqe* sqe = entry();
-  io_uring_prep_poll_add(sqe, watch.fd, POLLIN);
+  io_uring_prep_read(sqe, watch.fd, &watch.count, sizeof(watch.count), 0);
   sqe->user_data = watch.token;
   watch.armed = true;
 }
@@ -142,16 +142,11 @@ void IoQueue::reap() {
       if (watch.armed && watch.token == cqe->user_data) watched = &watch;
     }
     if (!watched) {
-      in_flight_--;
       events_.push_back({cqe->user_data, cqe->res});
       continue;
     }
     watched->armed = false;
-    uint64_t count = 0;
-    system_calls_++;
-    if (::read(watched->fd, &count, sizeof(count)) == sizeof(count)) {
-      events_.push_back({watched->token, static_cast<int64_t>(count)});
-    }
+    if (cqe->res == sizeof(watched->count)) events_.push_back({watched->token, static_cast<int64_t>(watched->count)});
   }
   io_uring_cq_advance(&ring_, seen);
 }

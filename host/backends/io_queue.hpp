@@ -63,7 +63,6 @@ class IoQueue {
   io_uring ring_{};
   bool uring_ = false;
   unsigned queued_ = 0;     ///< entries the kernel has not seen
-  uint64_t in_flight_ = 0;  ///< I/O, watches not counted
   std::array<Watch, 2> watches_;
   std::vector<Event> ready_;   ///< completed before the next collect
   std::vector<Event> events_;  ///< what the last collect gave out

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "host/scsi/bigendian.hpp"
 #include "host/scsi/identity.hpp"
@@ -250,7 +251,6 @@ bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const 
 
 void ChannelService::signal_if_due() {
   if (!std::exchange(signal_due_, false)) return;
-  channel_.counters().signals_out.add();
   channel_.signal_guest();
 }
 
