@@ -31,8 +31,8 @@ class IoQueue {
   /// `token` is not one of the watched ones. `io` and its buffers live until the event comes.
   void submit(BlockBackend& backend, const BlockIo& io, uint64_t token);
 
-  /// Watches an eventfd (at most two): an event with `token` each time somebody wrote to it; the count is taken out of
-  /// it.
+  /// Watches an eventfd (at most two): an event with `token` each time somebody wrote to it; the count is taken out of it. From now
+  /// on nobody else reads it, and the descriptor is a blocking one.
   void watch(int event_fd, uint64_t token);
 
   /// Hands over what is queued and waits until there is at least one event. The events are valid until the next call.
