@@ -33,6 +33,14 @@ host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& l
           }};
 }
 
+host::storvsp::DiskManagerOptions disk_options(const RunOptions& options) {
+  host::storvsp::DiskManagerOptions disks;
+  // "6.2" is 0x0602; the command line knows no other form.
+  disks.newest = static_cast<wire::storvsc::Version>((options.storage_version[0] - '0') << 8 | (options.storage_version[2] - '0'));
+  if (options.scsi_channels != 0) disks.sub_channels = static_cast<uint16_t>(options.scsi_channels - 1);
+  return disks;
+}
+
 void add_machine_methods(host::control::Methods& methods, const RunOptions& options, KvmMachine& machine, EndBox& end) {
   const auto start = std::chrono::steady_clock::now();
   methods.add("machine", "vCPUs, bytes of memory, seconds since the start", {}, [&options, start](const json&) {
@@ -62,7 +70,7 @@ void check_disks(const RunOptions& options) {
 
 struct HyperVDevices::Parts {
   Parts(const RunOptions& options, KvmMachine& machine, EventLog& log)
-      : server(machine, server_options(options, log)), disks(server, machine.vp_count()) {}
+      : server(machine, server_options(options, log)), disks(server, machine.vp_count(), disk_options(options)) {}
 
   host::vmbus::Server server;
   host::storvsp::DiskManager disks;

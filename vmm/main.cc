@@ -58,6 +58,12 @@ void add_run_options(CLI::App& run, RawRun& raw) {
   run.add_option("--vmbus-version", raw.options.vmbus_version, "highest VMBus version to agree to (default 5.3)")
       ->check(CLI::IsMember({"2.4", "3.0", "4.0", "4.1", "5.0", "5.1", "5.2", "5.3"}))
       ->type_name("VERSION");
+  run.add_option("--storage-version", raw.options.storage_version, "highest version of the storage protocol to agree to (default 6.2)")
+      ->check(CLI::IsMember({"2.0", "4.2", "5.1", "6.0", "6.2"}))
+      ->type_name("VERSION");
+  run.add_option("--scsi-channels", raw.options.scsi_channels, "channels of each SCSI controller, 1 to 64 (default: one for four vCPUs)")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
   run.add_option("--timeout", raw.timeout, "report the guest as hung after so many seconds (exit status 124)")->type_name("SECONDS");
   run.add_option("--json-events", raw.options.json_events, "write what happens to FILE, one JSON object a line")->type_name("FILE");
   run.add_flag("--verbose", raw.options.verbose, "say more on stderr");
