@@ -44,7 +44,8 @@ IoQueue::~IoQueue() {
   // The kernel writes the count into this object: it must have let go of it first.
   while (watches_[0].armed || watches_[1].armed) {
     const bool first = watches_[0].armed, second = watches_[1].armed;
-    if (io_uring_submit_and_wait(&ring_, 1) < 0 && errno != EINTR) break;
+    const int result = io_uring_submit_and_wait(&ring_, 1);
+    if (result < 0 && result != -EINTR) break;
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
       if (first && cqe->user_data == watches_[0].token) watches_[0].armed = false;
