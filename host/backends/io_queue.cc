@@ -13,6 +13,24 @@
 namespace hv::host {
 namespace {
 
+/// A buffered write copies into the page cache. io_uring hands it to a worker thread, which costs about as much again
+/// and takes each out of its batch; above this size a worker is worth it.
+constexpr uint64_t kWriteHere = 64 * 1024;
+
+bool at_once(const BlockIo& io) {
+  switch (io.kind) {
+    case BlockIo::Kind::Read:
+    case BlockIo::Kind::Flush:
+      return false;
+    case BlockIo::Kind::Write:
+      return !io.durable && io.length <= kWriteHere;
+    case BlockIo::Kind::Punch:
+    case BlockIo::Kind::Zero:
+      return true;  // falls back to writing zeros, and the backend knows how
+  }
+  return false;
+}
+
 bool needs_retry(int64_t result) { return result == -EINTR || result == -EAGAIN; }
 
 }  // namespace
@@ -72,17 +90,12 @@ void IoQueue::note(uint64_t token, int64_t result) { ready_.push_back({token, re
 
 void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
   const int fd = backend.descriptor();
-  if (!uring_ || fd < 0) {
+  if (!uring_ || fd < 0 || at_once(io)) {
     int64_t result = 0;
     do {
       result = backend.perform(io);
     } while (needs_retry(result));
     note(token, result);
-    return;
-  }
-  if (io.kind == BlockIo::Kind::Punch || io.kind == BlockIo::Kind::Zero) {
-    // Falls back to writing zeros where the file system cannot do it: rare, and the backend knows how.
-    note(token, backend.perform(io));
     return;
   }
   io_uring_sqe* sqe = entry();
