@@ -18,6 +18,7 @@
 #include "vmm/options.hpp"
 #include "vmm/probe.hpp"
 #include "vmm/run.hpp"
+#include "vmm/serial/agent_stream.hpp"
 
 namespace {
 
@@ -93,6 +94,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
   if (run.count("--exec") != 0) options.exec = raw.exec;
   if (run.count("--exec-file") != 0) options.exec = read_command(raw.exec_file);
+  if (options.exec && options.exec->size() > serial::AgentStream::kPayloadMost) throw UsageFailure("--exec: at most 1 MiB of commands");
   if (options.exec_stdin && !options.exec) throw UsageFailure("--exec-stdin: only with --exec");
   if (options.console.empty()) options.console = options.exec ? "none" : "stdio";
   if (options.exec && options.console == "stdio") throw UsageFailure("--console stdio: not with --exec, whose output goes there");
