@@ -94,7 +94,10 @@ void ChannelService::run(bool allow_uring) {
   while (true) {
     const bool stopping = stopping_.load(std::memory_order_acquire);
     if (stopping && in_flight_ == 0) return;
-    if (!stopping && !step(queue)) continue;
+    // The round may have taken the wake-up of `stop` itself: look again before waiting for it.
+    if (!stopping && (!step(queue) || stopping_.load(std::memory_order_acquire))) continue;
+    // The step may have taken the wake-up of a `stop` that came since.
+    if (stopping_.load(std::memory_order_acquire) != stopping) continue;
     handle(queue, queue.wait());
     channel_.incoming().mask();
   }
