@@ -30,7 +30,8 @@ host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& l
   return {.max_version = *version, .log = [verbose = options.verbose, &log](const std::string& line) {
             log.write("vmbus", {{"text", line}});
             if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
-          }};
+          },
+          .verbose = true};
 }
 
 host::storvsp::DiskManagerOptions disk_options(const RunOptions& options) {
