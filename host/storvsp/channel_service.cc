@@ -96,8 +96,6 @@ void ChannelService::run(bool allow_uring) {
     if (stopping && in_flight_ == 0) return;
     // The round may have taken the wake-up of `stop` itself: look again before waiting for it.
     if (!stopping && (!step(queue) || stopping_.load(std::memory_order_acquire))) continue;
-    // The step may have taken the wake-up of a `stop` that came since.
-    if (stopping_.load(std::memory_order_acquire) != stopping) continue;
     handle(queue, queue.wait());
     channel_.incoming().mask();
   }
