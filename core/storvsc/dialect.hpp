@@ -25,8 +25,8 @@ inline constexpr std::array<Dialect, 4> kDialects = {{
 
 /// How long the host may take to answer what is not I/O. Seconds.
 inline constexpr unsigned kAnswerSeconds = 180;
-/// How long a request may take before the port is asked what to do with it. Seconds. The answer is to go on waiting: the
-/// host may still write to the request's pages, so giving it up is never safe while the channel is open.
+/// How long a request may take before the port is asked what to do with it. Seconds. The answer is to go on waiting:
+/// the host may still write to the request's pages, so giving it up is never safe while the channel is open.
 inline constexpr unsigned kRequestSeconds = 180;
 /// What the host is told: after so long it may give a request up itself. Seconds.
 inline constexpr unsigned kHostRequestSeconds = 60;

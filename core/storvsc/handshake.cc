@@ -23,22 +23,27 @@ constexpr uint32_t clamp_transfer(uint32_t bytes) {
 
 Packet Handshake::packet() const {
   switch (state_) {
-    case State::Begin: return plain_packet(Operation::BeginInitialization);
+    case State::Begin:
+      return plain_packet(Operation::BeginInitialization);
     case State::QueryVersion: {
       Packet packet = plain_packet(Operation::QueryProtocolVersion);
       put_body(packet, wire::storvsc::ProtocolVersion{.version = kDialects[attempt_].version, .revision = 0});
       return packet;
     }
-    case State::QueryProperties: return plain_packet(Operation::QueryProperties);
-    case State::QueryAdapterNames: return plain_packet(Operation::FcHbaData);
-    case State::End: return plain_packet(Operation::EndInitialization);
+    case State::QueryProperties:
+      return plain_packet(Operation::QueryProperties);
+    case State::QueryAdapterNames:
+      return plain_packet(Operation::FcHbaData);
+    case State::End:
+      return plain_packet(Operation::EndInitialization);
     case State::CreateSubChannels: {
       Packet packet = plain_packet(Operation::CreateSubChannels);
       put_body(packet, wire::storvsc::SubChannelCount{.count = properties_.sub_channels});
       return packet;
     }
     case State::Done:
-    case State::Failed: break;
+    case State::Failed:
+      break;
   }
   __builtin_trap();
 }
@@ -84,8 +89,7 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
 
     case State::End:
       if (refused) return Error::Refused;
-      properties_.sub_channels =
-          wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
+      properties_.sub_channels = wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
       return properties_.sub_channels ? State::CreateSubChannels : State::Done;
 
     case State::CreateSubChannels:
@@ -93,7 +97,8 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
       return State::Done;
 
     case State::Done:
-    case State::Failed: return Error::BadState;
+    case State::Failed:
+      return Error::BadState;
   }
   __builtin_trap();
 }

@@ -30,14 +30,14 @@ inline constexpr uint32_t kMostTransfer = 8u << 20;
 class Handshake {
  public:
   enum class State : uint8_t {
-    Begin,               ///< nothing is agreed yet
-    QueryVersion,        ///< asking for kDialects[attempt]
-    QueryProperties,     ///< the version stands
-    QueryAdapterNames,   ///< Fibre Channel alone
-    End,                 ///< all is known; the host is told that we are done
-    CreateSubChannels,   ///< I/O may begin; sub-channels are asked for
-    Done,                ///< nothing more to send
-    Failed,              ///< the host refused or made no sense: close the channel
+    Begin,              ///< nothing is agreed yet
+    QueryVersion,       ///< asking for kDialects[attempt]
+    QueryProperties,    ///< the version stands
+    QueryAdapterNames,  ///< Fibre Channel alone
+    End,                ///< all is known; the host is told that we are done
+    CreateSubChannels,  ///< I/O may begin; sub-channels are asked for
+    Done,               ///< nothing more to send
+    Failed,             ///< the host refused or made no sense: close the channel
   };
 
   explicit Handshake(const Wishes& wishes) : wishes_(wishes) {}
@@ -49,8 +49,9 @@ class Handshake {
   /// What to send now. Not in Done and Failed.
   Packet packet() const;
 
-  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated or BadValue (no answer at all), Refused,
-  /// NotSupported (no common version). A refused CREATE_SUB_CHANNELS is no error: the controller goes on with one channel.
+  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated or BadValue (no answer at all),
+  /// Refused, NotSupported (no common version). A refused CREATE_SUB_CHANNELS is no error: the controller goes on with
+  /// one channel.
   Result<void> answered(std::span<const std::byte> packet);
 
  private:

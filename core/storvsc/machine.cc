@@ -13,7 +13,8 @@ Result<Event> host_says(std::span<const std::byte> packet) {
   ByteReader reader(packet);
   switch (HV_TRY(reader.take<Operation>())) {
     case Operation::EnumerateBus:
-    case Operation::RemoveDevice: return Event{.kind = Event::Kind::DevicesChanged};
+    case Operation::RemoveDevice:
+      return Event{.kind = Event::Kind::DevicesChanged};
     case Operation::FcHbaData:
       return Event{.kind = Event::Kind::NamesChanged, .names = HV_TRY(parse_adapter_names(packet))};
     case Operation::CompleteIo:
@@ -27,7 +28,8 @@ Result<Event> host_says(std::span<const std::byte> packet) {
     case Operation::EndInitialization:
     case Operation::QueryProtocolVersion:
     case Operation::QueryProperties:
-    case Operation::CreateSubChannels: break;
+    case Operation::CreateSubChannels:
+      break;
   }
   return Event{.kind = Event::Kind::Ignored};
 }
@@ -36,10 +38,13 @@ Result<Event> host_says(std::span<const std::byte> packet) {
 
 Result<Event> Machine::receive(const vmbus::Packet& packet) {
   switch (packet.type) {
-    case PacketType::DataInBand: return host_says(packet.payload);
-    case PacketType::Completion: break;
+    case PacketType::DataInBand:
+      return host_says(packet.payload);
+    case PacketType::Completion:
+      break;
     case PacketType::DataUsingTransferPages:
-    case PacketType::DataUsingGpaDirect: return Error::NotSupported;
+    case PacketType::DataUsingGpaDirect:
+      return Error::NotSupported;
   }
   // Hosts use id 0 for what answers nothing.
   if (packet.transaction_id == 0) return host_says(packet.payload);

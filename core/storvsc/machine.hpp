@@ -11,9 +11,9 @@
 namespace hv::storvsc {
 
 /// What the machine needs of a channel. The caller serialises all uses of one channel's sending side.
-/// `send_*` stage a packet with a completion asked for: nothing is seen by the host before the channel's owner publishes
-/// what is staged, for one packet or for many. Errors: RingFull (nothing staged; the owner publishes and tries again when
-/// something has completed), Gone, and what means that the channel is broken.
+/// `send_*` stage a packet with a completion asked for: nothing is seen by the host before the channel's owner
+/// publishes what is staged, for one packet or for many. Errors: RingFull (nothing staged; the owner publishes and
+/// tries again when something has completed), Gone, and what means that the channel is broken.
 template <typename C>
 concept SendChannel = requires(C& channel, std::span<const std::byte> bytes, uint64_t id) {
   { channel.send_in_band(bytes, id) } -> std::same_as<Result<void>>;
@@ -23,11 +23,11 @@ concept SendChannel = requires(C& channel, std::span<const std::byte> bytes, uin
 /// A packet from the host, understood.
 struct Event {
   enum class Kind : uint8_t {
-    Completed,    ///< the request in `slot` has ended: `completion` says how; `intelligible` false: it has none
-    Answered,     ///< the control packet in `slot` is answered by `packet`
+    Completed,       ///< the request in `slot` has ended: `completion` says how; `intelligible` false: it has none
+    Answered,        ///< the control packet in `slot` is answered by `packet`
     DevicesChanged,  ///< look at the bus again
     NamesChanged,    ///< Fibre Channel: `names` are the adapter's now
-    Ignored,      ///< well formed, of no interest
+    Ignored,         ///< well formed, of no interest
   };
   Kind kind;
   bool intelligible = true;
@@ -64,8 +64,8 @@ class Machine {
 
   /// Stages `request` under `slot`. `ranges`: GpaDirectHeader and ranges, empty when no bytes move. From success on the
   /// request is the host's until `receive` gives it back or `cancel` takes it.
-  /// Errors: BadId, BadState (slot alive), BadValue, NotSupported (a command that hosts of this version mishandle), and the
-  /// channel's. Nothing stays behind after an error.
+  /// Errors: BadId, BadState (slot alive), BadValue, NotSupported (a command that hosts of this version mishandle), and
+  /// the channel's. Nothing stays behind after an error.
   template <SendChannel C>
   Result<void> submit(C& channel, size_t slot, const Request& request, std::span<const std::byte> ranges) {
     if (slot >= requests()) return Error::BadId;

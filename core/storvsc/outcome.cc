@@ -22,9 +22,20 @@ constexpr uint8_t kBusy = 0x08;
 
 constexpr bool known_status(uint8_t status) {
   switch (status) {
-    case 0x00: case 0x02: case 0x04: case 0x08: case 0x10: case 0x14: case 0x18: case 0x22: case 0x28: case 0x30: case 0x40:
+    case 0x00:
+    case 0x02:
+    case 0x04:
+    case 0x08:
+    case 0x10:
+    case 0x14:
+    case 0x18:
+    case 0x22:
+    case 0x28:
+    case 0x30:
+    case 0x40:
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -47,7 +58,8 @@ SenseCode sense_code(std::span<const uint8_t> sense) {
     case 0x73:
       if (sense.size() < 4) return {};
       return {.valid = true, .asc = sense[2], .ascq = sense[3]};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -62,7 +74,8 @@ constexpr Report report_of(const Asked& asked) {
 }
 
 Outcome failed(const Asked& asked, Verdict verdict, Chore chore = Chore::None) {
-  return {.verdict = verdict, .chore = chore, .report = report_of(asked), .scsi_status = kGood, .moved = 0, .sense = {}};
+  return {
+      .verdict = verdict, .chore = chore, .report = report_of(asked), .scsi_status = kGood, .moved = 0, .sense = {}};
 }
 
 /// The device itself has spoken: CHECK CONDITION with sense.
@@ -95,11 +108,17 @@ Outcome judge_silent_failure(const Asked& asked, uint8_t scsi_status) {
   switch (asked.opcode) {
     case kTestUnitReady:
       // Some hosts answer so for a device that is well; the layer above asks for sense data itself if it has to.
-      return {.verdict = Verdict::Done, .chore = Chore::None, .report = Report::Detail,
-              .scsi_status = scsi_status, .moved = 0, .sense = {}};
+      return {.verdict = Verdict::Done,
+              .chore = Chore::None,
+              .report = Report::Detail,
+              .scsi_status = scsi_status,
+              .moved = 0,
+              .sense = {}};
     case kAta12:
-    case kAta16: return failed(asked, Verdict::PassThrough);
-    default: return failed(asked, Verdict::Error);
+    case kAta16:
+      return failed(asked, Verdict::PassThrough);
+    default:
+      return failed(asked, Verdict::Error);
   }
 }
 
@@ -116,7 +135,12 @@ Outcome judge_good(const Asked& asked, const Completion& completion, uint32_t mo
 }  // namespace
 
 Outcome unintelligible() {
-  return {.verdict = Verdict::Error, .chore = Chore::None, .report = Report::Trouble, .scsi_status = kGood, .moved = 0, .sense = {}};
+  return {.verdict = Verdict::Error,
+          .chore = Chore::None,
+          .report = Report::Trouble,
+          .scsi_status = kGood,
+          .moved = 0,
+          .sense = {}};
 }
 
 Outcome judge(const Asked& asked, const Completion& completion) {
@@ -132,7 +156,8 @@ Outcome judge(const Asked& asked, const Completion& completion) {
     case SrbStatus::NoHba:
       // INQUIRY is how devices are looked for: finding none is no news, and there is nothing to remove.
       return failed(asked, Verdict::NoDevice, asked.opcode == kInquiry ? Chore::None : Chore::RemoveDevice);
-    default: break;
+    default:
+      break;
   }
 
   if (!known_status(completion.scsi_status)) return unintelligible();
@@ -143,8 +168,12 @@ Outcome judge(const Asked& asked, const Completion& completion) {
     const bool counted = code == SrbStatus::Success || code == SrbStatus::DataOverrun;
     if (sense.valid) return judge_sense(asked, completion, sense, counted ? moved : 0);
     if (failure_is_normal(asked)) {
-      return {.verdict = Verdict::Done, .chore = Chore::None, .report = Report::Detail,
-              .scsi_status = kGood, .moved = moved, .sense = {}};
+      return {.verdict = Verdict::Done,
+              .chore = Chore::None,
+              .report = Report::Detail,
+              .scsi_status = kGood,
+              .moved = moved,
+              .sense = {}};
     }
     return judge_silent_failure(asked, completion.scsi_status);
   }
@@ -155,20 +184,35 @@ Outcome judge(const Asked& asked, const Completion& completion) {
       // An overrun is more or less data than asked for; the host says how much. Enough of it is success.
       return judge_good(asked, completion, moved);
     case SrbStatus::Busy:
-      return {.verdict = Verdict::Done, .chore = Chore::None, .report = Report::Detail, .scsi_status = kBusy, .moved = 0, .sense = {}};
+      return {.verdict = Verdict::Done,
+              .chore = Chore::None,
+              .report = Report::Detail,
+              .scsi_status = kBusy,
+              .moved = 0,
+              .sense = {}};
     case SrbStatus::RequestFlushed:
       // A bus reset has emptied the host's queue.
       return failed(asked, Verdict::Requeue);
-    default: break;
+    default:
+      break;
   }
 
   if (failure_is_normal(asked)) {
-    return {.verdict = Verdict::Done, .chore = Chore::None, .report = Report::Detail, .scsi_status = kGood, .moved = moved, .sense = {}};
+    return {.verdict = Verdict::Done,
+            .chore = Chore::None,
+            .report = Report::Detail,
+            .scsi_status = kGood,
+            .moved = moved,
+            .sense = {}};
   }
   // A status of the device's own, such as BUSY or RESERVATION CONFLICT, tells the layer above more than we could.
   if (completion.scsi_status != kGood) {
-    return {.verdict = Verdict::Done, .chore = Chore::None, .report = report_of(asked),
-            .scsi_status = completion.scsi_status, .moved = 0, .sense = {}};
+    return {.verdict = Verdict::Done,
+            .chore = Chore::None,
+            .report = report_of(asked),
+            .scsi_status = completion.scsi_status,
+            .moved = 0,
+            .sense = {}};
   }
   return judge_silent_failure(asked, completion.scsi_status);
 }

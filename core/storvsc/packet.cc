@@ -21,9 +21,12 @@ constexpr uint32_t srb_flags(Direction direction, bool tagged) {
   uint32_t flags = wire::storvsc::kSrbDisableSynchTransfer;
   if (tagged) flags |= wire::storvsc::kSrbQueueActionEnable | wire::storvsc::kSrbNoQueueFreeze;
   switch (direction) {
-    case Direction::Write: return flags | wire::storvsc::kSrbDataOut;
-    case Direction::Read: return flags | wire::storvsc::kSrbDataIn;
-    case Direction::None: return flags;
+    case Direction::Write:
+      return flags | wire::storvsc::kSrbDataOut;
+    case Direction::Read:
+      return flags | wire::storvsc::kSrbDataIn;
+    case Direction::None:
+      return flags;
   }
   return flags;
 }
@@ -122,7 +125,8 @@ Result<AdapterNames> parse_adapter_names(std::span<const std::byte> packet) {
   ByteReader reader(packet);
   HV_TRY(reader.skip(sizeof(Header)));
   const auto data = HV_TRY(reader.take<wire::storvsc::FcHbaData>());
-  if (data.primary_active) return AdapterNames{.node = wwn(data.primary_node_name), .port = wwn(data.primary_port_name)};
+  if (data.primary_active)
+    return AdapterNames{.node = wwn(data.primary_node_name), .port = wwn(data.primary_port_name)};
   return AdapterNames{.node = wwn(data.secondary_node_name), .port = wwn(data.secondary_port_name)};
 }
 

@@ -46,10 +46,10 @@ struct Request {
 
 /// What a host's packet says, every field within its bounds.
 struct Completion {
-  uint8_t srb_code;     ///< wire::storvsc::SrbStatus, or a number we do not know; the flag bits are gone
+  uint8_t srb_code;  ///< wire::storvsc::SrbStatus, or a number we do not know; the flag bits are gone
   uint8_t scsi_status;
   uint32_t nt_status;
-  uint32_t moved;       ///< bytes, as the host says: not yet clamped to the request
+  uint32_t moved;                  ///< bytes, as the host says: not yet clamped to the request
   std::span<const uint8_t> sense;  ///< in the packet; empty unless the host marked it valid; at most kSenseSize bytes
 };
 
@@ -59,8 +59,8 @@ struct AdapterNames {
   uint64_t port;
 };
 
-/// The packet for `request`. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this version do
-/// not fail but mishandle).
+/// The packet for `request`. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this
+/// version do not fail but mishandle).
 Result<Packet> execute_packet(const Dialect& dialect, const Request& request);
 
 /// A packet of `operation` with no body.

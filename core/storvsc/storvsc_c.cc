@@ -13,21 +13,36 @@ using hv::storvsc::RingChannel;
 
 constexpr int status_of(Error error) {
   switch (error) {
-    case Error::Truncated: return HV_TRUNCATED;
-    case Error::BadLength: return HV_BAD_LENGTH;
-    case Error::BadValue: return HV_BAD_VALUE;
-    case Error::BadId: return HV_BAD_ID;
-    case Error::BadState: return HV_BAD_STATE;
-    case Error::Overflow: return HV_OVERFLOW;
-    case Error::RingCorrupt: return HV_RING_CORRUPT;
-    case Error::RingFull: return HV_RING_FULL;
-    case Error::RingEmpty: return HV_RING_EMPTY;
-    case Error::Exhausted: return HV_EXHAUSTED;
-    case Error::NoMemory: return HV_NO_MEMORY;
-    case Error::NotSupported: return HV_NOT_SUPPORTED;
-    case Error::Refused: return HV_REFUSED;
-    case Error::TimedOut: return HV_TIMED_OUT;
-    case Error::Gone: return HV_GONE;
+    case Error::Truncated:
+      return HV_TRUNCATED;
+    case Error::BadLength:
+      return HV_BAD_LENGTH;
+    case Error::BadValue:
+      return HV_BAD_VALUE;
+    case Error::BadId:
+      return HV_BAD_ID;
+    case Error::BadState:
+      return HV_BAD_STATE;
+    case Error::Overflow:
+      return HV_OVERFLOW;
+    case Error::RingCorrupt:
+      return HV_RING_CORRUPT;
+    case Error::RingFull:
+      return HV_RING_FULL;
+    case Error::RingEmpty:
+      return HV_RING_EMPTY;
+    case Error::Exhausted:
+      return HV_EXHAUSTED;
+    case Error::NoMemory:
+      return HV_NO_MEMORY;
+    case Error::NotSupported:
+      return HV_NOT_SUPPORTED;
+    case Error::Refused:
+      return HV_REFUSED;
+    case Error::TimedOut:
+      return HV_TIMED_OUT;
+    case Error::Gone:
+      return HV_GONE;
   }
   return HV_BAD_STATE;
 }
@@ -82,7 +97,8 @@ Result<hv::storvsc::Event> next_event(Machine& machine, RingChannel& channel) {
   return machine.receive(packet);
 }
 
-static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) == sizeof(hv::wire::GpaDirectHeader) + sizeof(hv::wire::GpaRangeHeader));
+static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) ==
+              sizeof(hv::wire::GpaDirectHeader) + sizeof(hv::wire::GpaRangeHeader));
 static_assert(sizeof(hv_storvsc_slot) == sizeof(hv::Slot) && alignof(hv_storvsc_slot) == alignof(hv::Slot));
 static_assert(HV_STORVSC_CONTROL_SLOTS == Machine::kControlSlots);
 static_assert(HV_STORVSC_ANSWER_SECONDS == hv::storvsc::kAnswerSeconds);
@@ -145,7 +161,8 @@ void hv_storvsc_adopt(hv_storvsc* machine, const hv_storvsc_handshake* handshake
                  .port_name = found.names.port};
 }
 
-int hv_storvsc_submit(hv_storvsc* machine, hv_storvsc_channel* channel, size_t slot, const hv_storvsc_request* request) {
+int hv_storvsc_submit(hv_storvsc* machine, hv_storvsc_channel* channel, size_t slot,
+                      const hv_storvsc_request* request) {
   const hv::storvsc::Request command{
       .address = {.path = request->path, .target = request->target, .lun = request->lun},
       .port = request->port,
@@ -187,14 +204,16 @@ int hv_storvsc_give_back(hv_storvsc_channel* channel) { return signal_of(of(chan
 
 void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
                       const hv_storvsc_completion* completion, hv_storvsc_outcome* outcome) {
-  const auto judged = completion->intelligible
-                          ? hv::storvsc::judge({.opcode = opcode, .fibre_channel = fibre_channel != 0, .length = length, .least = least},
-                                               {.srb_code = completion->srb_code,
-                                                .scsi_status = completion->scsi_status,
-                                                .nt_status = completion->nt_status,
-                                                .moved = completion->moved,
-                                                .sense = {completion->sense, completion->sense_length}})
-                          : hv::storvsc::unintelligible();
+  const auto judged =
+      completion->intelligible
+          ? hv::storvsc::judge(
+                {.opcode = opcode, .fibre_channel = fibre_channel != 0, .length = length, .least = least},
+                {.srb_code = completion->srb_code,
+                 .scsi_status = completion->scsi_status,
+                 .nt_status = completion->nt_status,
+                 .moved = completion->moved,
+                 .sense = {completion->sense, completion->sense_length}})
+          : hv::storvsc::unintelligible();
   *outcome = {.verdict = static_cast<uint8_t>(judged.verdict),
               .chore = static_cast<uint8_t>(judged.chore),
               .report = static_cast<uint8_t>(judged.report),

@@ -7,7 +7,7 @@
 cxx-not-c++ := -std=% -Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition -Wdeclaration-after-statement \
 	-Wno-pointer-sign -Wmissing-declarations -Werror=implicit-function-declaration -Werror=implicit-int \
 	-Werror=strict-prototypes -Werror=incompatible-pointer-types -Werror=designated-init -fmacro-prefix-map=% \
-	-Wno-alloc-size-larger-than -Wno-main -Wno-implicit-fallthrough -Wimplicit-fallthrough=%
+	-Wno-alloc-size-larger-than -Wno-main -Wno-override-init -Woverride-init -Wno-implicit-fallthrough -Wimplicit-fallthrough=%
 # No debug information: the types of C++ are strange to the kernel's tools.
 cxx-flags = $(filter-out $(cxx-not-c++) -g%,$(KBUILD_CFLAGS) $(KBUILD_CFLAGS_MODULE)) \
 	-std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit \

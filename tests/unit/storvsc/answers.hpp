@@ -10,7 +10,8 @@
 /// What a host would send, as bytes.
 namespace hv::test {
 
-inline std::vector<std::byte> answer(uint32_t status = 0, wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
+inline std::vector<std::byte> answer(uint32_t status = 0,
+                                     wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
   std::vector<std::byte> bytes(wire::storvsc::kPacketSize);
   const wire::storvsc::Header header{.operation = operation, .flags = 0, .status = status};
   std::memcpy(bytes.data(), &header, sizeof(header));
@@ -25,7 +26,8 @@ std::vector<std::byte> answer_with(const Body& body, uint32_t status = 0,
   return bytes;
 }
 
-inline std::vector<std::byte> completion(uint8_t srb_status, uint8_t scsi_status, uint32_t moved, std::vector<uint8_t> sense = {}) {
+inline std::vector<std::byte> completion(uint8_t srb_status, uint8_t scsi_status, uint32_t moved,
+                                         std::vector<uint8_t> sense = {}) {
   wire::storvsc::ScsiRequest body{};
   body.length = sizeof(body);
   body.srb_status = srb_status;

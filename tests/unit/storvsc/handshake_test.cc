@@ -11,7 +11,8 @@ namespace {
 using State = Handshake::State;
 using wire::storvsc::Operation;
 
-std::vector<std::byte> properties(uint32_t max_transfer, uint16_t sub_channels, uint32_t flags = wire::storvsc::kSupportsMultiChannel) {
+std::vector<std::byte> properties(uint32_t max_transfer, uint16_t sub_channels,
+                                  uint32_t flags = wire::storvsc::kSupportsMultiChannel) {
   wire::storvsc::ChannelProperties body{};
   body.max_sub_channels = sub_channels;
   body.flags = flags;

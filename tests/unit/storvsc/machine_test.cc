@@ -15,7 +15,9 @@ using wire::storvsc::Operation;
 /// A channel that remembers ids, or fails.
 struct Wire {
   Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) { return send(packet, id, false); }
-  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet, uint64_t id) { return send(packet, id, true); }
+  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet, uint64_t id) {
+    return send(packet, id, true);
+  }
   Result<void> send(std::span<const std::byte> packet, uint64_t id, bool direct) {
     if (full) return Error::RingFull;
     last.assign(packet.begin(), packet.end());
@@ -43,7 +45,8 @@ class MachineTest : public testing::Test {
   Machine machine = Machine::create(slots).take();
   Wire wire;
   const uint8_t cdb[6] = {0};
-  Request request{.address = {}, .port = 0, .direction = wire::storvsc::Direction::None, .tagged = false, .length = 0, .cdb = cdb};
+  Request request{
+      .address = {}, .port = 0, .direction = wire::storvsc::Direction::None, .tagged = false, .length = 0, .cdb = cdb};
 };
 
 TEST_F(MachineTest, ARequestCompletesOnce) {
@@ -69,7 +72,8 @@ TEST_F(MachineTest, AnIdOfAnEarlierLifeIsRefused) {
 
 TEST_F(MachineTest, ForgedIdsAreRefused) {
   const uint64_t id = submit(0);
-  for (const uint64_t forged : std::initializer_list<uint64_t>{id + 1, id - 1, id ^ (uint64_t{1} << 63), 1, ~uint64_t{0}}) {
+  for (const uint64_t forged :
+       std::initializer_list<uint64_t>{id + 1, id - 1, id ^ (uint64_t{1} << 63), 1, ~uint64_t{0}}) {
     EXPECT_EQ(receive(forged, test::completion(1, 0, 0)).error(), Error::BadId);
   }
   EXPECT_EQ(machine.in_flight(), 1u);

@@ -11,7 +11,9 @@ namespace {
 constexpr uint8_t kRead10 = 0x28, kInquiry = 0x12, kTestUnitReady = 0x00, kModeSense = 0x1a;
 constexpr Asked kRead{.opcode = kRead10, .fibre_channel = false, .length = 8192, .least = 8192};
 
-Asked command(uint8_t opcode, uint32_t length = 0) { return {.opcode = opcode, .fibre_channel = false, .length = length, .least = 0}; }
+Asked command(uint8_t opcode, uint32_t length = 0) {
+  return {.opcode = opcode, .fibre_channel = false, .length = length, .least = 0};
+}
 
 /// Keeps the bytes that an outcome's sense views.
 struct Judged : Outcome {
@@ -97,7 +99,8 @@ TEST(Judge, PagesThatHostsFailWithoutSenseAreTolerated) {
     EXPECT_EQ(outcome.report, Report::Detail);
   }
   EXPECT_EQ(judged(command(0xa3, 64), 0x04, 0, 0).verdict, Verdict::Error);
-  EXPECT_EQ(judged({.opcode = 0xa3, .fibre_channel = true, .length = 64, .least = 0}, 0x04, 0, 0).verdict, Verdict::Done);
+  EXPECT_EQ(judged({.opcode = 0xa3, .fibre_channel = true, .length = 64, .least = 0}, 0x04, 0, 0).verdict,
+            Verdict::Done);
 }
 
 TEST(Judge, TheirSenseIsNotHidden) {
@@ -148,10 +151,13 @@ TEST(Judge, EveryAnswerHasBoundedConsequences) {
   for (int srb = 0; srb < 256; srb++) {
     for (int scsi = 0; scsi < 256; scsi++) {
       for (const uint8_t opcode : {kRead10, kInquiry, kTestUnitReady}) {
-        const auto outcome = judged(command(opcode, 100), static_cast<uint8_t>(srb), static_cast<uint8_t>(scsi), 1000, std::vector<uint8_t>(20, 0x70));
+        const auto outcome = judged(command(opcode, 100), static_cast<uint8_t>(srb), static_cast<uint8_t>(scsi), 1000,
+                                    std::vector<uint8_t>(20, 0x70));
         ASSERT_LE(outcome.moved, 100u);
         ASSERT_LE(outcome.sense.size(), 20u);
-        if (outcome.verdict != Verdict::Done) { ASSERT_EQ(outcome.moved, 0u); }
+        if (outcome.verdict != Verdict::Done) {
+          ASSERT_EQ(outcome.moved, 0u);
+        }
       }
     }
   }

@@ -16,7 +16,12 @@ const Dialect& kWin10 = kDialects[0];
 const Dialect& kWin7 = kDialects[3];
 
 Request read_request(std::span<const uint8_t> cdb) {
-  return {.address = {.path = 1, .target = 2, .lun = 3}, .port = 4, .direction = Direction::Read, .tagged = true, .length = 4096, .cdb = cdb};
+  return {.address = {.path = 1, .target = 2, .lun = 3},
+          .port = 4,
+          .direction = Direction::Read,
+          .tagged = true,
+          .length = 4096,
+          .cdb = cdb};
 }
 
 TEST(ExecutePacket, SaysAllOfTheRequest) {
@@ -111,7 +116,9 @@ TEST(ParseCompletion, SenseThatIsNotMarkedValidIsNone) {
   EXPECT_TRUE(parse_completion(test::completion(0x04, 2, 0, test::sense(5, 0x20, 0))).take().sense.empty());
 }
 
-TEST(ParseCompletion, TheFlagBitsAreNotPartOfTheCode) { EXPECT_EQ(parse_completion(test::completion(0xc1, 0, 0)).take().srb_code, 1); }
+TEST(ParseCompletion, TheFlagBitsAreNotPartOfTheCode) {
+  EXPECT_EQ(parse_completion(test::completion(0xc1, 0, 0)).take().srb_code, 1);
+}
 
 TEST(ParseAnswer, RefusesWhatIsNoCompletion) {
   EXPECT_EQ(parse_answer(test::answer(0, wire::storvsc::Operation::EnumerateBus)).error(), Error::BadValue);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "core/storvsc/storvsc.h"
-
 #include <gtest/gtest.h>
 
+#include "core/storvsc/storvsc.h"
 #include "tests/support/ring_pages.hpp"
 #include "tests/unit/storvsc/answers.hpp"
 
@@ -16,11 +15,16 @@ class StorvscC : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_EQ(hv_storvsc_create(&machine, slots, std::size(slots)), HV_OK);
-    const hv_port_rings rings{.out = out.bytes().data(), .out_bytes = 4096 + kRing, .in = in.bytes().data(), .in_bytes = 4096 + kRing, .mirrored = 1};
+    const hv_port_rings rings{.out = out.bytes().data(),
+                              .out_bytes = 4096 + kRing,
+                              .in = in.bytes().data(),
+                              .in_bytes = 4096 + kRing,
+                              .mirrored = 1};
     ASSERT_EQ(hv_storvsc_channel_create(&channel, &rings), HV_OK);
   }
 
-  void host_sends(uint64_t id, std::span<const std::byte> payload, wire::PacketType type = wire::PacketType::Completion) {
+  void host_sends(uint64_t id, std::span<const std::byte> payload,
+                  wire::PacketType type = wire::PacketType::Completion) {
     ASSERT_TRUE(host_out.stage(type, 0, id, {}, {&payload, 1}).ok());
     (void)host_out.commit();
   }
@@ -141,7 +145,8 @@ TEST_F(StorvscC, APacketTooLongForAnyHostIsRefusedAlone) {
 }
 
 TEST_F(StorvscC, RingsTooSmallAreRefused) {
-  const hv_port_rings rings{.out = out.bytes().data(), .out_bytes = 4096, .in = in.bytes().data(), .in_bytes = 4096 + kRing, .mirrored = 1};
+  const hv_port_rings rings{
+      .out = out.bytes().data(), .out_bytes = 4096, .in = in.bytes().data(), .in_bytes = 4096 + kRing, .mirrored = 1};
   EXPECT_EQ(hv_storvsc_channel_create(&channel, &rings), HV_BAD_LENGTH);
 }
 
