@@ -20,9 +20,9 @@ struct BlockIo {
     Zero,   ///< [offset, offset + length) reads as zeros and keeps its space where the file system can do that
   };
   Kind kind = Kind::Read;
-  bool durable = false;      ///< Write: on stable storage before it completes
-  uint64_t offset = 0;       ///< bytes
-  uint64_t length = 0;       ///< bytes; Read and Write: the sum of `buffers`
+  bool durable = false;        ///< Write: on stable storage before it completes
+  uint64_t offset = 0;         ///< bytes
+  uint64_t length = 0;         ///< bytes; Read and Write: the sum of `buffers`
   std::span<iovec> buffers{};  ///< Read and Write; alive and unchanged until the completion
 };
 

@@ -24,7 +24,7 @@ struct DiskSpec {
   bool dvd = false;
   std::optional<uint32_t> controller{};  ///< none: SCSI 0; IDE the next free place
   std::optional<uint32_t> lun{};         ///< none: the next free one; IDE: the target, 0 or 1
-  uint32_t block_size = 512;           ///< 512 or 4096; of a disk
+  uint32_t block_size = 512;             ///< 512 or 4096; of a disk
 };
 
 /// A disk that cannot be added, removed or resized; the text names it and says what to do.
