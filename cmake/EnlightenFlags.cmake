@@ -9,7 +9,8 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
-option(ENLIGHTEN_TESTS "build the tests and the fuzz targets" OFF)
+option(ENLIGHTEN_TESTS "build the tests, and with them a replay of the fuzz corpora" OFF)
+option(ENLIGHTEN_FUZZ "build the fuzz targets with libFuzzer (clang alone)" OFF)
 option(ENLIGHTEN_BENCH "build the benchmarks" OFF)
 set(ENLIGHTEN_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize: address,undefined or thread")
 
@@ -24,6 +25,12 @@ include_directories(${CMAKE_SOURCE_DIR})
 if(ENLIGHTEN_SANITIZE)
   add_compile_options(-fsanitize=${ENLIGHTEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${ENLIGHTEN_SANITIZE})
+endif()
+
+if(ENLIGHTEN_FUZZ)
+  # All of it is instrumented; HV_SHARED_HOOK puts a hook before each read of shared memory (core/vmbus/shared.hpp).
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_compile_definitions(HV_SHARED_HOOK)
 endif()
 
 # What the core is compiled with everywhere: what the kernel allows, and no more.

@@ -48,17 +48,53 @@ constexpr const char* name(Error error) {
   return "unknown";
 }
 
+namespace detail {
+
+/// Room for a value or an Error. Split by destructor, because clang-14 has no conditionally trivial ones.
+template <typename T, bool trivial = std::is_trivially_destructible_v<T>>
+struct ResultStorage {
+  constexpr explicit ResultStorage(T value) : has_value_(true), value_(std::move(value)) {}
+  constexpr explicit ResultStorage(Error error) : has_value_(false), error_(error) {}
+  bool has_value_;
+  union {
+    T value_;
+    Error error_;
+  };
+};
+
+template <typename T>
+struct ResultStorage<T, false> {
+  constexpr explicit ResultStorage(T value) : has_value_(true), value_(std::move(value)) {}
+  constexpr explicit ResultStorage(Error error) : has_value_(false), error_(error) {}
+  constexpr ~ResultStorage() {
+    if (has_value_) value_.~T();
+  }
+  bool has_value_;
+  union {
+    T value_;
+    Error error_;
+  };
+};
+
+}  // namespace detail
+
 /// A value or an Error. Asking for the wrong one of the two is a bug and traps.
 template <typename T>
-class [[nodiscard]] Result {
+class [[nodiscard]] Result : private detail::ResultStorage<T> {
+  using Storage = detail::ResultStorage<T>;
+  using Storage::error_;
+  using Storage::has_value_;
+  using Storage::value_;
+
  public:
   using Value = T;
 
-  constexpr Result(T value) : has_value_(true), value_(std::move(value)) {}  // NOLINT: implicit by design
-  constexpr Result(Error error) : has_value_(false), error_(error) {}       // NOLINT
-  constexpr Result(Result&& other) : has_value_(other.has_value_) {
-    if (has_value_) {
+  constexpr Result(T value) : Storage(std::move(value)) {}  // NOLINT: implicit by design
+  constexpr Result(Error error) : Storage(error) {}         // NOLINT
+  constexpr Result(Result&& other) : Storage(Error::BadState) {
+    if (other.has_value_) {
       new (&value_) T(std::move(other.value_));
+      has_value_ = true;
     } else {
       error_ = other.error_;
     }
@@ -66,10 +102,6 @@ class [[nodiscard]] Result {
   Result(const Result&) = delete;
   Result& operator=(const Result&) = delete;
   Result& operator=(Result&&) = delete;
-  constexpr ~Result() requires std::is_trivially_destructible_v<T> = default;
-  constexpr ~Result() {
-    if (has_value_) value_.~T();
-  }
 
   constexpr bool ok() const { return has_value_; }
   constexpr explicit operator bool() const { return has_value_; }
@@ -93,13 +125,6 @@ class [[nodiscard]] Result {
   constexpr const T* operator->() const { return &value(); }
   constexpr T& operator*() & { return value(); }
   constexpr const T& operator*() const& { return value(); }
-
- private:
-  bool has_value_;
-  union {
-    T value_;
-    Error error_;
-  };
 };
 
 /// Success without a value, or an Error.

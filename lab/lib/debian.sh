@@ -5,7 +5,7 @@ DEBIAN_SERIES="6.1 6.12"
 
 # ensure_debian -> sets DEBIAN_DIR with tree/ (the root file system as a folder) and root.ext4.
 ensure_debian() {
-  local series kernels='' hash
+  local series kernels='' hash KERNEL_DIR KERNEL_RELEASE KERNEL_IMAGE KERNEL_PACKAGE KERNEL_VERSION
   for series in $DEBIAN_SERIES; do
     ensure_kernel "$series"
     kernels="$kernels $KERNEL_DIR/kernel.deb"

@@ -34,7 +34,13 @@ tree_modules() {
     while read -r line; do
       line=${line#"$from"}
       line=${line#/}
-      [ -e "$dir/$line" ] || install -D -m 644 "$from/$line" "$dir/$line"
+      case $line in
+        *.xz)
+          mkdir -p "$dir/$(dirname "$line")"
+          [ -e "$dir/${line%.xz}" ] || xz -dc "$from/$line" >"$dir/${line%.xz}"
+          ;;
+        *) [ -e "$dir/$line" ] || install -D -m 644 "$from/$line" "$dir/$line" ;;
+      esac
     done <"$dir/.modules"
   done
   rm -f "$dir/.modules"

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+usage() {
+  cat <<'USAGE'
+usage: ./enlighten run [options]
+
+Boots Debian on our Hyper-V host with our drivers, prints a table of what drives each device, then gives a console
+(root is logged in; 'poweroff' or Ctrl-A x ends it). Without a terminal it prints the table, powers off, and exits 0.
+
+  --exec CMD           runs CMD in the guest by its shell: stdout, stderr and exit status are CMD's;
+                       the guest's console goes to build/log/console.log
+  --drivers SPEC       enlighten (default: every module of ours), inbox (in-tree alone), or a list: inbox,hv_storvsc=enlighten
+  --guest NAME         debian (default: a real root file system with systemd) or minimal (busybox initramfs)
+  --kernel WHICH       6.1 (default), 6.12, or a bzImage FILE (with --initrd)
+  --initrd FILE        the initrd for a kernel FILE
+  --append STRING      more words for the guest's kernel command line
+  --cpus N             1 to 16 (default 2)
+  --memory SIZE        128M to 8G (default 1G)
+  --disk FILE[,ro][,bus=scsi|ide][,lun=N][,controller=N][,name=NAME]
+                       one more disk: a raw file or block device, used as it is (repeatable)
+  --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
+  --net MODE           none (default; the network comes later)
+  --control PATH       a Unix socket for './enlighten ctl'
+  --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
+  --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
+  --timeout SECONDS    the guest is then reported as hung, status 124
+  --verbose            the host's own messages
+
+Exit status: CMD's with --exec; 0 the guest powered off; 10 it asked for a reboot; 11 triple fault; 12 panic;
+124 hung; 1 something could not be done; 2 wrong command line.
+USAGE
+}
+
+# check_file WHAT PATH: a readable, regular, non-empty file.
+check_file() {
+  [ -e "$2" ] || die "the $1 $2 does not exist"
+  [ -f "$2" ] || die "the $1 $2 is no regular file"
+  [ -r "$2" ] || die "the $1 $2 cannot be read: check its permissions"
+  [ -s "$2" ] || die "the $1 $2 is empty"
+}
+
+# add_disk KIND SPEC: checks it, and adds it to the node's and the host's arguments.
+add_disk() {
+  local kind=$1 spec=$2 path rest='' size ro='' name option
+  path=${spec%%,*}
+  [ "$path" = "$spec" ] || rest=${spec#*,}
+  [ -n "$path" ] || usage_error "--$kind needs a file"
+  name=user${#host_disks[@]}
+  local options=${rest:+,$rest}
+  while IFS= read -r -d, option; do
+    case $option in
+      '' | bus=scsi | bus=ide | lun=[0-9]* | controller=[0-9]*) ;;
+      ro) ro=,ro ;;
+      name=?*) ;;
+      *) usage_error "--$kind $path: unknown '$option'" ;;
+    esac
+  done <<<"$rest,"
+  [ "$kind" = disk ] || ro=,ro
+  [ -e "$path" ] || die "the $kind $path does not exist: make it, for example by 'truncate -s 1G $path'"
+  [ -f "$path" ] || [ -b "$path" ] || die "the $kind $path is neither a file nor a block device"
+  [ -r "$path" ] || die "the $kind $path cannot be read: check its permissions"
+  [ -n "$ro" ] || [ -w "$path" ] || die "the $kind $path cannot be written: check its permissions, or add ,ro"
+  if [ -b "$path" ]; then size=$(blockdev --getsize64 "$path" 2>/dev/null || echo 0); else size=$(stat -Lc %s "$path"); fi
+  [ "$size" -gt 0 ] || die "the $kind $path is empty: give it a size, for example by 'truncate -s 1G $path'"
+  [ $((size % 512)) -eq 0 ] || die "the size of the $kind $path is $size bytes, no multiple of 512: 'truncate -s %512 $path' rounds it up"
+  case ",$rest," in *,name=*) ;; *) options=$options,name=$(basename "$path" | tr -c 'A-Za-z0-9._\n' -) ;; esac
+  case $path in *,*) die "the $kind $path has a comma in its name: rename it" ;; esac
+  node_args+=(--disk "$path,name=$name$ro")
+  host_disks+=("--$kind" "disk/$name$options")
+}
+
+parse_run() {
+  exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append='' cpus=2 memory=1G
+  disks=() control='' accel=auto limit='' verbose=0 version=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --verbose) verbose=1; shift; continue ;;
+      --help | -h) usage; exit 0 ;;
+      --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | --dvd | --net | --control | \
+        --vmbus-version | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
+      *) usage_error "unknown option '$1'" ;;
+    esac
+    case $1 in
+      --exec) exec_cmd=$2 have_exec=1 ;;
+      --drivers) drivers=$2 ;;
+      --guest) guest=$2 ;;
+      --kernel) kernel=$2 ;;
+      --initrd) initrd=$2 ;;
+      --append) append=$2 ;;
+      --cpus) cpus=$2 ;;
+      --memory) memory=$2 ;;
+      --disk) disks+=("disk:$2") ;;
+      --dvd) disks+=("dvd:$2") ;;
+      --net) [ "$2" = none ] || usage_error "--net '$2': only none for now, the network comes later" ;;
+      --control) control=$2 ;;
+      --vmbus-version) version=$2 ;;
+      --accel) accel=$2 ;;
+      --timeout) limit=$2 ;;
+    esac
+    shift 2
+  done
+  case $guest in debian | minimal) ;; *) usage_error "--guest '$guest': give debian or minimal" ;; esac
+  case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
+  case $cpus in '' | *[!0-9]* | ???* | 0*) usage_error "--cpus '$cpus': give a number from 1 to 16" ;; esac
+  [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
+  mib=$(size_to_mib "$memory") || usage_error "--memory '$memory' is no size: give for example 512M or 2G"
+  { [ "$mib" -ge 128 ] && [ "$mib" -le 8192 ]; } || usage_error "--memory $memory: give a size from 128M to 8G"
+  case $limit in '') ;; *[!0-9]* | 0* | ???????*) usage_error "--timeout '$limit': give seconds" ;; esac
+  case $version in '' | 2.4 | 3.0 | 4.0 | 4.1 | 5.0 | 5.1 | 5.2 | 5.3) ;; *) usage_error "--vmbus-version '$version': give 2.4 3.0 4.0 4.1 5.0 5.1 5.2 or 5.3" ;; esac
+  [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
+  parse_drivers "$drivers"
+}
+
+# kernel_and_initrd -> sets guest_kernel, guest_initrd, and for Debian the root disk.
+kernel_and_initrd() {
+  local modules=() name
+  case $kernel in
+    6.1 | 6.12) ensure_kernel "$kernel" ;;
+    *)
+      ensure_kernel 6.1
+      guest_kernel=$kernel guest_initrd=$initrd
+      [ "$guest" = minimal ] || { ensure_debian; make_root; }
+      return ;;
+  esac
+  guest_kernel=$KERNEL_IMAGE
+  build_modules "$KERNEL_RELEASE"
+  for name in $OUR_DRIVERS; do
+    [ -e "$MODULES_DIR/$name.ko" ] || die "the module $name.ko was not built in $MODULES_DIR: run './enlighten build'"
+    modules+=("$MODULES_DIR/$name.ko")
+  done
+  if [ "$guest" = minimal ]; then
+    ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
+    guest_initrd=${initrd:-$MINIMAL_INITRD}
+  else
+    ensure_debian
+    ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
+    guest_initrd=${initrd:-$MODSET_DIR/initrd}
+    make_root "$MODSET_DIR/files"
+  fi
+}
+
+make_root() {
+  mkdir -p "$SCRATCH/files/usr/lib/enlighten"
+  cp "$AGENT" "$SCRATCH/files/usr/lib/enlighten/agent"
+  make_root_disk "$SCRATCH/root.raw" "$SCRATCH/files" "$@"
+  node_args+=(--disk "$SCRATCH/root.raw,name=root")
+  host_disks=(--disk "disk/root,name=root" "${host_disks[@]}")
+}
+
+main() {
+  local node_args=() host_disks=() host_args=() line free disk words
+  parse_run "$@"
+  case $kernel in
+    6.1 | 6.12) ;;
+    *)
+      case $kernel in */* | *vmlinuz* | *bzImage*) ;; *) [ -e "$kernel" ] || usage_error "--kernel '$kernel': give 6.1, 6.12 or a bzImage file" ;; esac
+      check_file kernel "$kernel"
+      [ "$(dd if="$kernel" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] || die "the kernel $kernel is no bzImage: give a Linux x86 boot image"
+      [ -n "$initrd" ] || usage_error "--kernel FILE needs its --initrd FILE" ;;
+  esac
+  [ -z "$initrd" ] || check_file initrd "$initrd"
+  for disk in "${disks[@]}"; do add_disk "${disk%%:*}" "${disk#*:}"; done
+  ensure_packages
+  build_programs
+  choose_accel "$accel"
+  free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+  [ "$free" -ge $((mib + 512)) ] || die "--memory $memory: this machine has only $free MiB free; give less"
+  if [ "$ACCEL" = nested ]; then ensure_node_image; fi
+  scratch_dir
+  kernel_and_initrd
+
+  words="console=ttyS0 panic=-1 quiet no_timer_check random.trust_cpu=on"
+  [ "$guest" = minimal ] || words="$words root=LABEL=enlighten ro fsck.mode=skip"
+  [ "$ACCEL" = kvm ] || words="$words mitigations=off"
+  host_args=(run --kernel kernel --initrd initrd --cpus "$cpus" --memory "${mib}M")
+  node_args+=(--file "$guest_kernel:kernel" --file "$guest_initrd:initrd" --bin "$HOST")
+  if [ "$have_exec" = 0 ] && ! { [ -t 0 ] && [ -t 1 ]; }; then
+    exec_cmd='PATH=$PATH:/usr/lib/enlighten; table'
+  fi
+  if [ -n "$exec_cmd" ]; then
+    words="$words enlighten.exec"
+    printf '%s\n' "$exec_cmd" >"$SCRATCH/exec"
+    mkdir -p "$LOG_DIR"
+    : >"$LOG_DIR/console.log"
+    node_args+=(--file "$SCRATCH/exec:exec" --out "console=$LOG_DIR/console.log")
+    host_args+=(--exec-file exec --console file:out/console)
+  else
+    words="$words enlighten.table"
+    node_args+=(--tty)
+    host_args+=(--console stdio)
+  fi
+  if [ -n "$control" ]; then
+    node_args+=(--control "$control")
+    if [ "$ACCEL" = kvm ]; then host_args+=(--control "$(readlink -m "$control")"); else host_args+=(--control control.sock); fi
+  fi
+  [ -z "$limit" ] || host_args+=(--timeout "$limit")
+  [ -z "$version" ] || host_args+=(--vmbus-version "$version")
+  [ "$verbose" = 0 ] || host_args+=(--verbose)
+  host_args+=("${host_disks[@]}" --append "$words${append:+ $append}")
+  # The nested machine needs memory for the guest, and for itself and the files in it.
+  say "booting ${guest} $kernel, $cpus CPUs, ${mib}M, drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"
+  local status=0
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory "$((mib + 640))M" "${node_args[@]}" -- \
+    enlighten-host "${host_args[@]}" <&0 &
+  NODE_PID=$!
+  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  wait "$NODE_PID" || status=$?
+  exit "$status"
+}
+
+node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# The Debian packages the project needs: which are missing, and installing them.
+
+missing_packages() {
+  local wanted
+  wanted=$(grep -v '^#' "$LAB_DIR/packages")
+  # shellcheck disable=SC2086
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null |
+    awk 'NR == FNR { if ($1 == "installed") have[$2] = 1; next } !/^#/ && NF && !($1 in have) { print $1 }' - "$LAB_DIR/packages"
+}
+
+ensure_packages() {
+  local missing as_root=()
+  command -v dpkg-query >/dev/null || die "this is no Debian system: Enlighten needs Debian 12 (bookworm) and its packages"
+  missing=$(missing_packages | tr '\n' ' ')
+  missing=${missing% }
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; } ||
+      die "Debian packages are missing and this is not root: run as root 'apt-get install $missing'"
+    as_root=(sudo)
+  fi
+  say "installing from Debian: $missing"
+  # shellcheck disable=SC2086
+  if ! apt-cache show --no-all-versions $missing >/dev/null 2>&1; then
+    step "updating the package lists" "${as_root[@]}" apt-get update
+  fi
+  # shellcheck disable=SC2086
+  step "installing $(echo "$missing" | wc -w) Debian packages" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends $missing
+}
