@@ -22,7 +22,7 @@ using Time = uint64_t;
 
 // Which of an object's places a list uses.
 struct PostLink : Link {
-  enum class What : uint8_t { Contact, RequestOffers, Unload, Open, Close, Modify, CreateGpadl, TeardownGpadl, TlConnect };
+  enum class What : uint8_t { Contact, RequestOffers, Unload, Open, Close, Modify, Gpadl, TlConnect };
   explicit PostLink(What w) : what(w) {}
   const What what;   ///< which message it is that waits to be posted
 };
@@ -72,11 +72,13 @@ class Gpadl : public EventLink, public TableLink {
   uint32_t id() const { return id_; }
   /// The memory must not be given to anybody else. False once it is Dead.
   bool host_may_use() const { return state_ != State::Dead; }
+  /// Pages that it has or had.
+  uint32_t frames_total() const { return frame_count_; }
 
  private:
   friend class Connection;
   struct Posting : PostLink {
-    explicit Posting(Gpadl& g) : PostLink(What::CreateGpadl), gpadl(g) {}
+    explicit Posting(Gpadl& g) : PostLink(What::Gpadl), gpadl(g) {}
     Gpadl& gpadl;
   };
   State state_ = State::Dead;
@@ -90,9 +92,11 @@ class Gpadl : public EventLink, public TableLink {
   std::span<const uint64_t> frames_;
   uint32_t byte_count_ = 0;
   uint32_t byte_offset_ = 0;
+  uint32_t frame_count_ = 0;
   uint32_t posted_frames_ = 0;
-  uint32_t bodies_ = 0;
   bool header_posted_ = false;
+  bool answer_due_ = false;   ///< the host has been given all of it and has not answered
+  bool posted_all() const { return posted_frames_ == frame_count_; }
   Posting post_;
 };
 
@@ -130,6 +134,7 @@ class Channel : public EventLink, public TableLink {
   State state_ = State::Unused;
   bool rescinded_ = false;
   bool announced_ = false;       ///< Event::ChannelOffered was given: the port holds it until `release`
+  bool released_ = false;        ///< let go of by the port, but its CloseChannel is not posted yet
   bool held_back_ = false;       ///< an older channel of the same identity is not released yet
   bool tell_offered_ = false, tell_rescinded_ = false, tell_reattached_ = false, tell_freed_ = false;
   bool modify_unanswered_ = false;

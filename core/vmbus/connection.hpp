@@ -155,7 +155,7 @@ class Connection {
   Result<void> resume(Request& request, Time now);
 
   /// Nobody waits for `request` any more; on return it is the caller's. Returns how it ended, if it has, else TimedOut: what it was about
-  /// goes on as after a time limit.
+  /// goes on as after a time limit. BadState: `next_event` has given its RequestDone to somebody already.
   Result<void> abandon(Request& request);
 
   // --- When the kernel is dying ---
@@ -166,7 +166,7 @@ class Connection {
 
   // --- State ---
 
-  State state() const { return state_; }
+  State state() const { return crashed_.load(std::memory_order_relaxed) ? State::Crashed : state_; }
   /// Valid from the end of `connect` on.
   wire::vmbus::Version version() const { return version_; }
   uint32_t message_connection_id() const { return connection_id_; }
@@ -177,6 +177,8 @@ class Connection {
   size_t gpadl_count() const { return gpadl_count_; }
   /// May the class be used in a confidential VM?
   static bool allowed_in_isolation(const Guid& class_id);
+  /// The next version below that this driver speaks, 0 when there is none.
+  static wire::vmbus::Version lower_version(wire::vmbus::Version version);
 
  private:
   using MessageType = wire::vmbus::MessageType;
@@ -204,13 +206,14 @@ class Connection {
   Result<void> on_gpadl_torndown(uint32_t id);
   Result<void> on_modify_response(const wire::vmbus::ModifyChannelResponse& response);
   Result<void> on_unload_response();
-  bool reattach(const wire::vmbus::OfferChannel& offer);
+  void reattach(Channel& channel, const wire::vmbus::OfferChannel& offer);
 
   // connection_post.cc: what is said to the host
   bool fill(PostLink& link, Post& post);
   bool fill_gpadl(Gpadl& gpadl, Post& post);
   void post_failed(PostLink& link);
   void post_succeeded(PostLink& link);
+  void close_posted(Channel& channel);
   bool is_in_flight(const PostLink& link) const { return in_flight_ == &link; }
   void withdraw(PostLink& link);
 
@@ -219,17 +222,19 @@ class Connection {
   void finish(Request*& waiter, bool ok, Error error = Error::Gone, uint32_t status = 0);
   Result<void> start_contact();
   void give_up(Request& request);
+  void end_with_gone(Request& request);
   void enqueue(EventLink& link);
   void rescind(Channel& channel);
   void free_channel(Channel& channel);
   void gpadl_dead(Gpadl& gpadl);
   void gpadl_lost(Gpadl& gpadl);
+  void gpadls_of_relid_dead(uint32_t relid);
   void queue_teardown(Gpadl& gpadl);
   void ring_done(Channel& channel);
   void open_late(Channel& channel, bool succeeded);
   void offer_or_hold(Channel& channel);
   void wake_held_back();
-  void disconnected(bool keep);
+  void disconnected(bool answered);
   void end_resume();
   Gpadl* find_gpadl(uint32_t id) const;
   bool has_sub_channels(const Channel& primary) const;
@@ -250,7 +255,6 @@ class Connection {
   uint32_t connection_id_ = wire::vmbus::kMessageConnectionIdWin10;
   uint32_t next_gpadl_id_ = 0xE1E10;
   uint32_t next_open_id_ = 1;
-  Time now_ = 0;
 
   Request* connect_request_ = nullptr;
   Request* offers_request_ = nullptr;
