@@ -53,7 +53,12 @@ inline constexpr uint32_t kStatusSuccess = 0;
 inline constexpr uint32_t kStatusRevisionMismatch = 0xc0000059;
 inline constexpr uint32_t kStatusInvalidParameter = 0xc000000d;
 inline constexpr uint32_t kStatusInvalidDeviceState = 0xc0000184;
+inline constexpr uint32_t kStatusInvalidDeviceRequest = 0xc0000010;
 inline constexpr uint32_t kStatusNotSupported = 0xc00000bb;
+inline constexpr uint32_t kStatusBufferOverflow = 0x80000005;
+inline constexpr uint32_t kStatusDeviceBusy = 0x80000011;
+inline constexpr uint32_t kStatusDeviceDoesNotExist = 0xc00000c0;
+inline constexpr uint32_t kStatusIoDeviceError = 0xc0000185;
 
 /// Every packet is this long; with versions before Win8 it ends 16 bytes earlier (no ScsiRequestExtension).
 inline constexpr size_t kPacketSize = 64;
@@ -104,6 +109,7 @@ inline constexpr uint32_t kSrbQueueActionEnable = 0x00000002;
 inline constexpr uint32_t kSrbDisableSynchTransfer = 0x00000008;
 inline constexpr uint32_t kSrbDataIn = 0x00000040;
 inline constexpr uint32_t kSrbDataOut = 0x00000080;
+inline constexpr uint32_t kSrbNoQueueFreeze = 0x00000100;
 
 inline constexpr uint8_t kSrbStatusMask = 0x3f;
 inline constexpr uint8_t kSrbAutosenseValid = 0x80;
@@ -173,5 +179,18 @@ static_assert(sizeof(FcHbaData) == 36);
 struct SubChannelCount {
   uint16_t count;
 };
+
+/// Opens the user-defined bytes of an IDE disk's offer; newer guests look at the instance GUID alone.
+struct OfferProperties {
+  uint16_t reserved1;
+  uint8_t path_id;
+  uint8_t target_id;
+  uint32_t reserved2;
+  uint32_t flags;  ///< kOfferIdeDevice
+  std::array<uint32_t, 3> reserved3;
+};
+static_assert(sizeof(OfferProperties) == 24);
+
+inline constexpr uint32_t kOfferIdeDevice = 2;
 
 }  // namespace hv::wire::storvsc

@@ -126,6 +126,8 @@ class ControlMachine {
   /// rescinded).
   Result<void> force(ChannelKey primary, Actions& actions);
 
+  /// Whether this message connection exists. Any thread. A host below 5.0 has no connection 4; guests find that out by its absence.
+  bool has_connection(uint32_t connection_id) const;
   /// A SynIC message from the guest, a private copy. False: no such connection.
   bool message(uint32_t connection_id, std::span<const std::byte> bytes, Actions& actions);
   /// The answer to OpenRings.

@@ -12,11 +12,13 @@ using hv::wire::vmbus::MessageType;
 using hv::wire::vmbus::Version;
 namespace wire = hv::wire::vmbus;
 
+bool ControlMachine::has_connection(uint32_t connection_id) const {
+  return connection_id == wire::kMessageConnectionId ||
+         (connection_id == wire::kMessageConnectionIdWin10 && options_.max_version >= Version::V5_0);
+}
+
 bool ControlMachine::message(uint32_t connection_id, std::span<const std::byte> bytes, Actions& actions) {
-  // A host below 5.0 has no connection 4, and a guest finds that out by this answer.
-  const bool known = connection_id == wire::kMessageConnectionId ||
-                     (connection_id == wire::kMessageConnectionIdWin10 && options_.max_version >= Version::V5_0);
-  if (!known) return false;
+  if (!has_connection(connection_id)) return false;
   ByteReader reader(bytes);
   const auto header = reader.take<wire::MessageHeader>();
   if (!header) {

@@ -172,7 +172,7 @@ main() {
   [ "$guest" = minimal ] || words="$words root=LABEL=enlighten ro fsck.mode=skip"
   [ "$ACCEL" = kvm ] || words="$words mitigations=off"
   host_args=(run --kernel kernel --initrd initrd --cpus "$cpus" --memory "${mib}M")
-  node_args+=(--file "$guest_kernel:kernel" --file "$guest_initrd:initrd" --bin "$HOST")
+  node_args+=(--file "$guest_kernel:kernel" --file "$guest_initrd:initrd")
   if [ "$have_exec" = 0 ] && ! { [ -t 0 ] && [ -t 1 ]; }; then
     exec_cmd='PATH=$PATH:/usr/lib/enlighten; table'
   fi
@@ -206,5 +206,3 @@ main() {
   wait "$NODE_PID" || status=$?
   exit "$status"
 }
-
-node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

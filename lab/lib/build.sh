@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Building the host, the agent and the modules.
 
-HOST=$BUILD_DIR/enlighten-host
-AGENT=$BUILD_DIR/enlighten-agent
-
 # The modules that are ours: a folder each.
 our_modules() {
   local kbuild
@@ -12,12 +9,17 @@ our_modules() {
   done
 }
 
-build_programs() {
-  if [ ! -e "$BUILD_DIR/build.ninja" ]; then
-    step "configuring" cmake -S "$TOP_DIR" -B "$BUILD_DIR" -G Ninja -DCMAKE_C_COMPILER=gcc-12 -DCMAKE_CXX_COMPILER=g++-12
+# build_preset PRESET [TARGET...]: a preset of CMakePresets.json, in build/PRESET.
+build_preset() {
+  local preset=$1
+  shift
+  if [ ! -e "$BUILD_DIR/$preset/build.ninja" ]; then
+    step "configuring $preset" cmake -S "$TOP_DIR" --preset "$preset"
   fi
-  step "building the host" ninja -C "$BUILD_DIR" enlighten-host enlighten-agent enlighten-bridge
+  step "building $preset" cmake --build "$BUILD_DIR/$preset" ${1:+--target "$@"}
 }
+
+build_programs() { build_preset release enlighten-host enlighten-agent enlighten-bridge; }
 
 # build_modules RELEASE -> sets MODULES_DIR with the .ko files.
 build_modules() {
@@ -29,5 +31,5 @@ build_modules() {
     step "installing the kernel headers linux-headers-$release" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y --no-install-recommends "linux-headers-$release"
   fi
-  step "building the modules for $release" make -s -C "$TOP_DIR/ports/linux" KDIR="/lib/modules/$release/build" OUT="$MODULES_DIR"
+  step "building the modules for $release" make -s -j"$(nproc)" -C "$TOP_DIR/ports/linux" KDIR="/lib/modules/$release/build" OUT="$MODULES_DIR"
 }

@@ -5,7 +5,10 @@ export LC_ALL=C
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOP_DIR=$(dirname "$LAB_DIR")
-BUILD_DIR=${ENLIGHTEN_BUILD:-$TOP_DIR/build}
+BUILD_DIR=$TOP_DIR/build
+HOST=$BUILD_DIR/release/enlighten-host
+AGENT=$BUILD_DIR/release/enlighten-agent
+BRIDGE=$BUILD_DIR/release/enlighten-bridge
 CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
 PROGRAM=${PROGRAM:-enlighten}
 
@@ -70,7 +73,10 @@ step() {
     ticker=$!
     on_exit "kill $ticker 2>/dev/null"
   fi
-  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null || status=$?
+  set +e  # tested by `||`, the subshell would go on after an error
+  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
   if [ -n "$ticker" ]; then
     kill "$ticker" 2>/dev/null || :
     wait "$ticker" 2>/dev/null || :

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/vmbus/server.hpp"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <future>
+
+#include "host/vmbus/versions.hpp"
+
+namespace hv::host::vmbus {
+
+namespace wire = hv::wire::vmbus;
+
+class Server::Attached final : public DeviceHandle {
+ public:
+  Attached(Server& server, std::shared_ptr<Device> attached_device) : device(std::move(attached_device)), server_(server) {}
+  bool offer_sub_channels(uint16_t count) override {
+    if (count > ControlMachine::Options{}.max_sub_channels) return false;
+    server_.later([&server = server_, key = key, count] {
+      Actions actions;
+      const auto offered = server.control_.offer_sub_channels(key, count, actions);
+      server.perform(actions);
+      if (!offered) server.log_.line(fmt::format("no more sub-channels: {}", hv::name(offered.error())));
+    });
+    return true;
+  }
+
+  std::shared_ptr<Device> device;
+  ChannelKey key = 0;
+  bool leaving = false;
+  std::map<ChannelKey, std::unique_ptr<ServedChannel>> open;
+
+ private:
+  Server& server_;
+};
+
+Server::Server(Machine& machine, ServerOptions options)
+    : machine_(machine),
+      log_(std::move(options.log)),
+      control_({.max_version = options.max_version, .vp_count = machine.vp_count()}),
+      worker_([this] { work(); }) {}
+
+Server::~Server() {
+  run([this] { close_all(); });
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  room_.notify_all();
+  worker_.join();
+}
+
+void Server::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    Task task = std::move(queue_.front());
+    queue_.pop_front();
+    if (std::holds_alternative<GuestMessage>(task)) guest_messages_--;
+    lock.unlock();
+    room_.notify_one();
+    if (const auto* message = std::get_if<GuestMessage>(&task)) {
+      Actions actions;
+      control_.message(message->connection_id, message->bytes, actions);
+      perform(actions);
+    } else {
+      std::get<std::function<void()>>(task)();
+    }
+    lock.lock();
+  }
+}
+
+void Server::later(std::function<void()> function) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.emplace_back(std::move(function));
+  }
+  wake_.notify_all();
+}
+
+/// Has the worker run `function` and waits for it.
+void Server::run(const std::function<void()>& function) {
+  std::promise<void> done;
+  later([&] {
+    function();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void Server::drain() {
+  run([] {});
+}
+
+bool Server::message_from_guest(uint32_t connection_id, uint32_t message_type, std::span<const std::byte> payload) {
+  if (!control_.has_connection(connection_id)) return false;
+  if (message_type != wire::kSynicMessageType || payload.size() > wire::kMaxMessageSize) return true;
+  std::unique_lock lock(mutex_);
+  // The limit of the wait is for a machine that stops its VPs while a device is slow to close.
+  if (!room_.wait_for(lock, std::chrono::seconds(1), [this] { return stop_ || guest_messages_ < kQueueLimit; })) return false;
+  if (stop_) return false;
+  queue_.emplace_back(GuestMessage{connection_id, {payload.begin(), payload.end()}});
+  guest_messages_++;
+  lock.unlock();
+  wake_.notify_all();
+  return true;
+}
+
+void Server::reset() {
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(queue_, [](const Task& task) { return std::holds_alternative<GuestMessage>(task); });
+    guest_messages_ = 0;
+  }
+  room_.notify_all();
+  run([this] {
+    Actions actions;
+    control_.reset(actions);
+    perform(actions);
+  });
+}
+
+Result<void> Server::add(std::shared_ptr<Device> device) {
+  std::exception_ptr thrown;
+  Error error = Error::BadState;
+  bool ok = false;
+  run([&] {
+    try {
+      auto attached = std::make_unique<Attached>(*this, device);
+      Actions actions;
+      const auto offered = control_.offer(device->offer(), actions);
+      if (!offered) {
+        error = offered.error();
+        return;
+      }
+      attached->key = *offered;
+      auto& entry = *(devices_[*offered] = std::move(attached));
+      entry.device->attached(entry);
+      perform(actions);
+      ok = true;
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  });
+  if (thrown) std::rethrow_exception(thrown);
+  if (!ok) return error;
+  return {};
+}
+
+Server::Removal Server::remove(const Guid& instance_id, std::chrono::milliseconds limit) {
+  ChannelKey key = 0;
+  run([&] {
+    for (auto& [candidate, attached] : devices_) {
+      if (attached->device->offer().instance_id != instance_id || attached->leaving) continue;
+      key = candidate;
+      attached->leaving = true;
+      {
+        const std::lock_guard lock(mutex_);
+        leaving_[key] = false;
+      }
+      Actions actions;
+      (void)control_.rescind(key, actions).ok();
+      perform(actions);
+      return;
+    }
+  });
+  if (key == 0) return Removal::NotFound;
+
+  std::unique_lock lock(mutex_);
+  const bool released = gone_changed_.wait_for(lock, limit, [&] { return leaving_[key]; });
+  lock.unlock();
+  if (!released) {
+    run([&] {
+      Actions actions;
+      (void)control_.force(key, actions).ok();
+      perform(actions);
+    });
+  }
+  lock.lock();
+  leaving_.erase(key);
+  return released ? Removal::Released : Removal::Forced;
+}
+
+ServerStatus Server::status() {
+  ServerStatus status;
+  run([&] {
+    status.version = control_.version();
+    const auto views = control_.channels();
+    for (const auto& [key, attached] : devices_) {
+      const OfferInfo& offer = attached->device->offer();
+      DeviceStatus device{attached->device->name(), offer.class_id, offer.instance_id, attached->leaving, {}};
+      for (const auto& view : views) {
+        if (view.primary != key || (view.index != 0 && view.rescinded && view.state != ChannelState::Open)) continue;
+        ChannelStatus channel{};
+        channel.index = view.index;
+        channel.relid = view.relid;
+        channel.vp = view.vp;
+        if (const auto at = attached->open.find(view.key); at != attached->open.end()) {
+          const ChannelCounters& counters = at->second->counters();
+          channel.open = true;
+          channel.failed = at->second->failed();
+          channel.signals_in = counters.signals_in.read();
+          channel.signals_out = counters.signals_out.read();
+          channel.packets_in = counters.packets_in.read();
+          channel.packets_out = counters.packets_out.read();
+          channel.bytes_in = counters.bytes_in.read();
+          channel.bytes_out = counters.bytes_out.read();
+        }
+        device.channels.push_back(channel);
+      }
+      status.devices.push_back(std::move(device));
+    }
+  });
+  return status;
+}
+
+void Server::perform(Actions& actions) {
+  // An action may lead to more: they come behind.
+  for (size_t i = 0; i < actions.size(); i++) {
+    Action action = std::move(actions[i]);
+    perform_one(action, actions);
+  }
+  if (undeliverable_) {
+    undeliverable_ = false;
+    log_.line("the guest does not take its messages: connection dropped");
+    Actions rest;
+    control_.reset(rest);
+    perform(rest);
+  }
+}
+
+void Server::perform_one(Action& action, Actions& more) {
+  if (const auto* post = std::get_if<PostMessage>(&action)) {
+    if (!machine_.post_message(post->vp, post->sint, wire::kSynicMessageType, post->message.bytes())) undeliverable_ = true;
+  } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
+    open(*rings, more);
+  } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
+    close(closing->channel);
+  } else if (const auto* retarget = std::get_if<Retarget>(&action)) {
+    if (Attached* device = owner(retarget->channel)) device->open[retarget->channel]->retarget(retarget->vp);
+  } else if (const auto* gone = std::get_if<Gone>(&action)) {
+    let_go(gone->primary);
+  } else if (const auto* complaint = std::get_if<Complain>(&action)) {
+    log_.line(fmt::format("the guest sent {} ({:#x}); it is said once", name(complaint->complaint), complaint->value));
+  } else if (const auto* connected = std::get_if<Connected>(&action)) {
+    log_.line(fmt::format("guest connected, VMBus {}", text(connected->version)));
+  } else if (std::holds_alternative<Disconnected>(action)) {
+    log_.line("guest disconnected");
+  }
+}
+
+void Server::open(const OpenRings& rings, Actions& more) {
+  bool ok = false;
+  const auto at = devices_.find(rings.primary);
+  if (at != devices_.end()) {
+    Device& device = *at->second->device;
+    auto channel = ServedChannel::create(machine_, rings, device.name(), log_);
+    if (!channel) {
+      log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index, hv::name(channel.error())));
+    } else {
+      try {
+        ok = device.opened(**channel);
+      } catch (const std::exception& error) {
+        log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index, error.what()));
+      }
+      if (ok) at->second->open[rings.channel] = channel.take();
+    }
+  }
+  control_.opened(rings.channel, ok, more);
+}
+
+Server::Attached* Server::owner(ChannelKey channel) {
+  for (auto& [key, attached] : devices_) {
+    if (attached->open.contains(channel)) return attached.get();
+  }
+  return nullptr;
+}
+
+void Server::close(ChannelKey channel) {
+  Attached* attached = owner(channel);
+  if (attached == nullptr) return;
+  const auto at = attached->open.find(channel);
+  attached->device->closed(*at->second);
+  attached->open.erase(at);
+}
+
+void Server::let_go(ChannelKey primary) {
+  const auto at = devices_.find(primary);
+  if (at == devices_.end()) return;
+  at->second->device->detached();
+  devices_.erase(at);
+  const std::lock_guard lock(mutex_);
+  if (const auto waited = leaving_.find(primary); waited != leaving_.end()) waited->second = true;
+  gone_changed_.notify_all();
+}
+
+void Server::close_all() {
+  Actions actions;
+  control_.reset(actions);
+  perform(actions);
+  for (auto& [key, attached] : devices_) attached->device->detached();
+  devices_.clear();
+}
+
+}  // namespace hv::host::vmbus

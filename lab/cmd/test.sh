@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+. "$LAB_DIR/lib/results.sh"
+. "$LAB_DIR/lib/guest-suite.sh"
+. "$LAB_DIR/lib/cli-tests.sh"
+
+usage() {
+  cat <<'USAGE'
+usage: ./enlighten test [SUITE...] [options]
+
+Builds and runs all suites, or the given ones; a line per test, the five slowest, and the sum as last line.
+
+  unit     parsers, tables, machines, host; under ASan and UBSan; the style checks of scripts and kernel code
+  loop     core against host in one process, under ASan and TSan
+  fuzz     each fuzz target for ENLIGHTEN_FUZZ_SECONDS (60)
+  guest    Debian in the machine, with the in-tree drivers and with ours
+  sim      (comes with the bus)
+
+  --accel auto|kvm|nested   for the guest suite
+  --only PATTERN            guest: only the tests whose name matches
+
+Exit status: 0 all passed; 1 a test failed or a suite could not be built; 2 wrong command line.
+USAGE
+}
+
+# ctest_suite PRESET NAME: a line per test comes from CTest as they end, its output when one fails.
+ctest_suite() {
+  local preset=$1 junit=$LOG_DIR/$1.xml
+  rm -f "$junit"
+  mkdir -p "$LOG_DIR"
+  (cd "$TOP_DIR" && ctest --preset "$preset" --output-junit "$junit") >"$LOG_DIR/ctest-$preset.log" 2>&1 &
+  local pid=$! shown=0 line
+  on_exit "kill $pid 2>/dev/null"
+  while kill -0 "$pid" 2>/dev/null; do
+    show_ctest_lines
+    sleep 0.2
+  done
+  wait "$pid" || :
+  show_ctest_lines
+  if [ ! -s "$junit" ]; then
+    cat "$LOG_DIR/ctest-$preset.log"
+    record failed 0 "$preset" "ctest did not run"
+  fi
+}
+
+# Records what CTest has said since the last time.
+show_ctest_lines() {
+  local regex='^ *[0-9]+/[0-9]+ Test +#[0-9]+: ([^ ]+) \.*( +|\**)(Passed|Failed|Not Run|Timeout|Exception|Skipped|Disabled)[^0-9]* +([0-9.]+) sec'
+  while IFS= read -r line; do
+    shown=$((shown + 1))
+    if [[ $line =~ ^\ *[0-9]+/[0-9]+\ Test\ +\#[0-9]+:\ ([^ ]+)\ \.*(.*)\ +([0-9.]+)\ sec ]]; then
+      case ${BASH_REMATCH[2]} in
+        *Passed*) record passed "${BASH_REMATCH[3]}" "${BASH_REMATCH[1]}$suffix" ;;
+        *Skipped* | *Disabled*) record skipped "${BASH_REMATCH[3]}" "${BASH_REMATCH[1]}$suffix" ;;
+        *) record failed "${BASH_REMATCH[3]}" "${BASH_REMATCH[1]}$suffix"; failing=1 ;;
+      esac
+    elif [ "${failing:-0}" = 1 ]; then
+      case $line in
+        *Start\ *: | *Start\ [0-9]*) failing=0 ;;
+        *) printf '    %s\n' "$line" ;;
+      esac
+    fi
+  done < <(tail -n +$((shown + 1)) "$LOG_DIR/ctest-$preset.log" 2>/dev/null)
+}
+
+suite_unit() {
+  local suffix='' failing=0
+  build_preset asan enlighten_tests
+  ctest_suite unit
+  check unit/bad_input_gives_one_clear_line test_bad_input
+  check unit/scripts_are_clean_by_shellcheck lint_scripts
+  check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
+}
+
+suite_loop() {
+  local suffix=' (ASan)' failing=0
+  build_preset asan enlighten_tests
+  ctest_suite loop-asan
+  suffix=' (TSan)'
+  build_preset tsan enlighten_loop_tests
+  ctest_suite loop-tsan
+}
+
+suite_fuzz() {
+  local suffix='' failing=0
+  build_preset fuzz enlighten_fuzz_targets
+  ctest_suite fuzz
+}
+
+lint_scripts() {
+  cd "$TOP_DIR" || return 1
+  shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148 enlighten lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
+  shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
+}
+
+# checkpatch.pl comes with linux-source; the exceptions and their reasons are in ports/linux/README.md.
+lint_kernel_code() {
+  local tool=$CACHE_DIR/checkpatch source files exceptions
+  source=$(find /usr/src -maxdepth 1 -name 'linux-source-6.1.tar.xz')
+  [ -n "$source" ] || { echo "linux-source-6.1 is not installed"; return 1; }
+  if [ ! -e "$tool/checkpatch.pl" ] || [ "$source" -nt "$tool/checkpatch.pl" ]; then
+    mkdir -p "$tool"
+    tar -xJf "$source" -C "$tool" --strip-components=2 --occurrence=1 --no-same-owner -m \
+      linux-source-6.1/scripts/checkpatch.pl linux-source-6.1/scripts/spelling.txt linux-source-6.1/scripts/const_structs.checkpatch
+  fi
+  files=$(find "$TOP_DIR/ports/linux" -name '*.[ch]' | sort)
+  [ -n "$files" ] || { echo "no kernel code yet"; return 0; }
+  exceptions=$(sed -n 's/^- `\([A-Z_0-9]*\)`.*/\1/p' "$TOP_DIR/ports/linux/README.md" | paste -sd,)
+  # shellcheck disable=SC2086
+  perl "$tool/checkpatch.pl" --no-tree --strict --no-summary --terse --max-line-length=100 ${exceptions:+--ignore "$exceptions"} -f $files
+}
+
+main() {
+  local suites=() suite started=$SECONDS
+  accel=auto only=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --help | -h) usage; exit 0 ;;
+      --accel | --only)
+        [ $# -ge 2 ] || usage_error "$1 needs a value"
+        case $1 in --accel) accel=$2 ;; *) only=$2 ;; esac
+        shift 2 ;;
+      -*) usage_error "unknown option '$1'" ;;
+      unit | loop | fuzz | guest) suites+=("$1"); shift ;;
+      sim) suites+=(sim); shift ;;
+      *) usage_error "unknown suite '$1': give unit, loop, fuzz or guest" ;;
+    esac
+  done
+  case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
+  [ ${#suites[@]} -gt 0 ] || suites=(unit loop fuzz guest)
+  ensure_packages
+  mkdir -p "$LOG_DIR"
+  for suite in "${suites[@]}"; do
+    echo "== $suite"
+    case $suite in
+      sim) record skipped 0 sim "comes with the bus" ;;
+      *) "suite_$suite" ;;
+    esac
+  done
+  echo "== all: $((SECONDS - started)) s"
+  summary || exit 1
+}

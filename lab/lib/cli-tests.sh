@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Bad input: each has to give one line that names the thing, and its exit status; nothing is booted.
+
+# refuses STATUS WORDS-IN-THE-LINE ARGS...
+refuses() {
+  local want=$1 words=$2 status out
+  shift 2
+  set +e
+  out=$("$TOP_DIR/enlighten" "$@" 2>&1 </dev/null)
+  status=$?
+  set -e
+  if [ "$status" != "$want" ] || [ "$(printf '%s\n' "$out" | wc -l)" != 1 ] || [[ $out != *"$words"* ]]; then
+    printf './enlighten %s\n  status %s, expected %s; a line with "%s" expected, said:\n%s\n' "$*" "$status" "$want" "$words" "$out"
+    bad=1
+  fi
+}
+
+test_bad_input() {
+  local bad=0 dir
+  scratch_dir
+  dir=$(mktemp -d "$SCRATCH/cli.XXXXXX")
+  truncate -s 1000 "$dir/odd.raw"
+  truncate -s 1M "$dir/good.raw"
+  : >"$dir/empty"
+  echo text >"$dir/text"
+  refuses 2 "unknown command 'fly'" fly
+  refuses 2 "unknown option '--fly'" run --fly
+  refuses 2 "unknown option 'fly'" doctor fly
+  refuses 2 "unknown suite 'fly'" test fly
+  refuses 2 "unknown benchmark 'fly'" bench fly
+  refuses 2 "--cpus '0'" run --cpus 0
+  refuses 2 "--cpus 17" run --cpus 17
+  refuses 2 "--cpus 'two'" run --cpus two
+  refuses 2 "--memory 64M" run --memory 64M
+  refuses 2 "--memory 9G" run --memory 9G
+  refuses 2 "--memory '1T'" run --memory 1T
+  refuses 2 "--cpus needs a value" run --cpus
+  refuses 2 "--guest 'windows'" run --guest windows
+  refuses 2 "--drivers: unknown 'fly'" run --drivers fly
+  refuses 2 "--drivers: no driver 'hv_fly'" run --drivers inbox,hv_fly=enlighten
+  refuses 2 "--net 'user'" run --net user
+  refuses 2 "--accel 'fast'" run --accel fast
+  refuses 2 "--kernel '5.10'" run --kernel 5.10
+  refuses 2 "--vmbus-version '9'" run --vmbus-version 9
+  refuses 2 "--exec is empty" run --exec ''
+  refuses 2 "unknown 'rw'" run --disk "$dir/good.raw,rw"
+  refuses 1 "$dir/none.raw does not exist" run --disk "$dir/none.raw"
+  refuses 1 "$dir is neither" run --disk "$dir"
+  refuses 1 "$dir/empty is empty" run --disk "$dir/empty"
+  refuses 1 "no multiple of 512" run --disk "$dir/odd.raw"
+  refuses 1 "the dvd $dir/none.iso does not exist" run --dvd "$dir/none.iso"
+  refuses 1 "the kernel $dir/none does not exist" run --kernel "$dir/none" --initrd "$dir/text"
+  refuses 1 "is no bzImage" run --kernel "$dir/text" --initrd "$dir/text"
+  refuses 1 "the initrd $dir/none does not exist" run --initrd "$dir/none"
+  refuses 1 "the DKMS package comes later" package
+  [ "$(stat -c %s "$dir/odd.raw")" = 1000 ] || { echo "a disk was changed"; bad=1; }
+  rm -rf "$dir"
+  return "$bad"
+}

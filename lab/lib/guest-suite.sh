@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# The guest suite: makes everything the node needs, boots it once, and reports what tests/guest/node/suite says.
+
+# The sessions: KIND DRIVERS KERNEL CPUS. All the minimal guest's tests run in each minimal one.
+GUEST_SESSIONS="minimal inbox 6.1 1
+minimal enlighten 6.1 1
+minimal inbox 6.1 4
+minimal enlighten 6.1 4
+minimal enlighten 6.12 2
+debian inbox 6.1 2
+debian enlighten 6.1 4"
+
+suite_guest() {
+  local dir=$TOP_DIR/tests/guest kind drivers kernel cpus modules name tests job node_args=() done_boots=' '
+  build_programs
+  choose_accel "$accel"
+  scratch_dir
+  job=$SCRATCH/guest
+  mkdir -p "$job/tests"
+  printf '%s\n' "${guest_sessions:-$GUEST_SESSIONS}" >"$job/sessions"
+  while read -r kind drivers kernel cpus; do
+    case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
+    done_boots="$done_boots$kind-$drivers-$kernel "
+    ensure_kernel "$kernel"
+    build_modules "$KERNEL_RELEASE"
+    parse_drivers "$drivers"
+    modules=()
+    for name in $OUR_DRIVERS; do modules+=("$MODULES_DIR/$name.ko"); done
+    [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
+    mkdir -p "$job/boot/$kernel"
+    ln -sf "$KERNEL_IMAGE" "$job/boot/$kernel/kernel"
+    if [ "$kind" = minimal ]; then
+      ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
+      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.minimal"
+    else
+      ensure_debian
+      ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
+      ln -sf "$MODSET_DIR/initrd" "$job/boot/$kernel/$drivers.debian"
+      mkdir -p "$SCRATCH/files/usr/lib/enlighten"
+      cp "$AGENT" "$SCRATCH/files/usr/lib/enlighten/agent"
+      make_root_disk "$SCRATCH/$drivers-$kernel.raw" "$SCRATCH/files" "$MODSET_DIR/files"
+      node_args+=(--disk "$SCRATCH/$drivers-$kernel.raw,name=$drivers-$kernel")
+    fi
+  done <"$job/sessions"
+  ensure_tools
+  guest_media
+  cp "$dir"/minimal/*.sh "$job/tests/"
+  tests=$(cat "$job"/tests/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | tr '\n' ' ')
+  printf "TESTS='%s'\nONLY='%s'\n" "$tests" "${only:-*}" >"$job/parameters"
+  cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$job/"
+  for name in "$job"/*; do node_args+=(--file "$name"); done
+  mkfifo "$SCRATCH/stream"
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
+    "${node_args[@]}" --log "$LOG_DIR/node-kernel.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
+  NODE_PID=$!
+  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  follow_guests <"$SCRATCH/stream"
+  wait "$NODE_PID" || record failed 0 guest/node "the node ended with an error"
+}
+
+# follow_guests: turns the node's stream into results, as they come.
+follow_guests() {
+  local line prefix=guest test='' text='' words
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    read -ra words <<<"$line"
+    case $line in
+      '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu" test='' text='' ;;
+      '@begin '*) test=${words[1]} text='' ;;
+      '@end '*)
+        record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
+        [ "${words[2]}" = passed ] || printf '%s' "$text"
+        test='' text='' ;;
+      '@ended '*)
+        if [ "${words[1]}" != 0 ]; then
+          record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
+          printf '%s' "$text"
+        else
+          record passed "${words[2]}" "$prefix/boots_and_powers_off"
+        fi ;;
+      *) text+="    $line"$'\n' ;;
+    esac
+  done
+  [ "$prefix" != guest ] || printf '%s' "$text"
+}
+
+# The disks that hold something: an ISO image and an ext4 disk.
+guest_media() {
+  mkdir -p "$SCRATCH/dvd" "$SCRATCH/ide"
+  head -c 3000000 "$TOOLS_DISK" >"$SCRATCH/dvd/data"
+  (cd "$SCRATCH/dvd" && md5sum data >sums)
+  genisoimage -quiet -r -V ENLIGHTEN -o "$job/dvd.iso" "$SCRATCH/dvd"
+  echo 'hello from IDE' >"$SCRATCH/ide/hello"
+  truncate -s 16M "$job/ide.raw"
+  mke2fs -q -t ext4 -F -d "$SCRATCH/ide" "$job/ide.raw"
+}
+
+node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Runs in the minimal guest. What the tests use; then each test is a function test_NAME, run in the order of its file.
+# Lines for the node start with '@': `@begin NAME`, `@end NAME passed|failed SECONDS`, `@host METHOD key=value...`.
+export PATH=/tools/bin:$PATH
+
+SCSI=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
+IDE=32412632-86cb-44a2-9b5c-50d1417354f5
+
+now() { cut -d ' ' -f 1 /proc/uptime; }
+fail() { echo "$*"; exit 1; }
+
+# within SECONDS COMMAND...: waits until it succeeds.
+within() {
+  local end
+  end=$(($(now | cut -d . -f 1) + $1))
+  shift
+  until "$@"; do
+    [ "$(now | cut -d . -f 1)" -lt "$end" ] || return 1
+    sleep 0.2
+  done
+}
+
+# device CLASS LUN: the block device (sda, sr0) at that LUN of a controller of that class; empty if there is none.
+device() {
+  local vmbus block
+  for vmbus in /sys/bus/vmbus/devices/*; do
+    grep -q "$1" "$vmbus/class_id" || continue
+    for block in "$vmbus"/host*/target*/*:"$2"/block/*; do
+      [ ! -e "$block" ] || { basename "$block"; return 0; }
+    done
+  done
+  return 1
+}
+scsi() { within 30 device $SCSI "$1" >/dev/null; echo "/dev/$(device $SCSI "$1")"; }
+sectors() { cat "/sys/block/${1#/dev/}/size"; }
+tool() { # fio and its libraries live on a disk of their own
+  LD_LIBRARY_PATH=/tools/lib "$@"
+}
+mount_tools() { mkdir -p /tools && mount -o ro "$(scsi 3)" /tools; }
+
+# The kernel must not have complained.
+kernel_is_calm() {
+  ! dmesg | grep -E 'WARNING:|BUG:|Call Trace|soft lockup|hard LOCKUP|blocked for more than|rcu.*(stall|starved)|general protection|Oops|kernel stack|list_(add|del) corruption|UBSAN|refcount_t'
+}
+
+run_test() { # in a subshell: a test that fails ends alone
+  local name=$1 start status=passed
+  echo "@begin $name"
+  start=$(now)
+  (set -e; "test_$name") >/tmp/log 2>&1
+  [ $? = 0 ] || status=failed
+  kernel_is_calm >>/tmp/log 2>&1 || { status=failed; dmesg -c >>/tmp/log; }
+  [ "$status" = passed ] || { tail -n 60 /tmp/log | sed 's/^@/ @/'; dmesg | tail -n 30; }
+  echo "@end $name $status $(echo "$(now) $start" | awk '{ print $1 - $2 }')"
+}
+# What a test writes goes to a log; what it asks of the node has to get out.
+exec 4>&1
+ask_host() { echo "@host $*" >&4; }

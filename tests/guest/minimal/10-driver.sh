@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+test_the_expected_driver_is_loaded() {
+  local version
+  version=$(cat /sys/module/hv_storvsc/version 2>/dev/null || :)
+  case $DRIVERS:$version in
+    enlighten:enlighten-*) ;;
+    enlighten:*) fail "hv_storvsc is '$version', not ours" ;;
+    *:enlighten-*) fail "hv_storvsc is ours: $version" ;;
+  esac
+  within 30 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
+}
+
+test_one_channel_per_four_cpus() {
+  local vmbus count expected
+  expected=$(((CPUS + 3) / 4))
+  for vmbus in /sys/bus/vmbus/devices/*; do
+    grep -q $SCSI "$vmbus/class_id" || continue
+    count=$(ls "$vmbus/channels" | wc -l)
+    [ "$count" -ge "$expected" ] || fail "$count channels, expected $expected"
+  done
+}

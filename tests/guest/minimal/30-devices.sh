@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# LUN 1 is 64 MiB of holes; the node looks afterwards that the first half of them is holes again, and the second is not.
+test_trim_punches_holes() {
+  local disk name
+  disk=$(scsi 1)
+  name=${disk#/dev/}
+  [ "$(cat "/sys/block/$name/queue/discard_max_bytes")" -gt 0 ] || fail "the disk offers no discard"
+  dd if=/dev/urandom of="$disk" bs=1M count=64 2>/dev/null
+  sync
+  blkdiscard -o 0 -l $((32 << 20)) "$disk"
+  echo 3 >/proc/sys/vm/drop_caches
+  [ "$(dd if="$disk" bs=1M count=32 2>/dev/null | tr -d '\000' | wc -c)" = 0 ] || fail "discarded blocks are not zero"
+  [ "$(dd if="$disk" bs=1M skip=32 count=1 2>/dev/null | tr -d '\000' | wc -c)" != 0 ] || fail "too much was discarded"
+}
+
+test_a_read_only_disk_refuses_writes() {
+  local disk
+  disk=$(scsi 2)
+  [ "$(blockdev --getro "$disk")" = 1 ] || fail "not marked read-only"
+  [ "$(head -c 9 "$disk")" = read-only ] || fail "its content cannot be read"
+  ! dd if=/dev/zero of="$disk" bs=512 count=1 conv=fsync 2>/dev/null || fail "a write was taken"
+}
+
+test_a_dvd_is_read() {
+  local drive
+  modprobe -q sr_mod || :
+  drive=$(scsi 4)
+  mkdir -p /mnt/dvd
+  mount -t iso9660 -o ro "$drive" /mnt/dvd
+  (cd /mnt/dvd && md5sum -c sums)
+  umount /mnt/dvd
+}
+
+test_an_ide_disk_is_mounted() {
+  local disk
+  within 30 device $IDE 0 >/dev/null || fail "no IDE disk"
+  disk=/dev/$(device $IDE 0)
+  mkdir -p /mnt/ide
+  mount "$disk" /mnt/ide
+  [ "$(cat /mnt/ide/hello)" = 'hello from IDE' ] || fail "wrong content"
+  dd if=/dev/urandom of=/mnt/ide/new bs=64k count=16 2>/dev/null
+  umount /mnt/ide
+  e2fsck -f -n "$disk"
+}

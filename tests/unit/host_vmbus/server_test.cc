@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/vmbus/server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/support/fake_machine.hpp"
+#include "tests/unit/host_vmbus/guest.hpp"
+
+namespace hv::host::vmbus {
+namespace {
+
+using namespace hv::test;
+using namespace std::chrono_literals;
+namespace wire = hv::wire::vmbus;
+
+class TestDevice final : public Device {
+ public:
+  explicit TestDevice(uint8_t number) : info_(offer_info(number)) {}
+  const OfferInfo& offer() const override { return info_; }
+  std::string name() const override { return "test"; }
+  void attached(DeviceHandle& attached_handle) override { handle = &attached_handle; }
+  void detached() override { handle = nullptr; }
+  bool opened(OpenChannel& channel) override {
+    if (refuse) return false;
+    open[channel.index()] = &channel;
+    return true;
+  }
+  void closed(OpenChannel& channel) override { open.erase(channel.index()); }
+
+  DeviceHandle* handle = nullptr;
+  std::map<uint16_t, OpenChannel*> open;
+  bool refuse = false;
+
+ private:
+  OfferInfo info_;
+};
+
+/// A guest that talks to a real server over a fake machine.
+class ServerTest : public ::testing::Test {
+ protected:
+  ServerTest() : machine(256, 2), server(machine, {.log = [this](const std::string& line) { lines.push_back(line); }}) {}
+
+  void say(const Bytes& bytes) {
+    ASSERT_TRUE(server.message_from_guest(4, 1, bytes));
+    server.drain();
+  }
+  void connect() {
+    say(contact(Version::V5_3));
+    say(plain(MessageType::RequestOffers));
+  }
+  void open_ring(uint32_t relid, uint32_t id, uint64_t first = 16) {
+    const auto words = range_words(8, first);
+    say(gpadl_header(relid, id, words, words.size()));
+    say(open(relid, id, 4));
+  }
+  /// The newest message of that type, if any; all are taken.
+  template <WireStruct T>
+  std::optional<T> last(MessageType type) {
+    std::optional<T> found;
+    while (const auto message = machine.take_message()) {
+      if (type_of(message->payload) == type) found = payload_of<T>(message->payload);
+    }
+    return found;
+  }
+
+  FakeMachine machine;
+  std::vector<std::string> lines;
+  Server server;
+};
+
+TEST_F(ServerTest, HandsTheDeviceBothRings) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  EXPECT_NE(device->handle, nullptr);
+  connect();
+  open_ring(1, 1);
+  ASSERT_EQ(device->open.size(), 1u);
+  OpenChannel& channel = *device->open.at(0);
+
+  const auto guest_out = hv::vmbus::RingMemory::create(*machine.memory(16 * 4096, 4 * 4096)).take();
+  const auto guest_in = hv::vmbus::RingMemory::create(*machine.memory(20 * 4096, 4 * 4096)).take();
+  auto writer = hv::vmbus::RingWriter::create(guest_out).take();
+  auto reader = hv::vmbus::RingReader::create(guest_in).take();
+  const std::array<std::byte, 24> data{std::byte{1}, std::byte{2}};
+  const std::array<std::span<const std::byte>, 1> parts{data};
+  std::array<std::byte, 256> buffer;
+  for (int i = 0; i < 2000; i++) {
+    ASSERT_TRUE(writer.stage(hv::wire::PacketType::DataInBand, 0, static_cast<uint64_t>(i), {}, parts).ok());
+    (void)writer.commit();
+    const auto packet = channel.incoming().read(buffer);
+    ASSERT_TRUE(packet.ok());
+    EXPECT_EQ(packet->transaction_id, static_cast<uint64_t>(i));
+    (void)channel.incoming().commit();
+    ASSERT_TRUE(channel.outgoing().stage(hv::wire::PacketType::Completion, 0, packet->transaction_id, {}, parts).ok());
+    (void)channel.outgoing().commit();
+    ASSERT_EQ(reader.read(buffer)->transaction_id, static_cast<uint64_t>(i));
+    (void)reader.commit();
+  }
+}
+
+TEST_F(ServerTest, CountsSignalsBothWays) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  EXPECT_FALSE(machine.signal_host(0x2001));
+  open_ring(1, 1);
+  OpenChannel& channel = *device->open.at(0);
+  for (int i = 0; i < 3; i++) EXPECT_TRUE(machine.signal_host(0x2001));
+  EXPECT_EQ(channel.take_signals(), 3u);
+  EXPECT_EQ(channel.take_signals(), 0u);
+  channel.signal_guest();
+  EXPECT_EQ(machine.take_events(), (std::vector<FakeMachine::Event>{{0, 2, 1}}));
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  channel.signal_guest();
+  EXPECT_EQ(machine.take_events(), (std::vector<FakeMachine::Event>{{1, 2, 1}}));
+  const auto status = server.status();
+  ASSERT_EQ(status.devices.size(), 1u);
+  ASSERT_EQ(status.devices[0].channels.size(), 1u);
+  EXPECT_EQ(status.devices[0].channels[0].signals_in, 3u);
+  EXPECT_EQ(status.devices[0].channels[0].signals_out, 2u);
+  EXPECT_EQ(status.devices[0].channels[0].vp, 1u);
+  EXPECT_EQ(*status.version, Version::V5_3);
+}
+
+TEST_F(ServerTest, RefusesRingsThatAreNotRam) {
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  connect();
+  open_ring(1, 1, 250);
+  EXPECT_NE(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status, 0u);
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_EQ(machine.bound(), 0u);
+}
+
+TEST_F(ServerTest, RefusesRingsWithImpossibleIndices) {
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  connect();
+  (*machine.memory(16 * 4096, 4))[1] = std::byte{0xff};
+  open_ring(1, 1);
+  EXPECT_NE(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status, 0u);
+  EXPECT_EQ(machine.mappings(), 0u);
+}
+
+TEST_F(ServerTest, TakesNothingWhenTheDeviceRefuses) {
+  auto device = std::make_shared<TestDevice>(1);
+  device->refuse = true;
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  EXPECT_NE(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status, 0u);
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_EQ(machine.bound(), 0u);
+}
+
+TEST_F(ServerTest, OffersSubChannelsWhenTheDeviceAsks) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  EXPECT_FALSE(device->handle->offer_sub_channels(256));
+  EXPECT_TRUE(device->handle->offer_sub_channels(3));
+  server.drain();
+  EXPECT_EQ(last<wire::OfferChannel>(MessageType::OfferChannel)->sub_channel_index, 3);
+  open_ring(3, 2, 32);
+  EXPECT_TRUE(device->open.contains(2));
+  say(channel_message(MessageType::CloseChannel, 1));
+  EXPECT_TRUE(device->open.empty());
+  EXPECT_EQ(machine.mappings(), 0u);
+}
+
+TEST_F(ServerTest, RemovesADeviceWhenTheGuestLetsGo) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  std::thread guest([this] {
+    // The guest waits for the rescind, then closes and releases.
+    for (;;) {
+      const auto message = machine.take_message();
+      if (!message) std::this_thread::yield();
+      if (message && type_of(message->payload) == MessageType::RescindChannelOffer) break;
+    }
+    server.message_from_guest(4, 1, channel_message(MessageType::CloseChannel, 1));
+    server.message_from_guest(4, 1, channel_message(MessageType::RelIdReleased, 1));
+  });
+  EXPECT_EQ(server.remove(offer_info(1).instance_id, 60s), Server::Removal::Released);
+  guest.join();
+  EXPECT_EQ(device->handle, nullptr);
+  EXPECT_TRUE(device->open.empty());
+  EXPECT_EQ(server.remove(offer_info(1).instance_id, 60s), Server::Removal::NotFound);
+}
+
+TEST_F(ServerTest, ForcesADeviceOutWhenTheGuestDoesNot) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  EXPECT_EQ(server.remove(offer_info(1).instance_id, 1ms), Server::Removal::Forced);
+  EXPECT_EQ(device->handle, nullptr);
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_TRUE(server.status().devices.empty());
+}
+
+TEST_F(ServerTest, ResetLeavesNoGuestMemoryInUse) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  EXPECT_EQ(machine.mappings(), 2u);
+  server.reset();
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_EQ(machine.bound(), 0u);
+  EXPECT_TRUE(device->open.empty());
+  connect();
+  open_ring(1, 1);
+  EXPECT_EQ(device->open.size(), 1u);
+}
+
+TEST_F(ServerTest, DropsAConnectionThatDoesNotTakeItsMessages) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  machine.limit_messages(0);
+  say(plain(MessageType::TlConnectRequest));
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  EXPECT_TRUE(device->open.empty());
+  EXPECT_FALSE(server.status().version);
+}
+
+TEST_F(ServerTest, AnswersOnlyItsConnections) {
+  EXPECT_FALSE(server.message_from_guest(2, 1, contact(Version::V5_3)));
+  EXPECT_TRUE(server.message_from_guest(1, 1, contact(Version::V4_0)));
+  server.drain();
+  EXPECT_EQ(last<wire::VersionResponse>(MessageType::VersionResponse)->supported, 1);
+  // Not a message of VMBus: taken and ignored.
+  EXPECT_TRUE(server.message_from_guest(4, 2, contact(Version::V5_3)));
+}
+
+TEST_F(ServerTest, RefusesTheSameInstanceTwice) {
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  EXPECT_EQ(server.add(std::make_shared<TestDevice>(1)).error(), Error::BadId);
+}
+
+TEST(Server, LetsGoOfEverythingWhenItEnds) {
+  FakeMachine machine(256);
+  auto device = std::make_shared<TestDevice>(1);
+  {
+    Server server(machine, {});
+    ASSERT_TRUE(server.add(device).ok());
+    server.message_from_guest(4, 1, contact(Version::V5_3));
+    server.message_from_guest(4, 1, plain(MessageType::RequestOffers));
+    const auto words = range_words(8);
+    server.message_from_guest(4, 1, gpadl_header(1, 1, words, words.size()));
+    server.message_from_guest(4, 1, open(1, 1, 4));
+    server.drain();
+    EXPECT_EQ(device->open.size(), 1u);
+  }
+  EXPECT_TRUE(device->open.empty());
+  EXPECT_EQ(device->handle, nullptr);
+  EXPECT_EQ(machine.mappings(), 0u);
+}
+
+}  // namespace
+}  // namespace hv::host::vmbus

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "vmm/options.hpp"
+
+#include <charconv>
+
+#include "vmm/failure.hpp"
+
+namespace hv::vmm {
+
+namespace {
+
+uint32_t parse_number(std::string_view text, const std::string& what, uint32_t most) {
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value > most) {
+    throw UsageFailure(what + "=" + std::string(text) + ": give a number from 0 to " + std::to_string(most));
+  }
+  return value;
+}
+
+bool starts_with_key(std::string_view part, std::string_view key) { return part.substr(0, key.size()) == key; }
+
+}  // namespace
+
+uint64_t parse_size(std::string_view text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  const uint64_t factor = unit == "G" || unit == "g" ? kGiB : unit == "M" || unit == "m" ? kMiB : 0;
+  if (error != std::errc{} || factor == 0 || value > UINT64_MAX / factor) {
+    throw UsageFailure("--memory " + std::string(text) + ": give a size as 512M or 2G");
+  }
+  return value * factor;
+}
+
+DiskOption parse_disk(std::string_view text, bool dvd) {
+  constexpr uint32_t kLunMost = 255;
+  constexpr uint32_t kControllerMost = 63;
+  const std::string option = dvd ? "--dvd " : "--disk ";
+  DiskOption disk;
+  disk.dvd = disk.read_only = dvd;
+  size_t comma = text.find(',');
+  disk.path = text.substr(0, comma);
+  if (disk.path.empty()) throw UsageFailure(option + std::string(text) + ": no path");
+  while (comma != std::string_view::npos) {
+    text.remove_prefix(comma + 1);
+    comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    if (part == "ro") {
+      disk.read_only = true;
+    } else if (part == "bus=ide" && !dvd) {
+      disk.ide = true;
+    } else if (part == "bus=scsi" && !dvd) {
+      disk.ide = false;
+    } else if (starts_with_key(part, "lun=")) {
+      disk.lun = parse_number(part.substr(4), option + disk.path + ": lun", kLunMost);
+    } else if (starts_with_key(part, "controller=")) {
+      disk.controller = parse_number(part.substr(11), option + disk.path + ": controller", kControllerMost);
+    } else if (starts_with_key(part, "name=") && part.size() > 5) {
+      disk.name = part.substr(5);
+    } else {
+      throw UsageFailure(option + disk.path + ": unknown property '" + std::string(part) + "'");
+    }
+  }
+  return disk;
+}
+
+}  // namespace hv::vmm

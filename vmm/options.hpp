@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmm/memory.hpp"
+
+namespace hv::vmm {
+
+/// One --disk or --dvd.
+struct DiskOption {
+  std::string path;
+  std::string name;                     ///< for the control socket; given or made ("disk0", "dvd0")
+  bool ide = false;                     ///< offered by the IDE class GUID
+  bool read_only = false;
+  bool dvd = false;
+  std::optional<uint32_t> lun;          ///< none: the next free one
+  std::optional<uint32_t> controller;   ///< none: 0
+};
+
+struct RunOptions {
+  std::string kernel;
+  std::string initrd;
+  std::string append = "console=ttyS0";
+  uint32_t cpus = 1;
+  uint64_t memory = 512 * kMiB;
+  std::vector<DiskOption> disks;  ///< disks and DVDs, in the order given
+  std::string console;            ///< "stdio", "none" or "file:PATH"
+  std::optional<std::string> exec;
+  bool exec_stdin = false;        ///< pass our standard input to the command
+  std::string control;            ///< empty: no control socket
+  std::string vmbus_version = "5.3";
+  uint32_t timeout = 0;           ///< seconds; 0: none
+  std::string json_events;        ///< empty: none
+  bool verbose = false;
+};
+
+/// "128M", "2G", "2048M": bytes. Throws UsageFailure naming the text.
+uint64_t parse_size(std::string_view text);
+
+/// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
+DiskOption parse_disk(std::string_view text, bool dvd);
+
+}  // namespace hv::vmm

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "vmm/run.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "vmm/console.hpp"
+#include "vmm/event_log.hpp"
+#include "vmm/exec_session.hpp"
+#include "vmm/failure.hpp"
+#include "vmm/hyperv_devices.hpp"
+#include "vmm/machine.hpp"
+
+namespace hv::vmm {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The ends a user may ask for, as a descriptor. Threads started later inherit the blocked signals.
+Fd block_end_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) fail_errno("signalfd");
+  // The kick must stay blocked but in the vCPUs' threads.
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGUSR1);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return fd;
+}
+
+/// Everything of one run but the machine: who reads and writes its ports, when it ends.
+class EventLoop {
+ public:
+  EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec, EndBox& end, int signals,
+            EventLog& log)
+      : options_(options), machine_(machine), console_(console), exec_(exec), end_(end), signals_(signals), log_(log) {}
+
+  void run() {
+    while (!end_.ended()) once();
+  }
+
+ private:
+  // Serial output that no further access of the guest pushes out waits this long at most.
+  static constexpr int kTickMilliseconds = 10;
+  static constexpr auto kStuckInterval = std::chrono::seconds(2);
+  // A guest whose command has ended and that does not power off within this time is reported as hung.
+  static constexpr auto kPowerOffGrace = std::chrono::seconds(180);
+
+  void once() {
+    std::vector<pollfd> fds{
+        {.fd = end_.event(), .events = POLLIN, .revents = 0},
+        {.fd = signals_, .events = POLLIN, .revents = 0},
+        {.fd = machine_.retry_event(), .events = POLLIN, .revents = 0},
+        {.fd = machine_.devices().com1().waiting() < kConsoleBacklog ? console_.input() : -1, .events = POLLIN, .revents = 0},
+        {.fd = exec_ != nullptr ? exec_->event() : -1, .events = POLLIN, .revents = 0},
+        {.fd = exec_ != nullptr ? exec_->input(machine_.devices().com2()) : -1, .events = POLLIN, .revents = 0},
+    };
+    (void)::poll(fds.data(), fds.size(), kTickMilliseconds);
+    machine_.devices().tick();
+    if (fds[1].revents != 0) take_signal();
+    if (fds[2].revents != 0) machine_.retry_messages();
+    if (fds[3].revents != 0) machine_.devices().com1().feed(console_.read_input());
+    if (exec_ != nullptr && fds[4].revents != 0) take_exec_event();
+    if (exec_ != nullptr && fds[5].revents != 0) exec_->read_input(machine_.devices().com2());
+    check_time();
+  }
+
+  void take_signal() {
+    signalfd_siginfo info{};
+    if (::read(signals_, &info, sizeof info) != sizeof info) return;
+    end_.report({EndReason::Interrupted, "", static_cast<int>(info.ssi_signo)});
+  }
+
+  void take_exec_event() {
+    exec_->on_event(machine_.devices().com2());
+    if (exec_->status()) {
+      log_.write("command-ended", {{"status", *exec_->status()}});
+      power_off_deadline_ = Clock::now() + kPowerOffGrace;
+    } else {
+      log_.write("agent-ready");
+    }
+  }
+
+  void check_time() {
+    const auto now = Clock::now();
+    if (options_.timeout != 0 && now - start_ >= std::chrono::seconds(options_.timeout)) {
+      end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
+    }
+    if (power_off_deadline_ && now >= *power_off_deadline_) end_.report({EndReason::TimedOut, "it does not power off", 0});
+    if (now - last_stuck_look_ >= kStuckInterval) {
+      last_stuck_look_ = now;
+      if (machine_.looks_stuck()) end_.report({EndReason::Halted, "", 0});
+    }
+  }
+
+  static constexpr size_t kConsoleBacklog = 4096;
+
+  const RunOptions& options_;
+  KvmMachine& machine_;
+  Console& console_;
+  ExecSession* exec_;
+  EndBox& end_;
+  int signals_;
+  EventLog& log_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_stuck_look_ = start_;
+  std::optional<Clock::time_point> power_off_deadline_;
+};
+
+int report(const RunOptions& options, const End& end, const ExecSession* exec, EventLog& log) {
+  int status = exit_status(end);
+  std::string line = describe(end);
+  bool quiet = false;
+  if (options.exec) {
+    const auto command = exec->status();
+    const bool orderly = end.reason == EndReason::PowerOff || end.reason == EndReason::Reboot || end.reason == EndReason::Stopped;
+    if (command && orderly) {
+      status = static_cast<int>(*command & 0xff);
+      quiet = true;
+    } else if (!command && end.reason == EndReason::PowerOff) {
+      status = 1;
+      line += exec->ready() ? " before the command had ended" : " before its agent had started";
+    }
+  }
+  log.write("end", {{"status", status}, {"what", line}});
+  if (!quiet || options.verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
+  return status;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  install_kick_signal();
+  const Fd signals = block_end_signals();
+  EndBox end;
+  EventLog log(options.json_events);
+  std::unique_ptr<ExecSession> exec;
+  if (options.exec) exec = std::make_unique<ExecSession>(*options.exec, options.exec_stdin, end);
+
+  // The terminal is made raw last, when nothing can fail any more with a message.
+  std::unique_ptr<Console> console;
+  MachineConfig config{
+      .vcpus = options.cpus,
+      .memory = options.memory,
+      .boot = {.kernel = options.kernel, .initrd = options.initrd, .command_line = options.append},
+      .com1 = {.transmit = [&console](std::span<const std::byte> bytes) { console->transmit(bytes); },
+               .set_interrupt = {}},
+      .com2 = {.transmit =
+                   [&exec](std::span<const std::byte> bytes) {
+                     if (exec) exec->receive(bytes);
+                   },
+               .set_interrupt = {}},
+  };
+  KvmMachine machine(std::move(config), end);
+  HyperVDevices devices(options, machine, end);
+  machine.set_sink(devices.sink());
+  console = std::make_unique<Console>(options.console, end);
+
+  log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});
+  machine.start();
+  EventLoop(options, machine, *console, exec.get(), end, signals.get(), log).run();
+  machine.stop();
+  console.reset();
+  return report(options, *end.get(), exec.get(), log);
+}
+
+}  // namespace hv::vmm

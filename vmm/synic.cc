@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "vmm/synic.hpp"
+
+#include <sys/timerfd.h>
+
+#include <cstring>
+
+namespace hv::vmm {
+
+namespace {
+
+constexpr uint64_t kPageMask = ~uint64_t{0xfff};
+constexpr uint64_t kEnable = 1;
+constexpr size_t kSlotSize = 256;
+
+// A message slot: type, payload size, flags, reserved, sender, payload.
+constexpr size_t kTypeOffset = 0;
+constexpr size_t kSizeOffset = 4;
+constexpr size_t kFlagsOffset = 5;
+constexpr size_t kPayloadOffset = 16;
+constexpr uint8_t kMessagePending = 1;
+
+std::atomic_ref<uint32_t> slot_type(std::span<std::byte> slot) {
+  return std::atomic_ref(*reinterpret_cast<uint32_t*>(slot.data() + kTypeOffset));
+}
+std::atomic_ref<uint8_t> slot_flags(std::span<std::byte> slot) {
+  return std::atomic_ref(*reinterpret_cast<uint8_t*>(slot.data() + kFlagsOffset));
+}
+
+}  // namespace
+
+Synic::Synic(uint32_t vps, const GuestMemory& memory, IrqRouter& router, int retry_timer)
+    : memory_(memory), router_(router), retry_timer_(retry_timer) {
+  for (uint32_t i = 0; i < vps; ++i) vps_.push_back(std::make_unique<Vp>());
+}
+
+Synic::Line* Synic::line_of(uint32_t vp_index, uint32_t sint) {
+  if (vp_index >= vps_.size() || sint >= kSints) return nullptr;
+  Vp& vp = *vps_[vp_index];
+  if (Line* const line = vp.published[sint].load(std::memory_order_acquire)) return line;
+  const std::lock_guard lock(vp.mutex);
+  if (vp.lines[sint]) return vp.lines[sint].get();
+  auto line = std::make_unique<Line>();
+  line->vp = vp_index;
+  line->sint = sint;
+  const auto gsi = router_.add_sint(vp_index, sint);
+  if (!gsi) return nullptr;
+  line->gsi = *gsi;
+  vp.lines[sint] = std::move(line);
+  vp.published[sint].store(vp.lines[sint].get(), std::memory_order_release);
+  return vp.lines[sint].get();
+}
+
+void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t event_page, uint64_t message_page) {
+  if (vp_index >= vps_.size()) return;
+  Vp& vp = *vps_[vp_index];
+  const std::lock_guard lock(vp.mutex);
+  vp.enabled = (control & kEnable) != 0;
+  vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0, std::memory_order_release);
+  vp.message_page = (message_page & kEnable) != 0 ? message_page & kPageMask : 0;
+  for (const auto& line : vp.lines) {
+    if (line) deliver(vp, *line);
+  }
+}
+
+void Synic::arm_retry() {
+  constexpr long kMillisecond = 1'000'000;
+  itimerspec when{};
+  when.it_value.tv_nsec = kMillisecond;
+  (void)::timerfd_settime(retry_timer_, 0, &when, nullptr);
+}
+
+void Synic::interrupt(Line& line) { line.interrupt_due = !router_.pulse(line.gsi); }
+
+void Synic::deliver(Vp& vp, Line& line) {
+  if (line.interrupt_due) interrupt(line);
+  while (!line.queue.empty()) {
+    if (!vp.enabled || vp.message_page == 0) break;
+    const auto slot = memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize);
+    if (slot.empty()) break;  // the guest named a page that is not RAM
+    const auto type = slot_type(slot);
+    if (type.load(std::memory_order_acquire) != 0) {
+      // The guest looks at the flag after it has emptied the slot, we look at the slot after setting the flag: one of
+      // the two sees the other.
+      slot_flags(slot).fetch_or(kMessagePending, std::memory_order_seq_cst);
+      if (type.load(std::memory_order_seq_cst) != 0) break;
+    }
+    const Message& message = line.queue.front();
+    std::memcpy(slot.data() + kPayloadOffset, message.payload.data(), message.size);
+    std::memset(slot.data() + kSizeOffset, 0, kPayloadOffset - kSizeOffset);
+    slot[kSizeOffset] = std::byte{message.size};
+    if (line.queue.size() > 1) slot_flags(slot).store(kMessagePending, std::memory_order_relaxed);
+    type.store(message.type, std::memory_order_release);
+    line.queue.pop_front();
+    interrupt(line);
+  }
+  if (!line.queue.empty() || line.interrupt_due) arm_retry();
+}
+
+bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type, std::span<const std::byte> payload) {
+  Line* const line = line_of(vp_index, sint);
+  if (line == nullptr || payload.size() > kPayloadMost) return false;
+  Vp& vp = *vps_[vp_index];
+  const std::lock_guard lock(vp.mutex);
+  if (line->queue.size() >= kQueueMost) return false;
+  Message message{.type = type, .size = static_cast<uint8_t>(payload.size()), .payload = {}};
+  if (!payload.empty()) std::memcpy(message.payload.data(), payload.data(), payload.size());
+  line->queue.push_back(message);
+  deliver(vp, *line);
+  return true;
+}
+
+void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
+  Line* const line = line_of(vp_index, sint);
+  if (line == nullptr || flag >= kFlags) return;
+  Vp& vp = *vps_[vp_index];
+  const uint64_t page = vp.event_page.load(std::memory_order_acquire);
+  if (page == 0) return;
+  const auto flags = memory_.at(page + sint * kSlotSize, kSlotSize);
+  if (flags.empty()) return;
+  auto* const words = reinterpret_cast<uint64_t*>(flags.data());
+  const uint64_t bit = uint64_t{1} << (flag % 64);
+  if ((std::atomic_ref(words[flag / 64]).fetch_or(bit, std::memory_order_seq_cst) & bit) != 0) return;
+  if (!router_.pulse(line->gsi)) {
+    const std::lock_guard lock(vp.mutex);
+    line->interrupt_due = true;
+    arm_retry();
+  }
+}
+
+void Synic::retry() {
+  for (const auto& vp : vps_) {
+    const std::lock_guard lock(vp->mutex);
+    for (const auto& line : vp->lines) {
+      if (line) deliver(*vp, *line);
+    }
+  }
+}
+
+}  // namespace hv::vmm

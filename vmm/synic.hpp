@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "vmm/irq_router.hpp"
+#include "vmm/memory.hpp"
+
+namespace hv::vmm {
+
+/// The part of the synthetic interrupt controller that KVM leaves to user space: the message slots and the event flags
+/// in the guest's pages. KVM keeps the registers and interrupts the VP.
+/// Source: Hypervisor Top-Level Functional Specification, "Inter-Partition Communication", SIM and SIEF pages.
+/// Any thread; the guest may write its pages at any time.
+class Synic {
+ public:
+  static constexpr uint32_t kSints = 16;
+  static constexpr uint32_t kFlags = 2048;
+  static constexpr size_t kPayloadMost = 240;
+  static constexpr size_t kQueueMost = 4096;  ///< messages that may wait for a guest that does not acknowledge
+
+  /// `retry_timer` is a timerfd, armed here when something waits: retry() is due when it fires. A slot that is busy is
+  /// looked at again by time and not on the guest's acknowledgement: KVM's acknowledgement notifier (resamplefd) fires
+  /// at every EOI of the vector, which is at every channel interrupt, while two messages at once are rare.
+  Synic(uint32_t vps, const GuestMemory& memory, IrqRouter& router, int retry_timer);
+
+  /// The guest wrote SCONTROL, SIEFP or SIMP of `vp`; these are the registers' values now.
+  void registers_changed(uint32_t vp, uint64_t control, uint64_t event_page, uint64_t message_page);
+
+  /// As host::Machine says of the same names.
+  bool post_message(uint32_t vp, uint32_t sint, uint32_t type, std::span<const std::byte> payload);
+  void signal_event(uint32_t vp, uint32_t sint, uint32_t flag);
+
+  /// Tries again what waits: a slot that was busy, an interrupt that was refused because the SINT was masked.
+  void retry();
+
+ private:
+  struct Message {
+    uint32_t type;
+    uint8_t size;
+    std::array<std::byte, kPayloadMost> payload;
+  };
+  /// One SINT of one VP, once it is used.
+  struct Line {
+    uint32_t vp;
+    uint32_t sint;
+    uint32_t gsi = 0;
+    bool interrupt_due = false;  ///< the page was written, but the interrupt was refused
+    std::deque<Message> queue;
+  };
+  struct Vp {
+    std::mutex mutex;
+    bool enabled = false;
+    std::atomic<uint64_t> event_page{0};  ///< guest physical, 0: off
+    uint64_t message_page = 0;
+    std::array<std::unique_ptr<Line>, kSints> lines;
+    std::array<std::atomic<Line*>, kSints> published{};
+  };
+
+  Line* line_of(uint32_t vp, uint32_t sint);
+  void deliver(Vp& vp, Line& line);
+  void interrupt(Line& line);
+  void arm_retry();
+
+  const GuestMemory& memory_;
+  IrqRouter& router_;
+  int retry_timer_;
+  std::vector<std::unique_ptr<Vp>> vps_;
+};
+
+}  // namespace hv::vmm

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "vmm/vcpu.hpp"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "vmm/failure.hpp"
+#include "vmm/kvm.hpp"
+#include "vmm/kvm_abi.hpp"
+
+namespace hv::vmm {
+
+namespace {
+
+constexpr int kKickSignal = SIGUSR1;
+
+
+void set_msr(int vcpu, uint32_t index, uint64_t value) {
+  const std::vector<kvm_msr_entry> one{{.index = index, .reserved = 0, .data = value}};
+  if (kvm_ioctl(vcpu, kSetMsrs, KvmList(one).data()) != 1) fail_errno("KVM_SET_MSRS " + std::to_string(index));
+}
+
+kvm_segment flat_segment(uint16_t selector, bool code) {
+  kvm_segment segment{};
+  segment.limit = 0xffffffff;
+  segment.selector = selector;
+  segment.type = code ? 11 : 3;
+  segment.present = 1;
+  segment.s = 1;
+  segment.g = 1;
+  segment.l = code ? 1 : 0;
+  segment.db = code ? 0 : 1;
+  return segment;
+}
+
+}  // namespace
+
+void install_kick_signal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigaction(kKickSignal, &action, nullptr);
+}
+
+Vcpu::Vcpu(int vm, uint32_t index, size_t run_size)
+    : index_(index), fd_(kvm_ioctl(vm, KVM_CREATE_VCPU, index)), run_size_(run_size) {
+  if (!fd_) fail_errno("KVM_CREATE_VCPU " + std::to_string(index));
+  void* const mapped = ::mmap(nullptr, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+  if (mapped == MAP_FAILED) fail_errno("mapping vCPU " + std::to_string(index));
+  run_ = static_cast<kvm_run*>(mapped);
+}
+
+Vcpu::~Vcpu() {
+  stop();
+  if (run_ != nullptr) ::munmap(run_, run_size_);
+}
+
+void Vcpu::enable_hyperv() {
+  kvm_enable_cap capability{};
+  capability.cap = KVM_CAP_HYPERV_SYNIC2;
+  if (kvm_ioctl(fd_.get(), KVM_ENABLE_CAP, &capability) != 0) fail_errno("enabling HYPERV_SYNIC2");
+  // Memory types on, write-back by default: without it Linux gives up on PAT.
+  constexpr uint32_t kMtrrDefaultType = 0x2ff;
+  constexpr uint64_t kEnabledWriteBack = 1u << 11 | 6;
+  set_msr(fd_.get(), kMtrrDefaultType, kEnabledWriteBack);
+}
+
+void Vcpu::set_entry(const boot::EntryState& entry) {
+  kvm_sregs sregs{};
+  if (kvm_ioctl(fd_.get(), KVM_GET_SREGS, &sregs) != 0) fail_errno("KVM_GET_SREGS");
+  sregs.cs = flat_segment(boot::kCodeSelector, true);
+  sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat_segment(boot::kDataSelector, false);
+  sregs.gdt = {.base = entry.gdt_base, .limit = entry.gdt_limit, .padding = {}};
+  sregs.idt = {.base = 0, .limit = 0, .padding = {}};
+  constexpr uint64_t kProtected = 1u << 0, kExtension = 1u << 4, kPaging = 1u << 31;
+  constexpr uint64_t kPhysicalAddressExtension = 1u << 5;
+  constexpr uint64_t kLongModeEnable = 1u << 8, kLongModeActive = 1u << 10;
+  sregs.cr0 = kProtected | kExtension | kPaging;
+  sregs.cr3 = entry.cr3;
+  sregs.cr4 = kPhysicalAddressExtension;
+  sregs.efer = kLongModeEnable | kLongModeActive;
+  if (kvm_ioctl(fd_.get(), KVM_SET_SREGS, &sregs) != 0) fail_errno("KVM_SET_SREGS");
+  kvm_regs regs{};
+  regs.rip = entry.rip;
+  regs.rsi = entry.rsi;
+  regs.rflags = 2;
+  if (kvm_ioctl(fd_.get(), KVM_SET_REGS, &regs) != 0) fail_errno("KVM_SET_REGS");
+}
+
+void Vcpu::start(ExitHandler& handler) {
+  finished_ = false;
+  thread_ = std::thread([this, &handler] {
+    loop(handler);
+    finished_ = true;
+  });
+}
+
+void Vcpu::kick() {
+  run_->immediate_exit = 1;
+  ::pthread_kill(thread_.native_handle(), kKickSignal);
+}
+
+void Vcpu::stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  // A thread may be about to block in a write to a full pipe when the signal comes: ask until it has heard.
+  while (!finished_) {
+    kick();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  thread_.join();
+}
+
+void Vcpu::probe_stuck() {
+  if (!finished_) kick();
+}
+
+bool Vcpu::look_stuck() {
+  kvm_mp_state state{};
+  if (kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0) return false;
+  if (state.mp_state == KVM_MP_STATE_UNINITIALIZED) return true;
+  return state.mp_state == KVM_MP_STATE_HALTED && run_->if_flag == 0;
+}
+
+void Vcpu::loop(ExitHandler& handler) {
+  sigset_t kick_only;
+  ::sigemptyset(&kick_only);
+  ::sigaddset(&kick_only, kKickSignal);
+  ::pthread_sigmask(SIG_UNBLOCK, &kick_only, nullptr);
+
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const int result = ::ioctl(fd_.get(), KVM_RUN, 0);
+    if (result != 0) {
+      if (errno == EINTR || errno == EAGAIN) {
+        run_->immediate_exit = 0;
+        stuck_.store(look_stuck(), std::memory_order_relaxed);
+        continue;
+      }
+      run_->exit_reason = KVM_EXIT_UNKNOWN;
+      run_->hw.hardware_exit_reason = static_cast<uint64_t>(errno);
+      handler.other(index_, *run_);
+      return;
+    }
+    stuck_.store(false, std::memory_order_relaxed);
+    switch (run_->exit_reason) {
+      case KVM_EXIT_IO:
+        handler.port_io(*run_);
+        break;
+      case KVM_EXIT_MMIO:
+        // Nothing is there: reads give all ones, writes are lost.
+        if (run_->mmio.is_write == 0) __builtin_memset(run_->mmio.data, 0xff, sizeof run_->mmio.data);
+        break;
+      case KVM_EXIT_HYPERV:
+        handler.hyperv(index_, *run_);
+        break;
+      case KVM_EXIT_X86_RDMSR:
+        handler.read_msr(index_, *run_);
+        break;
+      case KVM_EXIT_X86_WRMSR:
+        handler.write_msr(index_, *run_);
+        break;
+      case KVM_EXIT_INTR:
+        break;
+      default:
+        if (!handler.other(index_, *run_)) return;
+        break;
+    }
+  }
+}
+
+}  // namespace hv::vmm

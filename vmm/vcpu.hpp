@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <linux/kvm.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+
+#include "vmm/boot/loader.hpp"
+#include "vmm/cpuid.hpp"
+#include "vmm/fd.hpp"
+
+namespace hv::vmm {
+
+/// What a vCPU's thread asks of the machine at an exit. Called on the vCPU's thread.
+class ExitHandler {
+ public:
+  virtual ~ExitHandler() = default;
+  virtual void port_io(kvm_run& run) = 0;
+  virtual void hyperv(uint32_t vp, kvm_run& run) = 0;
+  virtual void read_msr(uint32_t vp, kvm_run& run) = 0;
+  virtual void write_msr(uint32_t vp, kvm_run& run) = 0;
+  /// Any other exit: what it means for the machine. The vCPU stops if false.
+  virtual bool other(uint32_t vp, kvm_run& run) = 0;
+};
+
+/// One virtual processor and its thread.
+class Vcpu {
+ public:
+  /// Creates it in `vm` (in-kernel interrupt controllers exist already). Throws Failure.
+  Vcpu(int vm, uint32_t index, size_t run_size);
+  ~Vcpu();
+  Vcpu(const Vcpu&) = delete;
+  Vcpu& operator=(const Vcpu&) = delete;
+
+  int fd() const { return fd_.get(); }
+  kvm_run& run() { return *run_; }
+
+  /// Turns on the SynIC, sets the memory type registers. After set_cpuid(). Throws Failure.
+  void enable_hyperv();
+  /// Makes this the boot processor, to start at `entry`. The others wait for INIT and SIPI. Throws Failure.
+  void set_entry(const boot::EntryState& entry);
+
+  /// Starts the thread. Signals are expected to be blocked in the caller.
+  void start(ExitHandler& handler);
+  /// Asks the thread to end and waits for it.
+  void stop();
+
+  /// Makes the thread look whether its vCPU is halted for good (with interrupts off, or never started); stuck() is the
+  /// answer of the last look.
+  void probe_stuck();
+  bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
+
+ private:
+  void loop(ExitHandler& handler);
+  void kick();
+  bool look_stuck();
+
+  uint32_t index_;
+  Fd fd_;
+  kvm_run* run_ = nullptr;
+  size_t run_size_;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> finished_{true};
+  std::atomic<bool> stuck_{false};
+};
+
+/// Installs the empty handler of the signal that takes vCPU threads out of the guest. Once per process.
+void install_kick_signal();
+
+}  // namespace hv::vmm
