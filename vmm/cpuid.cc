@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vmm/cpuid.hpp"
 
+#include <cpuid.h>
+
 #include <bit>
 #include <cstring>
 #include <string_view>
@@ -40,6 +42,33 @@ void set_text(kvm_cpuid_entry2& entry, std::string_view twelve) {
   std::memcpy(&entry.ebx, twelve.data(), 4);
   std::memcpy(&entry.ecx, twelve.data() + 4, 4);
   std::memcpy(&entry.edx, twelve.data() + 8, 4);
+}
+
+/// QEMU's emulated SVM does not tell the level above when a guest sets XCR0, so that KVM and guest come to differ about
+/// which registers are in use. Such a guest does better without XSAVE and all that needs it.
+bool xsave_is_broken() {
+  uint32_t eax, ebx, ecx, edx;
+  __cpuid(1, eax, ebx, ecx, edx);
+  if ((ecx & 1u << 31) == 0) return false;
+  kvm_cpuid_entry2 signature{};
+  __cpuid(kHypervisorFirst, signature.eax, signature.ebx, signature.ecx, signature.edx);
+  kvm_cpuid_entry2 emulator{};
+  set_text(emulator, "TCGTCGTCGTCG");
+  return signature.ebx == emulator.ebx && signature.ecx == emulator.ecx && signature.edx == emulator.edx;
+}
+
+void drop_xsave(std::vector<kvm_cpuid_entry2>& entries) {
+  std::erase_if(entries, [](const kvm_cpuid_entry2& entry) { return entry.function == 0xd; });
+  for (kvm_cpuid_entry2& entry : entries) {
+    if (entry.function == 0x1) {
+      entry.ecx &= ~(1u << 12 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29);  // FMA, XSAVE, OSXSAVE, AVX, F16C
+    } else if (entry.function == 0x7 && entry.index == 0) {
+      entry.ebx &= ~(1u << 5 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 1u << 28 | 1u << 30 | 1u << 31);  // AVX2, MPX, AVX-512
+      entry.ecx &= ~(1u << 3 | 1u << 9 | 1u << 10);  // PKU, VAES, VPCLMULQDQ
+    } else if (entry.function == 0x80000001) {
+      entry.ecx &= ~(1u << 11 | 1u << 16 | 1u << 15);  // XOP, FMA4, LWP
+    }
+  }
 }
 
 }  // namespace
@@ -100,6 +129,7 @@ CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus)
     }
     entries_.push_back(entry);
   }
+  if (xsave_is_broken()) drop_xsave(entries_);
   const auto hyperv = hyperv_leaves(ask(vcpu, kGetSupportedHvCpuid, "KVM_GET_SUPPORTED_HV_CPUID"), vcpus);
   entries_.insert(entries_.end(), hyperv.begin(), hyperv.end());
 }

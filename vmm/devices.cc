@@ -45,6 +45,8 @@ uint32_t Devices::read(uint16_t port, uint8_t size) {
 }
 
 void Devices::write(uint16_t port, uint8_t size, uint32_t value) {
+  // Wider accesses here are to PCI's configuration address at 0xcf8, which is not there.
+  if (port == acpi::kResetPort && size == 1 && (value & kResetBit) != 0) return end_.report({EndReason::Reboot, "", 0});
   for (uint8_t i = 0; i < size; ++i) write_byte(static_cast<uint16_t>(port + i), static_cast<uint8_t>(value >> (8 * i)));
 }
 
@@ -82,9 +84,6 @@ void Devices::write_byte(uint16_t port, uint8_t value) {
       break;
     case kKeyboardCommand:
       if (value == kKeyboardReset) end_.report({EndReason::Reboot, "", 0});
-      break;
-    case acpi::kResetPort:
-      if ((value & kResetBit) != 0) end_.report({EndReason::Reboot, "", 0});
       break;
     case acpi::kPm1EventPort:  // a one written to a status bit clears it
       pm1_status_ = static_cast<uint16_t>(pm1_status_ & ~value);

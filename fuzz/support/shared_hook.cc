@@ -3,27 +3,46 @@
 
 namespace hv::fuzz {
 namespace {
-ChangingMemory* current = nullptr;
+SharedRing* current = nullptr;
 }
 
-ChangingMemory::ChangingMemory(std::span<std::byte> memory, std::span<const uint8_t> script) : memory_(memory), script_(script) {
+SharedRing::SharedRing(std::span<std::byte> ring, bool mirrored, Side side, std::span<const uint8_t> script)
+    : ring_(ring), data_size_(ring.size() - wire::kPageSize), mirrored_(mirrored), side_(side), script_(script) {
+  if (data_size_ > kMostData) __builtin_trap();
   current = this;
 }
 
-ChangingMemory::~ChangingMemory() { current = nullptr; }
+SharedRing::~SharedRing() { current = nullptr; }
 
-void ChangingMemory::before_read(const void* address, size_t length) {
-  const auto* begin = static_cast<const std::byte*>(address);
-  if (begin < memory_.data() || begin + length > memory_.data() + memory_.size() || length == 0) return;
-  if (script_.empty()) return;
-  // Half of all values leave the memory as it is, so that a script can reach far into a run.
-  const uint8_t what = script_.front();
+void SharedRing::before_read(const void* address, size_t length) {
+  const auto begin = reinterpret_cast<uintptr_t>(address);
+  const auto base = reinterpret_cast<uintptr_t>(ring_.data());
+  const size_t end_of_all = ring_.size() + (mirrored_ ? data_size_ : 0);
+  if (begin < base || begin - base > end_of_all || length > end_of_all - (begin - base)) __builtin_trap();
+  const size_t offset = begin - base;
+  if (offset >= wire::kPageSize) watch(offset - wire::kPageSize, length);
+  if (length != 0) change(ring_.data() + offset, length);
+}
+
+void SharedRing::watch(size_t offset, size_t length) {
+  if (side_ == Side::Producer) __builtin_trap();
+  for (size_t i = 0; i < length; i++) {
+    const size_t at = (offset + i) % data_size_;
+    if (read_[at]) __builtin_trap();
+    read_[at] = true;
+  }
+}
+
+void SharedRing::change(std::byte* place, size_t length) {
+  if (script_.size() < 2) return;
+  // Half of all values leave the memory as it is, so that a script reaches far into a run.
+  const uint8_t what = script_[0];
   script_ = script_.subspan(1);
-  if (what < 128 || script_.empty()) return;
-  std::byte* const place = memory_.data() + (begin - memory_.data());
-  place[(what & 63) % length] = std::byte{script_.front()};
-  if (what & 64 && length >= 2) place[((what & 63) + 1) % length] = std::byte{static_cast<uint8_t>(~script_.front())};
+  if (what < 128) return;
+  const auto value = std::byte{script_[0]};
   script_ = script_.subspan(1);
+  place[(what & 63) % length] = value;
+  if (what & 64) place[((what & 63) + 1) % length] = ~value;
 }
 
 }  // namespace hv::fuzz

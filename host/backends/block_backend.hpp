@@ -23,7 +23,7 @@ struct BlockIo {
   bool durable = false;      ///< Write: on stable storage before it completes
   uint64_t offset = 0;       ///< bytes
   uint64_t length = 0;       ///< bytes; Read and Write: the sum of `buffers`
-  std::span<iovec> buffers;  ///< Read and Write; alive and unchanged until the completion
+  std::span<iovec> buffers{};  ///< Read and Write; alive and unchanged until the completion
 };
 
 /// Where a disk keeps its bytes. Shared by the threads of all channels; every method may be called from any of them.

@@ -12,7 +12,7 @@ namespace hv::host::scsi {
 struct DiskOptions {
   uint32_t block_size = 512;  ///< 512 or 4096
   DiskId id{};
-  std::string serial;  ///< at most 32 printable characters
+  std::string serial{};  ///< at most 32 printable characters
 };
 
 /// A direct-access block device (SBC-3) with thin provisioning: what it unmaps becomes a hole.

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+// The machine's face for C: translation alone.
+#include "core/storvsc/ring_channel.hpp"
+#include "core/storvsc/storvsc.h"
+
+namespace {
+
+using hv::Error;
+using hv::Result;
+using hv::storvsc::Handshake;
+using hv::storvsc::Machine;
+using hv::storvsc::RingChannel;
+
+constexpr int status_of(Error error) {
+  switch (error) {
+    case Error::Truncated: return HV_TRUNCATED;
+    case Error::BadLength: return HV_BAD_LENGTH;
+    case Error::BadValue: return HV_BAD_VALUE;
+    case Error::BadId: return HV_BAD_ID;
+    case Error::BadState: return HV_BAD_STATE;
+    case Error::Overflow: return HV_OVERFLOW;
+    case Error::RingCorrupt: return HV_RING_CORRUPT;
+    case Error::RingFull: return HV_RING_FULL;
+    case Error::RingEmpty: return HV_RING_EMPTY;
+    case Error::Exhausted: return HV_EXHAUSTED;
+    case Error::NoMemory: return HV_NO_MEMORY;
+    case Error::NotSupported: return HV_NOT_SUPPORTED;
+    case Error::Refused: return HV_REFUSED;
+    case Error::TimedOut: return HV_TIMED_OUT;
+    case Error::Gone: return HV_GONE;
+  }
+  return HV_BAD_STATE;
+}
+
+int status_of(const Result<void>& result) { return result ? HV_OK : status_of(result.error()); }
+
+/// The C++ object that lives in the caller's storage.
+template <typename T, typename Storage>
+T& object(Storage* storage) {
+  static_assert(sizeof(T) <= sizeof(Storage) && alignof(T) <= alignof(Storage));
+  static_assert(std::is_trivially_destructible_v<T>);
+  return *__builtin_launder(reinterpret_cast<T*>(storage));
+}
+template <typename T, typename Storage>
+const T& object(const Storage* storage) {
+  return object<T>(const_cast<Storage*>(storage));
+}
+
+Machine& of(hv_storvsc* machine) { return object<Machine>(machine); }
+const Machine& of(const hv_storvsc* machine) { return object<Machine>(machine); }
+RingChannel& of(hv_storvsc_channel* channel) { return object<RingChannel>(channel); }
+Handshake& of(hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
+const Handshake& of(const hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
+
+int signal_of(hv::vmbus::Signal signal) { return signal == hv::vmbus::Signal::Yes ? HV_SIGNAL : HV_NO_SIGNAL; }
+
+std::span<std::byte> memory_of(void* memory, size_t bytes) { return {static_cast<std::byte*>(memory), bytes}; }
+
+Result<RingChannel> channel_over(const hv_port_rings& rings) {
+  const auto out = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
+  const auto in = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
+  return RingChannel::create(out, in);
+}
+
+/// The one range of a request; its head is written where the port left room.
+std::span<const std::byte> ranges_of(const hv_storvsc_request& request) {
+  if (request.length == 0) return {};
+  const hv::wire::GpaDirectHeader header{.reserved = 0, .range_count = 1};
+  const hv::wire::GpaRangeHeader range{.byte_count = request.length, .byte_offset = request.offset};
+  __builtin_memcpy(&request.range[0], &header, sizeof(header));
+  __builtin_memcpy(&request.range[1], &range, sizeof(range));
+  return {reinterpret_cast<const std::byte*>(request.range),
+          (HV_STORVSC_RANGE_WORDS + size_t{request.frame_count}) * sizeof(uint64_t)};
+}
+
+Result<hv::storvsc::Event> next_event(Machine& machine, RingChannel& channel) {
+  const auto packet = HV_TRY(channel.read());
+  return machine.receive(packet);
+}
+
+static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) == sizeof(hv::wire::GpaDirectHeader) + sizeof(hv::wire::GpaRangeHeader));
+static_assert(sizeof(hv_storvsc_slot) == sizeof(hv::Slot) && alignof(hv_storvsc_slot) == alignof(hv::Slot));
+static_assert(HV_STORVSC_CONTROL_SLOTS == Machine::kControlSlots);
+static_assert(HV_STORVSC_ANSWER_SECONDS == hv::storvsc::kAnswerSeconds);
+static_assert(HV_STORVSC_REQUEST_SECONDS == hv::storvsc::kRequestSeconds);
+static_assert(HV_STORVSC_PACKET_SIZE == hv::wire::storvsc::kPacketSize);
+static_assert(HV_STORVSC_CDB_SIZE == hv::wire::storvsc::kCdbSize);
+static_assert(HV_STORVSC_WIN7 == static_cast<int>(hv::wire::storvsc::Version::Win7));
+static_assert(HV_STORVSC_WIN8 == static_cast<int>(hv::wire::storvsc::Version::Win8));
+static_assert(HV_STORVSC_WIN8_1 == static_cast<int>(hv::wire::storvsc::Version::Win8_1));
+static_assert(HV_STORVSC_WIN10 == static_cast<int>(hv::wire::storvsc::Version::Win10));
+static_assert(HV_STORVSC_READ == static_cast<int>(hv::wire::storvsc::Direction::Read));
+static_assert(HV_STORVSC_NO_DATA == static_cast<int>(hv::wire::storvsc::Direction::None));
+static_assert(HV_STORVSC_IGNORED == static_cast<int>(hv::storvsc::Event::Kind::Ignored));
+static_assert(HV_STORVSC_PASS_THROUGH == static_cast<int>(hv::storvsc::Verdict::PassThrough));
+static_assert(HV_STORVSC_RESCAN_HOST == static_cast<int>(hv::storvsc::Chore::RescanHost));
+static_assert(HV_STORVSC_DETAIL == static_cast<int>(hv::storvsc::Report::Detail));
+static_assert(HV_STORVSC_RESET == static_cast<int>(Machine::Control::Reset));
+
+}  // namespace
+
+extern "C" {
+
+int hv_storvsc_create(hv_storvsc* machine, hv_storvsc_slot* slots, size_t count) {
+  auto made = Machine::create({reinterpret_cast<hv::Slot*>(slots), count});
+  if (!made) return status_of(made.error());
+  new (machine) Machine(made.take());
+  return HV_OK;
+}
+
+int hv_storvsc_channel_create(hv_storvsc_channel* channel, const hv_port_rings* rings) {
+  auto made = channel_over(*rings);
+  if (!made) return status_of(made.error());
+  new (channel) RingChannel(made.take());
+  return HV_OK;
+}
+
+int hv_storvsc_handshake_create(hv_storvsc_handshake* handshake, int fibre_channel, uint16_t sub_channels) {
+  new (handshake) Handshake({.fibre_channel = fibre_channel != 0, .sub_channels = sub_channels});
+  return HV_OK;
+}
+
+int hv_storvsc_handshake_send(const hv_storvsc_handshake* handshake, hv_storvsc* machine, hv_storvsc_channel* channel) {
+  return status_of(of(machine).submit(of(channel), Machine::Control::Dialogue, of(handshake).packet()));
+}
+
+int hv_storvsc_handshake_answer(hv_storvsc_handshake* handshake, const void* packet, size_t length) {
+  return status_of(of(handshake).answered({static_cast<const std::byte*>(packet), length}));
+}
+
+int hv_storvsc_handshake_done(const hv_storvsc_handshake* handshake) { return of(handshake).done(); }
+
+int hv_storvsc_handshake_asks_sub_channels(const hv_storvsc_handshake* handshake) {
+  return of(handshake).state() == Handshake::State::CreateSubChannels;
+}
+
+void hv_storvsc_adopt(hv_storvsc* machine, const hv_storvsc_handshake* handshake, hv_storvsc_properties* properties) {
+  const auto& found = of(handshake).properties();
+  of(machine).adopt(found.dialect);
+  *properties = {.version = static_cast<uint16_t>(found.dialect.version),
+                 .sub_channels = found.sub_channels,
+                 .max_transfer = found.max_transfer,
+                 .node_name = found.names.node,
+                 .port_name = found.names.port};
+}
+
+int hv_storvsc_submit(hv_storvsc* machine, hv_storvsc_channel* channel, size_t slot, const hv_storvsc_request* request) {
+  const hv::storvsc::Request command{
+      .address = {.path = request->path, .target = request->target, .lun = request->lun},
+      .port = request->port,
+      .direction = static_cast<hv::wire::storvsc::Direction>(request->direction),
+      .tagged = request->tagged != 0,
+      .length = request->length,
+      .cdb = {request->cdb, request->cdb_length},
+  };
+  return status_of(of(machine).submit(of(channel), slot, command, ranges_of(*request)));
+}
+
+int hv_storvsc_submit_reset(hv_storvsc* machine, hv_storvsc_channel* channel, uint8_t path) {
+  return status_of(of(machine).submit(of(channel), Machine::Control::Reset, hv::storvsc::reset_bus_packet(path)));
+}
+
+int hv_storvsc_publish(hv_storvsc_channel* channel) { return signal_of(of(channel).publish()); }
+
+int hv_storvsc_receive(hv_storvsc* machine, hv_storvsc_channel* channel, hv_storvsc_event* event) {
+  auto received = next_event(of(machine), of(channel));
+  if (!received) return status_of(received.error());
+  event->kind = static_cast<uint32_t>(received->kind);
+  event->slot = static_cast<uint32_t>(received->slot);
+  const auto& completion = received->completion;
+  event->completion = {.intelligible = received->intelligible,
+                       .srb_code = completion.srb_code,
+                       .scsi_status = completion.scsi_status,
+                       .sense_length = static_cast<uint8_t>(completion.sense.size()),
+                       .nt_status = completion.nt_status,
+                       .moved = completion.moved,
+                       .sense = completion.sense.data()};
+  event->packet = received->packet.data();
+  event->packet_length = static_cast<uint32_t>(received->packet.size());
+  event->node_name = received->names.node;
+  event->port_name = received->names.port;
+  return HV_OK;
+}
+
+int hv_storvsc_give_back(hv_storvsc_channel* channel) { return signal_of(of(channel).give_back()); }
+
+void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
+                      const hv_storvsc_completion* completion, hv_storvsc_outcome* outcome) {
+  const auto judged = completion->intelligible
+                          ? hv::storvsc::judge({.opcode = opcode, .fibre_channel = fibre_channel != 0, .length = length, .least = least},
+                                               {.srb_code = completion->srb_code,
+                                                .scsi_status = completion->scsi_status,
+                                                .nt_status = completion->nt_status,
+                                                .moved = completion->moved,
+                                                .sense = {completion->sense, completion->sense_length}})
+                          : hv::storvsc::unintelligible();
+  *outcome = {.verdict = static_cast<uint8_t>(judged.verdict),
+              .chore = static_cast<uint8_t>(judged.chore),
+              .report = static_cast<uint8_t>(judged.report),
+              .scsi_status = judged.scsi_status,
+              .moved = judged.moved,
+              .sense = judged.sense.data(),
+              .sense_length = static_cast<uint32_t>(judged.sense.size())};
+}
+
+int hv_storvsc_cancel(hv_storvsc* machine, size_t slot) { return status_of(of(machine).cancel(slot)); }
+
+int hv_storvsc_alive(const hv_storvsc* machine, size_t slot) { return of(machine).alive(slot); }
+
+size_t hv_storvsc_control_slot(const hv_storvsc* machine, hv_storvsc_control control) {
+  return of(machine).slot_of(static_cast<Machine::Control>(control));
+}
+
+size_t hv_storvsc_in_flight(const hv_storvsc* machine) { return of(machine).in_flight(); }
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Hyper-V's synthetic storage controllers: the module and its devices. */
+#include <linux/cpumask.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "storvsc.h"
+
+static int logging_level = STORVSC_LOG_ERROR;
+module_param(logging_level, int, 0644);
+MODULE_PARM_DESC(logging_level, "Logging level, 0 - None, 1 - Error (default), 2 - Warning.");
+
+static int storvsc_ringbuffer_size = 128 * 1024;
+module_param(storvsc_ringbuffer_size, int, 0444);
+MODULE_PARM_DESC(storvsc_ringbuffer_size, "Ring buffer size (bytes)");
+
+static unsigned int storvsc_max_hw_queues;
+module_param(storvsc_max_hw_queues, uint, 0644);
+MODULE_PARM_DESC(storvsc_max_hw_queues, "Maximum number of hardware queues");
+
+static int storvsc_vcpus_per_sub_channel = 4;
+module_param(storvsc_vcpus_per_sub_channel, int, 0444);
+MODULE_PARM_DESC(storvsc_vcpus_per_sub_channel, "Ratio of VCPUs to subchannels");
+
+static int ring_avail_percent_lowater = 10;
+module_param(ring_avail_percent_lowater, int, 0444);
+MODULE_PARM_DESC(ring_avail_percent_lowater, "Select a channel if available ring size > this in percent");
+
+int storvsc_ring_bytes;
+
+bool storvsc_logs(enum storvsc_log_level level)
+{
+	return READ_ONCE(logging_level) >= level;
+}
+
+enum storvsc_kind { STORVSC_SCSI, STORVSC_IDE, STORVSC_FC };
+
+static const struct storvsc_limits {
+	unsigned int luns, targets, buses;
+} storvsc_limits[] = {
+	[STORVSC_SCSI] = { .luns = 255, .targets = 2, .buses = 8 },
+	[STORVSC_IDE] = { .luns = 64, .targets = 1, .buses = 1 },
+	[STORVSC_FC] = { .luns = 255, .targets = 128, .buses = 8 },
+};
+
+static const struct hv_vmbus_device_id storvsc_ids[] = {
+	{ HV_SCSI_GUID, .driver_data = STORVSC_SCSI },
+	{ HV_IDE_GUID, .driver_data = STORVSC_IDE },
+	{ HV_SYNTHFC_GUID, .driver_data = STORVSC_FC },
+	{ },
+};
+MODULE_DEVICE_TABLE(vmbus, storvsc_ids);
+
+/* The largest transfer that Fibre Channel adapters of hosts take, whatever they say. Bytes. */
+#define STORVSC_FC_MAX_TRANSFER	(512U * 1024)
+
+/* Bytes in the ring of a request of 32 pages: descriptor, head and frames of its range, packet, trailer. */
+#define STORVSC_USUAL_REQUEST	(16 + 8 * (HV_STORVSC_RANGE_WORDS + 32) + HV_STORVSC_PACKET_SIZE + 8)
+
+/* Sub-channels that this many CPUs can use. */
+static unsigned int storvsc_useful_sub_channels(bool is_ide)
+{
+	return is_ide ? 0 : (num_online_cpus() - 1) / storvsc_vcpus_per_sub_channel;
+}
+
+/* Commands per hardware queue. Bounded, as their number grows with that of CPUs, and other fields are 16 bits wide. */
+static int storvsc_queue_depth(bool is_ide)
+{
+	unsigned int per_channel = (storvsc_ring_bytes - HV_HYP_PAGE_SIZE) / STORVSC_USUAL_REQUEST;
+	u64 depth = (u64)per_channel * (storvsc_useful_sub_channels(is_ide) + 1) *
+		    (100 - ring_avail_percent_lowater) / 100;
+
+	return clamp_t(u64, depth, 1, BLK_MQ_MAX_DEPTH);
+}
+
+static unsigned int storvsc_hw_queues(bool is_ide)
+{
+	unsigned int wanted = READ_ONCE(storvsc_max_hw_queues);
+
+	if (is_ide)
+		return 1;
+	if (wanted > num_present_cpus()) {
+		pr_warn("storvsc_max_hw_queues=%u is more than there are CPUs: not limited\n", wanted);
+		wanted = 0;
+	}
+	return wanted ?: num_present_cpus();
+}
+
+static void storvsc_abandon_work(struct work_struct *work)
+{
+	storvsc_abandon(container_of(work, struct storvsc_device, abandon_work));
+}
+
+static void storvsc_free(struct storvsc_device *dev)
+{
+	if (dev->wq)
+		destroy_workqueue(dev->wq);
+	kvfree(dev->slots);
+	kfree(dev->map);
+	kfree(dev->channels);
+	scsi_host_put(dev->host);
+}
+
+/* A controller that has not been opened. */
+static struct storvsc_device *storvsc_alloc(struct hv_device *hv, enum storvsc_kind kind)
+{
+	const struct storvsc_limits *limits = &storvsc_limits[kind];
+	struct storvsc_device *dev;
+	struct Scsi_Host *host;
+	size_t slots;
+	int i;
+
+	host = scsi_host_alloc(&storvsc_host_template, sizeof(*dev));
+	if (!host)
+		return ERR_PTR(-ENOMEM);
+	host->max_lun = limits->luns;
+	host->max_id = limits->targets;
+	host->max_channel = limits->buses - 1;
+	host->max_cmd_len = HV_STORVSC_CDB_SIZE;
+	host->can_queue = storvsc_queue_depth(kind == STORVSC_IDE);
+	host->nr_hw_queues = storvsc_hw_queues(kind == STORVSC_IDE);
+
+	dev = shost_priv(host);
+	dev->hv = hv;
+	dev->host = host;
+	dev->is_fc = kind == STORVSC_FC;
+	dev->is_ide = kind == STORVSC_IDE;
+	dev->state = STORVSC_OPENING;
+	spin_lock_init(&dev->map_lock);
+	mutex_init(&dev->open_lock);
+	INIT_WORK(&dev->chores_work, storvsc_chores);
+	INIT_WORK(&dev->abandon_work, storvsc_abandon_work);
+	for (i = 0; i < ARRAY_SIZE(dev->answers); i++)
+		init_completion(&dev->answers[i].done);
+
+	dev->map_size = host->nr_hw_queues;
+	dev->slot_shift = order_base_2(host->can_queue);
+	dev->channel_limit = num_possible_cpus();
+	slots = ((size_t)dev->map_size << dev->slot_shift) + HV_STORVSC_CONTROL_SLOTS;
+	dev->map = kcalloc(dev->map_size, sizeof(*dev->map), GFP_KERNEL);
+	dev->channels = kcalloc(dev->channel_limit, sizeof(*dev->channels), GFP_KERNEL);
+	dev->slots = kvcalloc(slots, sizeof(*dev->slots), GFP_KERNEL);
+	dev->wq = alloc_ordered_workqueue("storvsc_error_wq_%d", 0, host->host_no);
+	if (!dev->map || !dev->channels || !dev->slots || !dev->wq ||
+	    hv_storvsc_create(&dev->core, dev->slots, slots)) {
+		storvsc_free(dev);
+		return ERR_PTR(-ENOMEM);
+	}
+	return dev;
+}
+
+/* What the host can do decides how large requests become. */
+static void storvsc_limit_transfers(struct storvsc_device *dev)
+{
+	struct Scsi_Host *host = dev->host;
+	u32 bytes = dev->properties.max_transfer;
+
+	if (dev->is_fc)
+		bytes = min(bytes, STORVSC_FC_MAX_TRANSFER);
+	host->max_sectors = bytes >> SECTOR_SHIFT;
+	/* Only the first segment may begin and only the last may end within a page. */
+	host->sg_tablesize = bytes / HV_HYP_PAGE_SIZE + 1;
+}
+
+/* The target number of an IDE disk stands in the GUID of its channel. */
+static int storvsc_ide_target(struct hv_device *hv)
+{
+	return hv->dev_instance.b[5] << 8 | hv->dev_instance.b[4];
+}
+
+static int storvsc_add(struct storvsc_device *dev)
+{
+	struct Scsi_Host *host = dev->host;
+	int ret;
+
+	if (dev->is_fc)
+		storvsc_fc_prepare(dev);
+	ret = scsi_add_host(host, &dev->hv->device);
+	if (ret)
+		return ret;
+	/* The block layer has mapped CPUs to queues now. */
+	storvsc_rebuild_map(dev);
+	storvsc_set_state(dev, STORVSC_RUNNING);
+	if (READ_ONCE(dev->broken)) {
+		ret = -EIO;
+		goto remove;
+	}
+
+	if (dev->is_ide)
+		ret = scsi_add_device(host, 0, storvsc_ide_target(dev->hv), 0);
+	else
+		scsi_scan_host(host);
+	if (!ret && dev->is_fc)
+		ret = storvsc_fc_add(dev);
+	if (!ret)
+		return 0;
+
+remove:
+	WRITE_ONCE(dev->leaving, true);
+	cancel_work_sync(&dev->chores_work);
+	if (dev->is_fc)
+		storvsc_fc_remove(dev);
+	scsi_remove_host(host);
+	return ret;
+}
+
+/* Ends all traffic; no command is left and none can come. */
+static void storvsc_disconnect(struct storvsc_device *dev)
+{
+	storvsc_set_state(dev, STORVSC_GONE);
+	if (storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS))
+		storvsc_abandon(dev);
+	else
+		storvsc_close(dev);
+	cancel_work_sync(&dev->abandon_work);
+}
+
+static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *id)
+{
+	struct storvsc_device *dev;
+	int ret;
+
+	dev = storvsc_alloc(hv, id->driver_data);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	hv_set_drvdata(hv, dev);
+	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
+
+	ret = storvsc_connect(dev);
+	if (ret) {
+		dev_err(&hv->device, "the host does not open the controller: error %d\n", ret);
+		goto free;
+	}
+	storvsc_limit_transfers(dev);
+	ret = storvsc_add(dev);
+	if (ret) {
+		dev_err(&hv->device, "the controller cannot be added: error %d\n", ret);
+		goto disconnect;
+	}
+	return 0;
+
+disconnect:
+	storvsc_disconnect(dev);
+free:
+	hv_set_drvdata(hv, NULL);
+	storvsc_free(dev);
+	return ret;
+}
+
+static HV_REMOVE_TYPE storvsc_remove(struct hv_device *hv)
+{
+	struct storvsc_device *dev = hv_get_drvdata(hv);
+
+	WRITE_ONCE(dev->leaving, true);
+	/* A host that has withdrawn the controller answers nothing any more: what waits for it must not. */
+	if (hv->channel->rescind)
+		storvsc_abandon(dev);
+	cancel_work_sync(&dev->chores_work);
+	if (dev->is_fc)
+		storvsc_fc_remove(dev);
+	scsi_remove_host(dev->host);
+	storvsc_disconnect(dev);
+	cancel_work_sync(&dev->chores_work);
+	hv_set_drvdata(hv, NULL);
+	storvsc_free(dev);
+	HV_REMOVE_RETURN;
+}
+
+static int storvsc_suspend(struct hv_device *hv)
+{
+	struct storvsc_device *dev = hv_get_drvdata(hv);
+	int ret;
+
+	drain_workqueue(dev->wq);
+	storvsc_set_state(dev, STORVSC_SUSPENDED);
+	ret = storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
+	if (ret) {
+		storvsc_set_state(dev, STORVSC_RUNNING);
+		return ret;
+	}
+	storvsc_close(dev);
+	return 0;
+}
+
+static int storvsc_resume(struct hv_device *hv)
+{
+	struct storvsc_device *dev = hv_get_drvdata(hv);
+	u32 before = dev->properties.max_transfer;
+	int ret;
+
+	ret = storvsc_connect(dev);
+	if (ret)
+		return ret;
+	if (dev->properties.max_transfer < before) {
+		dev_err(&hv->device, "this host takes smaller transfers than the one before\n");
+		storvsc_close(dev);
+		return -EOPNOTSUPP;
+	}
+	storvsc_set_state(dev, STORVSC_RUNNING);
+	return READ_ONCE(dev->broken) ? -EIO : 0;
+}
+
+static struct hv_driver storvsc_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = storvsc_ids,
+	.probe = storvsc_probe,
+	.remove = storvsc_remove,
+	.suspend = storvsc_suspend,
+	.resume = storvsc_resume,
+	.driver = {
+		.owner = THIS_MODULE,
+		.probe_type = PROBE_PREFER_ASYNCHRONOUS,
+	},
+};
+
+static int __init storvsc_init(void)
+{
+	int ret;
+
+	if (storvsc_vcpus_per_sub_channel < 1 || ring_avail_percent_lowater < 0 || ring_avail_percent_lowater > 99 ||
+	    storvsc_ringbuffer_size < (int)(2 * HV_HYP_PAGE_SIZE)) {
+		pr_err("a parameter is out of its bounds\n");
+		return -EINVAL;
+	}
+	storvsc_ring_bytes = VMBUS_RING_SIZE(storvsc_ringbuffer_size);
+
+	ret = storvsc_fc_init();
+	if (ret)
+		return ret;
+	ret = vmbus_driver_register(&storvsc_driver);
+	if (ret)
+		storvsc_fc_exit();
+	return ret;
+}
+
+static void __exit storvsc_exit(void)
+{
+	vmbus_driver_unregister(&storvsc_driver);
+	storvsc_fc_exit();
+}
+
+module_init(storvsc_init);
+module_exit(storvsc_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Microsoft Hyper-V virtual storage driver");
+MODULE_VERSION(ENLIGHTEN_VERSION);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ENLIGHTEN_STORVSC_H
+#define ENLIGHTEN_STORVSC_H
+
+#include <linux/blk-mq.h>
+#include <linux/completion.h>
+#include <linux/hyperv.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+
+#include "compat.h"
+#include "core/storvsc/storvsc.h"
+
+/* Who may do what with a controller. */
+enum storvsc_state {
+	STORVSC_OPENING,	/* the dialogue alone */
+	STORVSC_RUNNING,	/* commands go to the host */
+	STORVSC_SUSPENDED,	/* commands wait in the block layer */
+	STORVSC_GONE,		/* commands fail; nothing reaches the host */
+};
+
+enum storvsc_log_level { STORVSC_LOG_NONE, STORVSC_LOG_ERROR, STORVSC_LOG_WARN };
+
+struct storvsc_device;
+
+/* One open channel. */
+struct storvsc_channel {
+	struct storvsc_device *dev;
+	struct vmbus_channel *vmbus;
+	struct storvsc_channel *next;	/* of all channels opened */
+	bool ready;			/* rings are known: packets may be read */
+	u64 *range;			/* page frames of the request being sent, under lock */
+	struct hv_storvsc_channel rings;
+	/* Serialises sending. Receiving is serialised by the bus. */
+	spinlock_t lock ____cacheline_aligned_in_smp;
+};
+
+/* The answer to a packet of the dialogue, or to a reset. */
+struct storvsc_answer {
+	struct completion done;
+	u32 length;
+	u8 packet[HV_STORVSC_PACKET_SIZE];
+};
+
+enum storvsc_chore_bits { STORVSC_CHORE_SCAN };
+enum storvsc_lun_bits { STORVSC_LUN_RESCAN, STORVSC_LUN_REMOVE };
+
+/* One controller; lives in its Scsi_Host. */
+struct storvsc_device {
+	struct hv_device *hv;
+	struct Scsi_Host *host;
+	bool is_fc;
+	bool is_ide;
+	bool leaving;			/* no new chores */
+	bool broken;			/* a ring makes no sense any more */
+	int state;			/* enum storvsc_state; changed, then synchronize_rcu() */
+
+	struct hv_storvsc core;
+	struct hv_storvsc_slot *slots;
+	u32 slot_shift;			/* a hardware queue has 1 << slot_shift slots */
+	struct hv_storvsc_properties properties;
+	struct storvsc_answer answers[HV_STORVSC_CONTROL_SLOTS];
+
+	/* By hardware queue; read under RCU, written under map_lock. */
+	struct storvsc_channel **map;
+	unsigned int map_size;
+	/* Usable channels [0, channel_count); the first is the primary one. Written under map_lock. */
+	struct storvsc_channel **channels;
+	unsigned int channel_count;
+	unsigned int channel_limit;
+	spinlock_t map_lock;
+	/* Opening and closing of channels. The bus's channel mutex nests inside. */
+	struct mutex open_lock;
+	bool open;
+	bool sub_channels_allowed;
+	struct storvsc_channel *opened;
+
+	struct workqueue_struct *wq;
+	struct work_struct chores_work;
+	struct work_struct abandon_work;
+	unsigned long chores;		/* enum storvsc_chore_bits */
+
+	struct fc_rport *rport;
+};
+
+/* hv_storvsc_main.c */
+extern int storvsc_ring_bytes;
+bool storvsc_logs(enum storvsc_log_level level);
+
+#define storvsc_log(dev, level, fmt, ...)					\
+do {										\
+	if (storvsc_logs(level))						\
+		dev_warn_ratelimited(&(dev)->hv->device, fmt, ##__VA_ARGS__);	\
+} while (0)
+
+/* storvsc_channel.c: channels and what goes through them */
+int storvsc_open_primary(struct storvsc_device *dev);
+int storvsc_ready_primary(struct storvsc_device *dev);
+void storvsc_allow_sub_channels(struct storvsc_device *dev);
+void storvsc_close(struct storvsc_device *dev);
+void storvsc_rebuild_map(struct storvsc_device *dev);
+void storvsc_publish(struct storvsc_channel *chan);
+void storvsc_publish_all(struct storvsc_device *dev);
+void storvsc_set_state(struct storvsc_device *dev, enum storvsc_state state);
+int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
+void storvsc_abandon(struct storvsc_device *dev);
+
+/* storvsc_dialogue.c: what is asked and answered one by one */
+int storvsc_connect(struct storvsc_device *dev);
+int storvsc_reset_bus(struct storvsc_device *dev);
+void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event);
+int storvsc_errno(int status);
+
+/* storvsc_scsi.c: the SCSI layer's callbacks */
+extern struct scsi_host_template storvsc_host_template;
+void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event *event);
+void storvsc_fail_slot(struct storvsc_device *dev, u32 slot);
+
+/* storvsc_chores.c: devices come, change and go */
+void storvsc_chores(struct work_struct *work);
+void storvsc_want_scan(struct storvsc_device *dev);
+void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev, enum storvsc_lun_bits what);
+
+/* storvsc_fc.c: Fibre Channel attributes */
+int storvsc_fc_init(void);
+void storvsc_fc_exit(void);
+void storvsc_fc_prepare(struct storvsc_device *dev);
+int storvsc_fc_add(struct storvsc_device *dev);
+void storvsc_fc_remove(struct storvsc_device *dev);
+void storvsc_fc_names(struct storvsc_device *dev, u64 node_name, u64 port_name);
+
+#endif

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Channels of a controller: opening and closing, which queue uses which, receiving, draining. */
+#include <linux/delay.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "storvsc.h"
+
+/* Packets handled before others get their turn on this CPU; the bus calls again while there are more. */
+#define STORVSC_RECEIVE_BUDGET	256
+
+/* The largest packet that hosts send: a descriptor and a storvsc packet. */
+#define STORVSC_MAX_RECEIVED	(sizeof(struct vmpacket_descriptor) + HV_STORVSC_PACKET_SIZE)
+
+static void storvsc_signal(struct storvsc_channel *chan)
+{
+	vmbus_setevent(chan->vmbus);
+}
+
+/* Shows the host all that is staged, by whomever. */
+void storvsc_publish(struct storvsc_channel *chan)
+{
+	unsigned long flags;
+	int signal;
+
+	spin_lock_irqsave(&chan->lock, flags);
+	signal = hv_storvsc_publish(&chan->rings);
+	if (signal == HV_SIGNAL)
+		chan->vmbus->intr_out_empty++;
+	spin_unlock_irqrestore(&chan->lock, flags);
+
+	if (signal == HV_SIGNAL)
+		storvsc_signal(chan);
+}
+
+/* Under RCU, or while no channel can be closed. */
+void storvsc_publish_all(struct storvsc_device *dev)
+{
+	unsigned int count = smp_load_acquire(&dev->channel_count);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		storvsc_publish(dev->channels[i]);
+}
+
+static void storvsc_event(struct storvsc_device *dev, const struct hv_storvsc_event *event)
+{
+	switch (event->kind) {
+	case HV_STORVSC_COMPLETED:
+		storvsc_complete(dev, event);
+		break;
+	case HV_STORVSC_ANSWERED:
+		storvsc_take_answer(dev, event);
+		break;
+	case HV_STORVSC_DEVICES_CHANGED:
+		storvsc_want_scan(dev);
+		break;
+	case HV_STORVSC_NAMES_CHANGED:
+		storvsc_fc_names(dev, event->node_name, event->port_name);
+		break;
+	}
+}
+
+/* From the bus, in a tasklet; one at a time per channel. */
+static void storvsc_on_channel(void *context)
+{
+	struct storvsc_channel *chan = context;
+	struct storvsc_device *dev = chan->dev;
+	struct hv_storvsc_event event;
+	int budget = STORVSC_RECEIVE_BUDGET;
+	int ret;
+
+	if (!smp_load_acquire(&chan->ready))
+		return;
+
+	while (budget--) {
+		ret = hv_storvsc_receive(&dev->core, &chan->rings, &event);
+		if (ret == HV_OK) {
+			storvsc_event(dev, &event);
+		} else if (ret == HV_RING_EMPTY) {
+			break;
+		} else if (ret == HV_RING_CORRUPT) {
+			storvsc_log(dev, STORVSC_LOG_ERROR, "the host has broken the ring: giving the controller up\n");
+			WRITE_ONCE(chan->ready, false);
+			WRITE_ONCE(dev->broken, true);
+			/* Who holds the dialogue sees to it before that. */
+			if (READ_ONCE(dev->state) == STORVSC_RUNNING)
+				schedule_work(&dev->abandon_work);
+			return;
+		} else {
+			storvsc_log(dev, STORVSC_LOG_ERROR, "packet of the host refused: %d\n", ret);
+		}
+	}
+	if (hv_storvsc_give_back(&chan->rings) == HV_SIGNAL) {
+		chan->vmbus->intr_in_full++;
+		storvsc_signal(chan);
+	}
+}
+
+/*
+ * Which channel a CPU sends through: its own, which spares the interrupt a trip to another CPU; else one of its node, the CPUs
+ * taking turns; else any.
+ */
+static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned int cpu, unsigned int count)
+{
+	int node = cpu_to_node(cpu);
+	unsigned int near = 0, turn = 0, i;
+	unsigned int other;
+
+	for (i = 0; i < count; i++) {
+		if (dev->channels[i]->vmbus->target_cpu == cpu)
+			return dev->channels[i];
+		if (cpu_to_node(dev->channels[i]->vmbus->target_cpu) == node)
+			near++;
+	}
+	if (!near)
+		return dev->channels[cpu % count];
+
+	for_each_present_cpu(other) {
+		if (other >= cpu)
+			break;
+		if (cpu_to_node(other) == node)
+			turn++;
+	}
+	turn %= near;
+	for (i = 0; i < count; i++) {
+		if (cpu_to_node(dev->channels[i]->vmbus->target_cpu) == node && turn-- == 0)
+			return dev->channels[i];
+	}
+	return dev->channels[0];
+}
+
+/* The CPU that mostly feeds a hardware queue. */
+static unsigned int storvsc_cpu_of(struct storvsc_device *dev, unsigned int queue)
+{
+	struct blk_mq_queue_map *map = &dev->host->tag_set.map[HCTX_TYPE_DEFAULT];
+	unsigned int cpu;
+
+	if (map->mq_map) {
+		for_each_possible_cpu(cpu) {
+			if (map->mq_map[cpu] == queue)
+				return cpu;
+		}
+	}
+	return queue % nr_cpu_ids;
+}
+
+/*
+ * Chooses anew for all queues. Requests that were staged by the old choice and wait for the last of their batch are sent:
+ * the block layer gives a batch within one RCU section. Process context.
+ */
+void storvsc_rebuild_map(struct storvsc_device *dev)
+{
+	unsigned long flags;
+	unsigned int queue;
+
+	spin_lock_irqsave(&dev->map_lock, flags);
+	for (queue = 0; dev->channel_count && queue < dev->map_size; queue++) {
+		struct storvsc_channel *chan = storvsc_pick(dev, storvsc_cpu_of(dev, queue), dev->channel_count);
+
+		WRITE_ONCE(dev->map[queue], chan);
+	}
+	spin_unlock_irqrestore(&dev->map_lock, flags);
+
+	synchronize_rcu();
+	rcu_read_lock();
+	storvsc_publish_all(dev);
+	rcu_read_unlock();
+}
+
+static void storvsc_target_cpu_changed(struct vmbus_channel *vmbus, u32 old, u32 new)
+{
+	struct vmbus_channel *primary = vmbus->primary_channel ?: vmbus;
+	struct storvsc_device *dev = hv_get_drvdata(primary->device_obj);
+
+	if (dev)
+		storvsc_rebuild_map(dev);
+}
+
+/* Bytes of the user data that hosts expect of an opening: an empty set of channel properties. */
+#define STORVSC_OPEN_DATA	24
+
+/* Under open_lock. A channel that could not be made usable stays listed: its closing comes with the primary channel's. */
+static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev, struct vmbus_channel *vmbus)
+{
+	u8 user_data[STORVSC_OPEN_DATA] = {};
+	struct storvsc_channel *chan;
+	struct hv_port_rings rings;
+	int ret;
+
+	chan = kzalloc(sizeof(*chan), GFP_KERNEL);
+	if (!chan)
+		return ERR_PTR(-ENOMEM);
+	chan->dev = dev;
+	chan->vmbus = vmbus;
+	spin_lock_init(&chan->lock);
+
+	vmbus->max_pkt_size = STORVSC_MAX_RECEIVED;
+	ret = vmbus_open(vmbus, storvsc_ring_bytes, storvsc_ring_bytes, user_data, sizeof(user_data),
+			 storvsc_on_channel, chan);
+	if (ret) {
+		kfree(chan);
+		return ERR_PTR(ret);
+	}
+	chan->next = dev->opened;
+	dev->opened = chan;
+
+	rings = (struct hv_port_rings) {
+		.out = vmbus->outbound.ring_buffer,
+		.out_bytes = vmbus->outbound.ring_size,
+		.in = vmbus->inbound.ring_buffer,
+		.in_bytes = vmbus->inbound.ring_size,
+		.mirrored = 1,
+	};
+	ret = storvsc_errno(hv_storvsc_channel_create(&chan->rings, &rings));
+	if (ret)
+		return ERR_PTR(ret);
+	smp_store_release(&chan->ready, true);
+	return chan;
+}
+
+/* Under open_lock. From now on requests may go through the channel. */
+static int storvsc_use_channel(struct storvsc_device *dev, struct storvsc_channel *chan)
+{
+	u32 frames = dev->properties.max_transfer / HV_HYP_PAGE_SIZE + 1;
+	unsigned long flags;
+
+	chan->range = kvmalloc_array(HV_STORVSC_RANGE_WORDS + frames, sizeof(u64), GFP_KERNEL);
+	if (!chan->range)
+		return -ENOMEM;
+
+	spin_lock_irqsave(&dev->map_lock, flags);
+	dev->channels[dev->channel_count] = chan;
+	smp_store_release(&dev->channel_count, dev->channel_count + 1);
+	spin_unlock_irqrestore(&dev->map_lock, flags);
+
+	chan->vmbus->change_target_cpu_callback = storvsc_target_cpu_changed;
+	storvsc_rebuild_map(dev);
+	return 0;
+}
+
+/* The bus has a sub-channel for us. Process context. */
+static void storvsc_on_sub_channel(struct vmbus_channel *vmbus)
+{
+	struct storvsc_device *dev = hv_get_drvdata(vmbus->primary_channel->device_obj);
+	struct storvsc_channel *chan;
+	int ret = 0;
+
+	if (!dev)
+		return;
+	mutex_lock(&dev->open_lock);
+	if (dev->open && dev->sub_channels_allowed && dev->channel_count < dev->channel_limit) {
+		chan = storvsc_open_channel(dev, vmbus);
+		ret = IS_ERR(chan) ? PTR_ERR(chan) : storvsc_use_channel(dev, chan);
+	}
+	mutex_unlock(&dev->open_lock);
+	if (ret)
+		dev_warn(&dev->hv->device, "a sub-channel stays unused: error %d\n", ret);
+}
+
+/* To be called before the host is asked for sub-channels. */
+void storvsc_allow_sub_channels(struct storvsc_device *dev)
+{
+	mutex_lock(&dev->open_lock);
+	dev->sub_channels_allowed = true;
+	mutex_unlock(&dev->open_lock);
+	vmbus_set_sc_create_callback(dev->hv->channel, storvsc_on_sub_channel);
+}
+
+/* Opens the primary channel, for the dialogue at first. */
+int storvsc_open_primary(struct storvsc_device *dev)
+{
+	struct storvsc_channel *chan;
+
+	mutex_lock(&dev->open_lock);
+	chan = storvsc_open_channel(dev, dev->hv->channel);
+	dev->open = dev->opened;
+	mutex_unlock(&dev->open_lock);
+	return PTR_ERR_OR_ZERO(chan);
+}
+
+/* The dialogue has said what the host can do. */
+int storvsc_ready_primary(struct storvsc_device *dev)
+{
+	int ret;
+
+	mutex_lock(&dev->open_lock);
+	ret = storvsc_use_channel(dev, dev->opened);
+	mutex_unlock(&dev->open_lock);
+	return ret;
+}
+
+/* Closes all channels. No submitter is left: the state has been changed. Process context; does nothing the second time. */
+void storvsc_close(struct storvsc_device *dev)
+{
+	struct storvsc_channel *chan;
+	unsigned long flags;
+
+	mutex_lock(&dev->open_lock);
+	dev->sub_channels_allowed = false;
+	if (dev->open) {
+		vmbus_close(dev->hv->channel);
+		dev->open = false;
+	}
+
+	spin_lock_irqsave(&dev->map_lock, flags);
+	dev->channel_count = 0;
+	memset(dev->map, 0, dev->map_size * sizeof(*dev->map));
+	spin_unlock_irqrestore(&dev->map_lock, flags);
+	/* Whoever publishes what is staged looks at the channels under RCU. */
+	synchronize_rcu();
+
+	while (dev->opened) {
+		chan = dev->opened;
+		dev->opened = chan->next;
+		kvfree(chan->range);
+		kfree(chan);
+	}
+	mutex_unlock(&dev->open_lock);
+}
+
+/* When this returns, no submitter is left that has seen the old state. */
+void storvsc_set_state(struct storvsc_device *dev, enum storvsc_state state)
+{
+	WRITE_ONCE(dev->state, state);
+	synchronize_rcu();
+}
+
+/* Waits until the host has nothing of ours: -EBUSY when it still has after so long. */
+int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
+{
+	unsigned long end = jiffies + seconds * HZ;
+	unsigned int pause = 1;
+
+	rcu_read_lock();
+	storvsc_publish_all(dev);
+	rcu_read_unlock();
+	while (hv_storvsc_in_flight(&dev->core)) {
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		msleep(pause);
+		pause = min(pause * 2, 50U);
+	}
+	return 0;
+}
+
+/* How long a host that has withdrawn a controller gets for what it has already done to reach us. Seconds. */
+#define STORVSC_GRACE_SECONDS	1
+
+/*
+ * Ends the controller without its host: closes the channels, then fails what the host still had. Closed channels are what tells
+ * us that it writes to none of our pages any more.
+ */
+void storvsc_abandon(struct storvsc_device *dev)
+{
+	u32 slots = dev->map_size << dev->slot_shift;
+	u32 slot;
+
+	storvsc_set_state(dev, STORVSC_GONE);
+	storvsc_drain(dev, STORVSC_GRACE_SECONDS);
+	storvsc_close(dev);
+	for (slot = 0; slot < slots; slot++) {
+		if (hv_storvsc_alive(&dev->core, slot) && hv_storvsc_cancel(&dev->core, slot) == HV_OK)
+			storvsc_fail_slot(dev, slot);
+	}
+}

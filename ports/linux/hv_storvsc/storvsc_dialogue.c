@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is asked and answered one by one: the opening dialogue, and resets. */
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+
+#include "storvsc.h"
+
+/* The one table from the core's errors to the kernel's. */
+int storvsc_errno(int status)
+{
+	switch (status) {
+	case HV_OK:
+		return 0;
+	case HV_RING_FULL:
+		return -EAGAIN;
+	case HV_NO_MEMORY:
+	case HV_EXHAUSTED:
+		return -ENOMEM;
+	case HV_NOT_SUPPORTED:
+		return -EOPNOTSUPP;
+	case HV_TIMED_OUT:
+		return -ETIMEDOUT;
+	case HV_GONE:
+		return -ENODEV;
+	case HV_RING_CORRUPT:
+		return -EIO;
+	case HV_REFUSED:
+		return -EREMOTEIO;
+	case HV_BAD_STATE:
+		return -EBUSY;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* From the channel: the packet lasts until the next one is received. */
+void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event)
+{
+	u32 first = hv_storvsc_control_slot(&dev->core, HV_STORVSC_DIALOGUE);
+	struct storvsc_answer *answer = &dev->answers[event->slot - first];
+
+	answer->length = min_t(u32, event->packet_length, sizeof(answer->packet));
+	memcpy(answer->packet, event->packet, answer->length);
+	complete(&answer->done);
+}
+
+static bool storvsc_rescinded(struct storvsc_device *dev)
+{
+	return READ_ONCE(dev->hv->channel->rescind);
+}
+
+/*
+ * Waits for the answer to what was sent from a control slot. When this returns, no answer can arrive any more: it was taken, or
+ * its id was.
+ */
+static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control control)
+{
+	struct storvsc_answer *answer = &dev->answers[control];
+	unsigned long end = jiffies + HV_STORVSC_ANSWER_SECONDS * HZ;
+	size_t slot = hv_storvsc_control_slot(&dev->core, control);
+
+	while (!storvsc_rescinded(dev) && !READ_ONCE(dev->broken) && time_before(jiffies, end)) {
+		if (wait_for_completion_timeout(&answer->done, HZ))
+			return 0;
+	}
+	if (hv_storvsc_cancel(&dev->core, slot) == HV_OK)
+		return storvsc_rescinded(dev) ? -ENODEV : READ_ONCE(dev->broken) ? -EIO : -ETIMEDOUT;
+	/* It is being taken this moment. */
+	wait_for_completion(&answer->done);
+	return 0;
+}
+
+/* One packet of the dialogue and its answer. */
+static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake, struct storvsc_channel *chan)
+{
+	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_DIALOGUE];
+	unsigned long flags;
+	int ret;
+
+	reinit_completion(&answer->done);
+	spin_lock_irqsave(&chan->lock, flags);
+	ret = storvsc_errno(hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings));
+	spin_unlock_irqrestore(&chan->lock, flags);
+	if (ret)
+		return ret;
+	storvsc_publish(chan);
+
+	ret = storvsc_await(dev, HV_STORVSC_DIALOGUE);
+	if (ret)
+		return ret;
+	return storvsc_errno(hv_storvsc_handshake_answer(handshake, answer->packet, answer->length));
+}
+
+static int storvsc_converse(struct storvsc_device *dev)
+{
+	struct storvsc_channel *chan = dev->opened;
+	struct hv_storvsc_handshake handshake;
+	/* Hosts may have more channels than there are CPUs to use them. */
+	u16 sub_channels = dev->is_ide ? 0 : min_t(unsigned int, num_online_cpus() - 1, U16_MAX);
+	int ret;
+
+	hv_storvsc_handshake_create(&handshake, dev->is_fc, sub_channels);
+	while (!hv_storvsc_handshake_done(&handshake) && !hv_storvsc_handshake_asks_sub_channels(&handshake)) {
+		ret = storvsc_ask(dev, &handshake, chan);
+		if (ret)
+			return ret;
+	}
+	hv_storvsc_adopt(&dev->core, &handshake, &dev->properties);
+	ret = storvsc_ready_primary(dev);
+	if (ret || hv_storvsc_handshake_done(&handshake))
+		return ret;
+
+	/* With one channel, too, the controller works. */
+	storvsc_allow_sub_channels(dev);
+	ret = storvsc_ask(dev, &handshake, chan);
+	if (ret)
+		dev_warn(&dev->hv->device, "no sub-channels: error %d\n", ret);
+	return ret == -ENODEV || ret == -EIO ? ret : 0;
+}
+
+/* Opens the controller, up to where I/O may begin. */
+int storvsc_connect(struct storvsc_device *dev)
+{
+	int ret;
+
+	ret = storvsc_open_primary(dev);
+	if (!ret)
+		ret = storvsc_converse(dev);
+	if (ret)
+		storvsc_close(dev);
+	return ret;
+}
+
+/* Has the host end all that is in flight, and waits until it is. */
+int storvsc_reset_bus(struct storvsc_device *dev)
+{
+	struct storvsc_channel *chan;
+	unsigned long flags;
+	int ret = -ENODEV;
+
+	reinit_completion(&dev->answers[HV_STORVSC_RESET].done);
+	rcu_read_lock();
+	if (READ_ONCE(dev->state) == STORVSC_RUNNING && smp_load_acquire(&dev->channel_count)) {
+		chan = dev->channels[0];
+		spin_lock_irqsave(&chan->lock, flags);
+		ret = storvsc_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));
+		spin_unlock_irqrestore(&chan->lock, flags);
+		storvsc_publish_all(dev);
+	}
+	rcu_read_unlock();
+	if (ret)
+		return ret;
+
+	ret = storvsc_await(dev, HV_STORVSC_RESET);
+	if (ret)
+		return ret;
+	return storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
+}
