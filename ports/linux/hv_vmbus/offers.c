@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Channels from offer to removal. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/interrupt.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/cpu.h>
+#include <linux/hyperv.h>
+#include <asm/mshyperv.h>
+#include <linux/sched/isolation.h>
+
+#include "internal.h"
+
+/* How long an hv_sock connection that was closed waits for its rescind. */
+#define HVSOCK_RESCIND_WAIT (60 * HZ)
+
+static void offer_work_fn(struct work_struct *work);
+static void probe_work_fn(struct work_struct *work);
+static void rescind_work_fn(struct work_struct *work);
+
+/* With one reference, the core's. */
+struct hvb_channel *hvb_channel_alloc(gfp_t gfp)
+{
+	struct hvb_channel *bc = kzalloc(sizeof(*bc), gfp);
+
+	if (!bc)
+		return NULL;
+
+	spin_lock_init(&bc->ch.sched_lock);
+	init_completion(&bc->ch.rescind_event);
+	INIT_LIST_HEAD(&bc->ch.listentry);
+	INIT_LIST_HEAD(&bc->ch.sc_list);
+	tasklet_init(&bc->ch.callback_event, hvb_channel_tasklet, (unsigned long)&bc->ch);
+	INIT_WORK(&bc->ch.add_channel_work, probe_work_fn);
+	hvb_ring_pre_init(&bc->ch);
+
+	mutex_init(&bc->lock);
+	INIT_WORK(&bc->offer_work, offer_work_fn);
+	INIT_WORK(&bc->rescind_work, rescind_work_fn);
+	init_completion(&bc->probed);
+	init_completion(&bc->rescinded);
+	hvb_channel_init_kobj(&bc->ch);
+	return bc;
+}
+
+/* The last reference is gone. Interrupts may still look at it: RCU. */
+void hvb_channel_free(struct vmbus_channel *ch)
+{
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	if (ch->primary_channel)
+		kobject_put(&ch->primary_channel->kobj);
+	kfree_rcu(bc, ch.rcu);
+}
+
+/* Takes over what the offer says. Call with hvb_lock. */
+static void adopt_offer(struct vmbus_channel *ch)
+{
+	struct vmbus_channel_offer_channel *offer = &ch->offermsg;
+
+	BUILD_BUG_ON(sizeof(*offer) - sizeof(offer->header) != 188);
+
+	offer->header.msgtype = CHANNELMSG_OFFERCHANNEL;
+	hvb_core_offer(&hvb_channel_of(ch)->core, &offer->offer);
+	/* There are 4 groups of 32 monitors. */
+	if (offer->monitorid >= 128)
+		offer->monitor_allocated = 0;
+	ch->monitor_grp = offer->monitorid / 32 % 4;
+	ch->monitor_bit = offer->monitorid % 32;
+	ch->is_dedicated_interrupt = offer->is_dedicated_interrupt;
+	ch->sig_event = offer->connection_id;
+	ch->device_id = hvb_device_class(ch);
+}
+
+/* Call with hvb_lock. Makes it visible to the interrupt handler. */
+static void map_relid(struct vmbus_channel *ch)
+{
+	u32 relid = ch->offermsg.child_relid;
+
+	if (relid < HVB_MAX_RELIDS)
+		smp_store_release(&vmbus_connection.channels[relid], ch);
+}
+
+/* Call with hvb_lock. */
+static void unmap_relid(struct vmbus_channel *ch)
+{
+	u32 relid = ch->offermsg.child_relid;
+
+	if (relid < HVB_MAX_RELIDS && vmbus_connection.channels[relid] == ch)
+		WRITE_ONCE(vmbus_connection.channels[relid], NULL);
+}
+
+void hvb_event_channel_offered(void *data)
+{
+	struct vmbus_channel *ch = data;
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	adopt_offer(ch);
+	bc->held = true;
+	ch->primary_channel = hvb_core_primary(&bc->core);
+	if (ch->primary_channel)
+		kobject_get(&ch->primary_channel->kobj);
+	kobject_get(&ch->kobj);
+	map_relid(ch);
+
+	if (vmbus_connection.ignore_any_offer_msg)
+		bc->deferred = true;
+	else
+		queue_work(vmbus_connection.work_queue, &bc->offer_work);
+}
+
+void hvb_event_channel_reattached(void *data)
+{
+	struct vmbus_channel *ch = data;
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	adopt_offer(ch);
+	map_relid(ch);
+	if (bc->deferred) {
+		bc->deferred = false;
+		queue_work(vmbus_connection.work_queue, &bc->offer_work);
+	}
+}
+
+void hvb_event_channel_rescinded(void *data)
+{
+	struct vmbus_channel *ch = data;
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	WRITE_ONCE(ch->rescind, true);
+	if (bc->deferred) {
+		bc->deferred = false;
+		queue_work(vmbus_connection.work_queue, &bc->offer_work);
+	}
+	kobject_get(&ch->kobj);
+	queue_work(vmbus_connection.rescind_work_queue, &bc->rescind_work);
+}
+
+void hvb_event_channel_freed(void *data)
+{
+	struct vmbus_channel *ch = data;
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	bc->held = false;
+	if (bc->deferred) {
+		/* Nobody but the interrupt handler has seen it. */
+		bc->deferred = false;
+		unmap_relid(ch);
+		kobject_put(&ch->kobj);
+	}
+	kobject_put(&ch->kobj);
+}
+
+/* In the order of the offers, and without waiting for anybody: lists the channel and gives it a CPU. */
+static void offer_work_fn(struct work_struct *work)
+{
+	struct hvb_channel *bc = container_of(work, struct hvb_channel, offer_work);
+	struct vmbus_channel *ch = &bc->ch;
+	struct vmbus_channel *primary = ch->primary_channel;
+
+	/* A CPU that is chosen here must not go before the channel is listed. */
+	cpus_read_lock();
+	mutex_lock(&vmbus_connection.channel_mutex);
+
+	if (primary && hvb_channel_of(primary)->removed) {
+		bool first = hvb_channel_unlink(ch);
+
+		mutex_unlock(&vmbus_connection.channel_mutex);
+		cpus_read_unlock();
+		WRITE_ONCE(ch->probe_done, true);
+		complete_all(&bc->probed);
+		if (first)
+			hvb_channel_dispose(ch);
+		return;
+	}
+
+	hvb_channel_place(ch);
+	if (primary)
+		list_add_tail(&ch->sc_list, &primary->sc_list);
+	else
+		list_add_tail(&ch->listentry, &vmbus_connection.chn_list);
+	bc->listed = true;
+
+	mutex_unlock(&vmbus_connection.channel_mutex);
+	cpus_read_unlock();
+
+	kobject_get(&ch->kobj);
+	queue_work(primary ? vmbus_connection.handle_sub_chan_wq : vmbus_connection.handle_primary_chan_wq,
+		   &ch->add_channel_work);
+}
+
+static void probe_sub_channel(struct vmbus_channel *ch)
+{
+	struct vmbus_channel *primary = ch->primary_channel;
+	void (*created)(struct vmbus_channel *new_sc);
+	struct hv_device *dev = NULL;
+	int ret = -ENODEV;
+
+	mutex_lock(&vmbus_connection.channel_mutex);
+	if (primary->device_obj && primary->device_obj->channels_kset) {
+		dev = primary->device_obj;
+		get_device(&dev->device);
+		/* Shown under the mutex: the directory goes under it, too. */
+		ret = hvb_channel_add_sysfs(dev, ch);
+	}
+	mutex_unlock(&vmbus_connection.channel_mutex);
+
+	if (!ret) {
+		created = READ_ONCE(primary->sc_creation_callback);
+		if (created)
+			created(ch);
+	} else {
+		pr_err_ratelimited("cannot show sub-channel %u: %d\n", ch->offermsg.child_relid, ret);
+	}
+	if (dev)
+		put_device(&dev->device);
+}
+
+/* Shows the channel to its driver. This may wait for the host, and for the driver's other locks. */
+static void probe_work_fn(struct work_struct *work)
+{
+	struct vmbus_channel *ch = container_of(work, struct vmbus_channel, add_channel_work);
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	ch->state = CHANNEL_OPEN_STATE;
+	if (!READ_ONCE(ch->rescind)) {
+		if (ch->primary_channel)
+			probe_sub_channel(ch);
+		else if (hvb_device_add(ch))
+			pr_err("no device for channel %u\n", ch->offermsg.child_relid);
+	}
+	WRITE_ONCE(ch->probe_done, true);
+	complete_all(&bc->probed);
+	kobject_put(&ch->kobj);
+}
+
+/* No callback of this channel runs any more when this returns, and none will. */
+void hvb_reset_callbacks(struct vmbus_channel *ch)
+{
+	unsigned long flags;
+
+	/* The tasklet reads the callback without the lock: it has to have ended. */
+	tasklet_disable(&ch->callback_event);
+	spin_lock_irqsave(&ch->sched_lock, flags);
+	ch->onchannel_callback = NULL;
+	spin_unlock_irqrestore(&ch->sched_lock, flags);
+	ch->sc_creation_callback = NULL;
+	tasklet_enable(&ch->callback_event);
+}
+
+void vmbus_reset_channel_cb(struct vmbus_channel *channel)
+{
+	hvb_reset_callbacks(channel);
+}
+
+/*
+ * The device of a primary channel, with a reference, for the one who is to
+ * unregister it; NULL when there is none or somebody does so already. Call with channel_mutex.
+ */
+static struct hv_device *claim_device(struct vmbus_channel *ch)
+{
+	struct hvb_channel *bc = hvb_channel_of(ch);
+
+	if (!ch->device_obj || bc->leaving)
+		return NULL;
+	bc->leaving = true;
+	get_device(&ch->device_obj->device);
+	return ch->device_obj;
+}
+
+static void remove_rescinded_primary(struct vmbus_channel *ch)
+{
+	struct hv_device *dev = NULL;
+	bool first = false;
+
+	/* hv_sock removes its device itself, when user space has closed the connection. */
+	if (ch->chn_rescind_callback) {
+		ch->chn_rescind_callback(ch);
+		return;
+	}
+
+	mutex_lock(&vmbus_connection.channel_mutex);
+	if (ch->device_obj)
+		dev = claim_device(ch);
+	else
+		first = hvb_channel_unlink(ch);
+	mutex_unlock(&vmbus_connection.channel_mutex);
+	if (first)
+		hvb_channel_dispose(ch);
+	if (dev) {
+		vmbus_device_unregister(dev);
+		put_device(&dev->device);
+	}
+}
+
+static void rescind_work_fn(struct work_struct *work)
+{
+	struct hvb_channel *bc = container_of(work, struct hvb_channel, rescind_work);
+	struct vmbus_channel *ch = &bc->ch;
+	bool first = false;
+
+	hvb_reset_callbacks(ch);
+	/* The rescind has ended all that the driver could wait for at the host. */
+	wait_for_completion(&bc->probed);
+
+	if (ch->primary_channel) {
+		/* An open one is removed by whoever closes it: vmbus_disconnect_ring(). */
+		mutex_lock(&bc->lock);
+		mutex_lock(&vmbus_connection.channel_mutex);
+		if (ch->state != CHANNEL_OPENED_STATE)
+			first = hvb_channel_unlink(ch);
+		mutex_unlock(&vmbus_connection.channel_mutex);
+		mutex_unlock(&bc->lock);
+		if (first)
+			hvb_channel_dispose(ch);
+	} else {
+		remove_rescinded_primary(ch);
+	}
+
+	complete_all(&bc->rescinded);
+	complete(&ch->rescind_event);
+	kobject_put(&ch->kobj);
+}
+
+/* Call with hvb_lock. */
+static void release_to_core(struct hvb_channel *bc)
+{
+	if (!bc->held)
+		return;
+	/* The core wants the sub-channels first. */
+	bc->release_wanted = hvb_core_release(&bc->core) == HVB_BAD_STATE;
+	if (!bc->release_wanted)
+		bc->held = false;
+}
+
+/*
+ * Forgets a channel: nobody finds it any more, and the host gets its relid back.
+ * True for the first call, whose caller then has to hvb_channel_dispose() of it,
+ * without the mutex. Call with channel_mutex.
+ */
+bool hvb_channel_unlink(struct vmbus_channel *ch)
+{
+	struct hvb_channel *bc = hvb_channel_of(ch);
+	struct vmbus_channel *primary = ch->primary_channel;
+	unsigned long flags;
+
+	lockdep_assert_held(&vmbus_connection.channel_mutex);
+	if (bc->removed)
+		return false;
+	bc->removed = true;
+	ch->device_obj = NULL;
+
+	if (bc->listed) {
+		list_del_init(primary ? &ch->sc_list : &ch->listentry);
+		hvb_cpu_unused(ch);
+	}
+
+	flags = hvb_lock();
+	unmap_relid(ch);
+	release_to_core(bc);
+	if (primary && hvb_channel_of(primary)->release_wanted)
+		release_to_core(hvb_channel_of(primary));
+	hvb_core_run_events();
+	hvb_unlock(flags);
+	hvb_kick();
+	return true;
+}
+
+/* The second half: waits for its tasklet and for readers of its files, which may want channel_mutex. */
+void hvb_channel_dispose(struct vmbus_channel *ch)
+{
+	tasklet_kill(&ch->callback_event);
+	hvb_channel_remove_sysfs(ch);
+	kobject_put(&ch->kobj);
+}
+
+/* What was under way is through when this returns. Twice: a rescind waits for the probe, which a rescind may end. */
+void hvb_flush_queues(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		flush_workqueue(vmbus_connection.work_queue);
+		flush_workqueue(vmbus_connection.handle_primary_chan_wq);
+		flush_workqueue(vmbus_connection.handle_sub_chan_wq);
+		flush_workqueue(vmbus_connection.rescind_work_queue);
+	}
+}
+
+/* Any channel, sub-channels before their primary, with a reference; NULL when there is none. */
+static struct vmbus_channel *any_channel(void)
+{
+	struct vmbus_channel *ch;
+
+	lockdep_assert_held(&vmbus_connection.channel_mutex);
+	ch = list_first_entry_or_null(&vmbus_connection.chn_list, struct vmbus_channel, listentry);
+	if (ch && !list_empty(&ch->sc_list))
+		ch = list_first_entry(&ch->sc_list, struct vmbus_channel, sc_list);
+	if (ch)
+		kobject_get(&ch->kobj);
+	return ch;
+}
+
+/* For unloading: all drivers are gone, so nothing is open. */
+void hvb_remove_all(void)
+{
+	struct vmbus_channel *ch;
+	struct hv_device *dev;
+	bool first;
+
+	do {
+		dev = NULL;
+		first = false;
+		mutex_lock(&vmbus_connection.channel_mutex);
+		ch = any_channel();
+		if (ch && ch->device_obj)
+			dev = claim_device(ch);
+		else if (ch)
+			first = hvb_channel_unlink(ch);
+		mutex_unlock(&vmbus_connection.channel_mutex);
+
+		if (first)
+			hvb_channel_dispose(ch);
+		else if (ch && !dev)
+			msleep(1);	/* a rescind is about to remove it */
+		if (dev) {
+			vmbus_device_unregister(dev);
+			put_device(&dev->device);
+		}
+		if (ch)
+			kobject_put(&ch->kobj);
+	} while (ch);
+}
+
+/**
+ * vmbus_hvsock_device_unregister() - remove the device of a closed hv_sock connection
+ * @channel: of the connection
+ *
+ * Waits for the rescind, which the host owes us, but not for ever.
+ * Context: process.
+ */
+void vmbus_hvsock_device_unregister(struct vmbus_channel *channel)
+{
+	unsigned long limit = jiffies + HVSOCK_RESCIND_WAIT;
+	struct hv_device *dev;
+
+	if (WARN_ON_ONCE(!is_hvsock_channel(channel)))
+		return;
+
+	while ((!READ_ONCE(channel->probe_done) || !READ_ONCE(channel->rescind)) && time_before(jiffies, limit))
+		msleep(1);
+	if (!READ_ONCE(channel->rescind))
+		pr_warn_ratelimited("no rescind of hv_sock channel %u\n", channel->offermsg.child_relid);
+
+	mutex_lock(&vmbus_connection.channel_mutex);
+	dev = claim_device(channel);
+	mutex_unlock(&vmbus_connection.channel_mutex);
+	if (dev) {
+		vmbus_device_unregister(dev);
+		put_device(&dev->device);
+	}
+}
+EXPORT_SYMBOL_GPL(vmbus_hvsock_device_unregister);
+
+/**
+ * vmbus_set_sc_create_callback() - say who is told of new sub-channels
+ * @primary_channel: of the device
+ * @sc_cr_cb: called in process context, may open the sub-channel
+ */
+void vmbus_set_sc_create_callback(struct vmbus_channel *primary_channel,
+				  void (*sc_cr_cb)(struct vmbus_channel *new_sc))
+{
+	primary_channel->sc_creation_callback = sc_cr_cb;
+}
+EXPORT_SYMBOL_GPL(vmbus_set_sc_create_callback);
+
+/**
+ * vmbus_set_chn_rescind_callback() - say who is told of the rescind
+ * @channel: the channel
+ * @chn_rescind_cb: called in process context, instead of removing the device
+ */
+void vmbus_set_chn_rescind_callback(struct vmbus_channel *channel,
+				    void (*chn_rescind_cb)(struct vmbus_channel *))
+{
+	channel->chn_rescind_callback = chn_rescind_cb;
+}
+EXPORT_SYMBOL_GPL(vmbus_set_chn_rescind_callback);
