@@ -187,6 +187,11 @@ void Connection::post_failed(PostLink& link) {
   switch (link.what) {
     case PostLink::What::Contact:
       if (state_ != State::Contacting) return;
+      // A host of before 5.0 has no port where the newer versions are proposed.
+      if (trying_ >= wire::Version::V5_0 && !resuming_) {
+        trying_ = wire::Version::V4_1;
+        if (start_contact().ok()) return;
+      }
       state_ = State::Disconnected;
       resuming_ = false;
       finish(connect_request_, false, Error::Exhausted);

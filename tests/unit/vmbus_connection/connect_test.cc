@@ -100,12 +100,28 @@ TEST(Connect, ReportsAHostThatCannot) {
 }
 
 TEST(Connect, EndsWhenThePostFails) {
-  Guest guest;
+  Guest guest(ConnectionConfig{.max_version = Version::V4_1});
   Request request;
   ASSERT_TRUE(guest.connection.connect(request, 0).ok());
   guest.sent(false);
   EXPECT_EQ(guest.done(request)->error, Error::Exhausted);
   EXPECT_TRUE(guest.connection.connect(request, 0).ok());
+}
+
+TEST(Connect, ProposesAnOlderVersionWhereTheHostHasNoPortForNewerOnes) {
+  Guest guest;
+  Request request;
+  ASSERT_TRUE(guest.connection.connect(request, 0).ok());
+  Post post;
+  ASSERT_TRUE(guest.connection.next_post(post));
+  EXPECT_EQ(post.connection_id, wire::kMessageConnectionIdWin10);
+  guest.connection.posted(false);
+  const auto messages = guest.sent();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].connection_id, wire::kMessageConnectionId);
+  EXPECT_EQ(messages[0].as<wire::InitiateContact>().version, Version::V4_1);
+  ASSERT_TRUE(guest.host(MessageType::VersionResponse, uint16_t{1}).ok());
+  EXPECT_EQ(guest.connection.version(), Version::V4_1);
 }
 
 TEST(Isolation, InsistsOn52) {
