@@ -83,10 +83,12 @@ struct vmbus_connection {
 	/* [0]: host to guest, [1]: guest to host. */
 	struct hv_monitor_page *monitor_pages[2];
 	struct list_head chn_msg_list;
+	/* hvb_lock(). */
 	spinlock_t channelmsg_lock;
 
-	/* Primary channels, under channel_mutex. */
+	/* Primary channels. */
 	struct list_head chn_list;
+	/* Guards the lists of channels, and which CPU each one interrupts. */
 	struct mutex channel_mutex;
 
 	/* By relid; read under RCU. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For the files that export the functions of channels: as api_drv.h, this set of headers gives the CRCs. */
+/*
+ * For the files that export the functions of channels: as api_drv.h, this set of
+ * headers gives the CRCs.
+ */
 #ifndef HV_VMBUS_API_CHANNEL_H
 #define HV_VMBUS_API_CHANNEL_H
 

@@ -154,7 +154,7 @@ static int hvb_match(struct device *device, HVB_CONST struct device_driver *driv
 	if (is_hvsock_channel(dev->channel))
 		return drv->hvsock;
 
-	return match_id(drv, dev) != NULL;
+	return !!match_id(drv, dev);
 }
 
 static int hvb_probe(struct device *device)
@@ -227,7 +227,6 @@ static int __maybe_unused hvb_resume(struct device *device)
  * pass-through devices, which hang on one of ours, are resumed.
  */
 static const struct dev_pm_ops hvb_dev_pm = {
-	SET_NOIRQ_SYSTEM_SLEEP_PM_OPS(NULL, NULL)
 #ifdef CONFIG_PM_SLEEP
 	.freeze_noirq = hvb_suspend,
 	.thaw_noirq = hvb_resume,

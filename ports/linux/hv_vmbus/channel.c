@@ -20,8 +20,9 @@ int vmbus_alloc_ring(struct vmbus_channel *newchannel, u32 send_size, u32 recv_s
 	u32 size;
 	int order;
 
-	if (!PAGE_ALIGNED(send_size) || !PAGE_ALIGNED(recv_size) || check_add_overflow(send_size, recv_size, &size) ||
-	    send_size < 2 * PAGE_SIZE || recv_size < 2 * PAGE_SIZE)
+	if (!PAGE_ALIGNED(send_size) || !PAGE_ALIGNED(recv_size) ||
+	    check_add_overflow(send_size, recv_size, &size) || send_size < 2 * PAGE_SIZE ||
+	    recv_size < 2 * PAGE_SIZE)
 		return -EINVAL;
 
 	order = get_order(size);
@@ -49,7 +50,8 @@ void vmbus_free_ring(struct vmbus_channel *channel)
 	hvb_ring_unmap(channel);
 
 	if (channel->ringbuffer_page && !channel->ringbuffer_gpadlhandle.decrypted)
-		__free_pages(channel->ringbuffer_page, get_order(channel->ringbuffer_pagecount << PAGE_SHIFT));
+		__free_pages(channel->ringbuffer_page,
+			     get_order(channel->ringbuffer_pagecount << PAGE_SHIFT));
 	channel->ringbuffer_page = NULL;
 }
 EXPORT_SYMBOL_GPL(vmbus_free_ring);
@@ -68,8 +70,8 @@ static int open_at_host(struct vmbus_channel *ch, const void *userdata, u32 user
 	flags = hvb_lock();
 	if (ring)
 		error = hvb_core_open(&bc->core, &ring->core, ch->ringbuffer_send_offset,
-				      hv_cpu_number_to_vp_number(ch->target_cpu), userdata, userdatalen,
-				      &request.core, &request, hvb_now());
+				      hv_cpu_number_to_vp_number(ch->target_cpu), userdata,
+				      userdatalen, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
 	return error ? hvb_errno(error) : hvb_request_wait(&request, -EAGAIN);
 }
@@ -93,7 +95,8 @@ static int open_locked(struct vmbus_channel *ch, void *userdata, u32 userdatalen
 		ch->max_pkt_size = VMBUS_DEFAULT_MAX_PKT_SIZE;
 
 	ch->ringbuffer_gpadlhandle.gpadl_handle = 0;
-	ret = vmbus_establish_gpadl(ch, page_address(ch->ringbuffer_page), ch->ringbuffer_pagecount << PAGE_SHIFT,
+	ret = vmbus_establish_gpadl(ch, page_address(ch->ringbuffer_page),
+				    ch->ringbuffer_pagecount << PAGE_SHIFT,
 				    &ch->ringbuffer_gpadlhandle);
 	if (ret)
 		goto closed;
@@ -101,8 +104,8 @@ static int open_locked(struct vmbus_channel *ch, void *userdata, u32 userdatalen
 	if (ret)
 		goto teardown;
 
-	/* The rings are there: an interrupt may come, asked for or not. */
 	ch->channel_callback_context = context;
+	/* The rings are there: from here on an interrupt may come, asked for or not. */
 	smp_store_release(&ch->onchannel_callback, callback);
 
 	ret = open_at_host(ch, userdata, userdatalen);
@@ -147,7 +150,8 @@ static int open_channel(struct vmbus_channel *ch, void *userdata, u32 userdatale
  * Return: 0, -EINVAL, -ENODEV (rescinded), -EAGAIN (refused by the host), ...
  * Context: process.
  */
-int vmbus_connect_ring(struct vmbus_channel *newchannel, void (*onchannelcallback)(void *context), void *context)
+int vmbus_connect_ring(struct vmbus_channel *newchannel, void (*onchannelcallback)(void *context),
+		       void *context)
 {
 	return open_channel(newchannel, NULL, 0, onchannelcallback, context);
 }
@@ -304,7 +308,8 @@ int vmbus_send_modifychannel(struct vmbus_channel *channel, u32 target_vp)
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	error = hvb_core_modify(&hvb_channel_of(channel)->core, target_vp, &request.core, &request, hvb_now());
+	error = hvb_core_modify(&hvb_channel_of(channel)->core, target_vp, &request.core, &request,
+				hvb_now());
 	hvb_unlock(flags);
 	return error ? hvb_errno(error) : hvb_request_wait(&request, -EAGAIN);
 }
@@ -318,7 +323,8 @@ EXPORT_SYMBOL_GPL(vmbus_send_modifychannel);
  * Return: 0: asked. The answer is the offer of a channel.
  * Context: process.
  */
-int vmbus_send_tl_connect_request(const guid_t *shv_guest_servie_id, const guid_t *shv_host_servie_id)
+int vmbus_send_tl_connect_request(const guid_t *shv_guest_servie_id,
+				  const guid_t *shv_host_servie_id)
 {
 	enum hvb_error error;
 	unsigned long flags;

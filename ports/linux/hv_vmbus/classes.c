@@ -23,12 +23,6 @@
 #define DEVICE(TYPE, GUID, PERF, ISOLATED) \
 	[TYPE] = { .dev_type = TYPE, GUID, .perf_device = PERF, .allowed_in_isolated = ISOLATED }
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define PCIE_ISOLATED true
-#else
-#define PCIE_ISOLATED false
-#endif
-
 /* Indexed by enum vmbus_device_type. Ring sizes in bytes; 0: as the driver likes. */
 const struct vmbus_device vmbus_devs[] = {
 	DEVICE(HV_IDE, HV_IDE_GUID, true, false),
@@ -36,7 +30,7 @@ const struct vmbus_device vmbus_devs[] = {
 	DEVICE(HV_FC, HV_SYNTHFC_GUID, true, false),
 	DEVICE(HV_NIC, HV_NIC_GUID, true, true),
 	DEVICE(HV_ND, HV_ND_GUID, true, false),
-	DEVICE(HV_PCIE, HV_PCIE_GUID, false, PCIE_ISOLATED),
+	DEVICE(HV_PCIE, HV_PCIE_GUID, false, HVB_PCIE_IN_ISOLATION),
 	DEVICE(HV_FB, HV_SYNTHVID_GUID, false, false),
 	DEVICE(HV_KBD, HV_KBD_GUID, false, false),
 	DEVICE(HV_MOUSE, HV_MOUSE_GUID, false, false),
@@ -88,14 +82,16 @@ bool hvb_is_perf_channel(const struct vmbus_channel *ch)
  * The first of ours, which are in falling order, that is among the count offered
  * ones; -1 when none is.
  */
-static int common_version(const int *ours, int ours_count, const struct ic_version *offered, u32 count)
+static int common_version(const int *ours, int ours_count, const struct ic_version *offered,
+			  u32 count)
 {
 	int i;
 	u32 j;
 
 	for (i = 0; i < ours_count; i++)
 		for (j = 0; j < count; j++)
-			if (ours[i] >> 16 == offered[j].major && (ours[i] & 0xFFFF) == offered[j].minor)
+			if (ours[i] >> 16 == offered[j].major &&
+			    (ours[i] & 0xFFFF) == offered[j].minor)
 				return ours[i];
 	return -1;
 }
@@ -135,12 +131,14 @@ bool vmbus_prep_negotiate_resp(struct icmsg_hdr *icmsghdrp, u8 *buf, u32 buflen,
 	frameworks = negotiate->icframe_vercnt;
 	services = negotiate->icmsg_vercnt;
 
-	if (frameworks > IC_VERSION_NEGOTIATION_MAX_VER_COUNT || services > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
+	if (frameworks > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
+	    services > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
 	    ICMSG_NEGOTIATE_PKT_SIZE(frameworks, services) > buflen) {
 		pr_err_ratelimited("Invalid icmsg negotiate - icframe_major: %u, icmsg_major: %u\n",
 				   frameworks, services);
 	} else {
-		framework = common_version(fw_version, fw_vercnt, negotiate->icversion_data, frameworks);
+		framework = common_version(fw_version, fw_vercnt, negotiate->icversion_data,
+					   frameworks);
 		if (framework >= 0)
 			service = common_version(srv_version, srv_vercnt,
 						 negotiate->icversion_data + frameworks, services);

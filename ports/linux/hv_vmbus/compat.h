@@ -16,6 +16,8 @@
 /* The driver core keeps driver_override itself, and takes const pointers. */
 #define HVB_CORE_DRIVER_OVERRIDE 1
 #define HVB_HAVE_RING_SYSFS 1
+/* A passed-through device may be used in a confidential machine. */
+#define HVB_PCIE_IN_ISOLATION true
 #define HVB_CONST const
 
 static inline u64 hvb_get_msr(unsigned int reg)
@@ -69,6 +71,7 @@ static inline u64 hvb_tdx_call(u64 control, u64 a, u64 b)
 #else /* 6.1 */
 
 #define HVB_CONST
+#define HVB_PCIE_IN_ISOLATION false
 
 static inline u64 hvb_get_msr(unsigned int reg)
 {

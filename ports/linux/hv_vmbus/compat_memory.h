@@ -14,7 +14,8 @@
 
 static inline void *hvb_map_synic_page(u64 gpa)
 {
-	return (void __force *)ioremap_cache(gpa & ~ms_hyperv.shared_gpa_boundary, HV_HYP_PAGE_SIZE);
+	gpa &= ~ms_hyperv.shared_gpa_boundary;
+	return (void __force *)ioremap_cache(gpa, HV_HYP_PAGE_SIZE);
 }
 
 static inline void hvb_unmap_synic_page(void *page)

@@ -103,19 +103,20 @@ enum hvb_error hvb_core_connect(struct hvb_core_request *request, void *owner, u
 enum hvb_error hvb_core_request_offers(struct hvb_core_request *request, void *owner, u64 now);
 enum hvb_error hvb_core_unload(bool keep, struct hvb_core_request *request, void *owner, u64 now);
 enum hvb_error hvb_core_resume(struct hvb_core_request *request, void *owner, u64 now);
-enum hvb_error hvb_core_create_gpadl(struct hvb_core_channel *channel, struct hvb_core_gpadl *gpadl, void *gpadl_owner,
-				     const u64 *frames, size_t count, u32 bytes,
+enum hvb_error hvb_core_create_gpadl(struct hvb_core_channel *channel, struct hvb_core_gpadl *gpadl,
+				     void *gpadl_owner, const u64 *frames, size_t count, u32 bytes,
 				     struct hvb_core_request *request, void *owner, u64 now);
-enum hvb_error hvb_core_teardown_gpadl(struct hvb_core_gpadl *gpadl, struct hvb_core_request *request, void *owner,
-				       u64 now);
+enum hvb_error hvb_core_teardown_gpadl(struct hvb_core_gpadl *gpadl,
+				       struct hvb_core_request *request, void *owner, u64 now);
 bool hvb_core_gpadl_in_use(const struct hvb_core_gpadl *gpadl);
 u32 hvb_core_gpadl_id(const struct hvb_core_gpadl *gpadl);
-enum hvb_error hvb_core_open(struct hvb_core_channel *channel, struct hvb_core_gpadl *ring, u32 downstream_pages,
-			     u32 target_vp, const void *user_data, size_t user_size,
+enum hvb_error hvb_core_open(struct hvb_core_channel *channel, struct hvb_core_gpadl *ring,
+			     u32 downstream_pages, u32 target_vp,
+			     const void *user_data, size_t user_size,
 			     struct hvb_core_request *request, void *owner, u64 now);
 enum hvb_error hvb_core_close(struct hvb_core_channel *channel);
-enum hvb_error hvb_core_modify(struct hvb_core_channel *channel, u32 target_vp, struct hvb_core_request *request,
-			       void *owner, u64 now);
+enum hvb_error hvb_core_modify(struct hvb_core_channel *channel, u32 target_vp,
+			       struct hvb_core_request *request, void *owner, u64 now);
 enum hvb_error hvb_core_release(struct hvb_core_channel *channel);
 enum hvb_error hvb_core_connect_service(const u8 endpoint[16], const u8 service[16]);
 /* Writes the 188 bytes of the offer. */

@@ -130,7 +130,8 @@ int hvb_channel_move(struct vmbus_channel *ch, unsigned int cpu)
 	mutex_lock(&bc->lock);
 	if (ch->state != CHANNEL_OPENED_STATE)
 		ret = -EIO;
-	else if (ch->target_cpu != cpu && vmbus_send_modifychannel(ch, hv_cpu_number_to_vp_number(cpu)))
+	else if (ch->target_cpu != cpu &&
+		 vmbus_send_modifychannel(ch, hv_cpu_number_to_vp_number(cpu)))
 		ret = -EIO;
 	else if (ch->target_cpu != cpu)
 		now_on(ch, cpu);
@@ -181,7 +182,8 @@ int hvb_cpu_evacuate(unsigned int cpu)
 
 		if (other == cpu)
 			ret = -EBUSY;
-		else if (ch->state == CHANNEL_OPENED_STATE && vmbus_send_modifychannel(ch, hv_cpu_number_to_vp_number(other)) &&
+		else if (ch->state == CHANNEL_OPENED_STATE &&
+			 vmbus_send_modifychannel(ch, hv_cpu_number_to_vp_number(other)) &&
 			 !READ_ONCE(ch->rescind))
 			ret = -EBUSY;
 		else

@@ -13,7 +13,7 @@ static struct hvb_gpadl *find_gpadl(u32 handle)
 	struct hvb_gpadl *g;
 
 	list_for_each_entry(g, &gpadls, node)
-		if (g->handle == handle && !g->abandoned)
+		if (handle && g->handle == handle && !g->abandoned)
 			return g;
 	return NULL;
 }
@@ -67,8 +67,8 @@ void hvb_gpadl_forget_all(void)
 }
 
 /* Whether the host got to know it or not: *ours says whether the memory is still ours alone. */
-static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *frames, u32 count, u32 size,
-		     bool *ours)
+static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *frames, u32 count,
+		     u32 size, u32 *handle, bool *ours)
 {
 	struct hvb_request request;
 	enum hvb_error error;
@@ -80,8 +80,10 @@ static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *f
 	flags = hvb_lock();
 	error = hvb_core_create_gpadl(&hvb_channel_of(ch)->core, &g->core, g, frames, count, size,
 				      &request.core, &request, hvb_now());
-	if (!error)
+	if (!error) {
+		g->handle = hvb_core_gpadl_id(&g->core);
 		list_add(&g->node, &gpadls);
+	}
 	hvb_unlock(flags);
 	if (error) {
 		kfree(g);
@@ -90,10 +92,11 @@ static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *f
 
 	ret = hvb_request_wait(&request, -EDQUOT);
 	if (ret) {
-		pr_err_ratelimited("Failed to establish GPADL: err = 0x%x (%d)\n", request.host_status, ret);
+		pr_err_ratelimited("Failed to establish GPADL: err = 0x%x (%d)\n",
+				   request.host_status, ret);
 		*ours = end_gpadl(g);
 	} else {
-		g->handle = hvb_core_gpadl_id(&g->core);
+		*handle = g->handle;
 		*ours = false;
 	}
 	return ret;
@@ -109,7 +112,8 @@ static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *f
  * Return: 0, -ENODEV (rescinded), -EDQUOT (refused by the host), -ETIMEDOUT, ...
  * Context: process.
  */
-int vmbus_establish_gpadl(struct vmbus_channel *channel, void *kbuffer, u32 size, struct vmbus_gpadl *gpadl)
+int vmbus_establish_gpadl(struct vmbus_channel *channel, void *kbuffer, u32 size,
+			  struct vmbus_gpadl *gpadl)
 {
 	u32 count = size >> HV_HYP_PAGE_SHIFT;
 	struct hvb_gpadl *g;
@@ -136,16 +140,16 @@ int vmbus_establish_gpadl(struct vmbus_channel *channel, void *kbuffer, u32 size
 	gpadl->decrypted = true;
 	ret = set_memory_decrypted((unsigned long)kbuffer, PFN_UP(size));
 	if (ret) {
-		dev_warn(&channel->device_obj->device, "cannot show memory to the host: %d\n", ret);
+		pr_warn("channel %u: cannot show memory to the host: %d\n",
+			channel->offermsg.child_relid, ret);
 		kvfree(frames);
 		kfree(g);
 		return ret;
 	}
 
-	ret = tell_host(channel, g, frames, count, size, &ours);
+	ret = tell_host(channel, g, frames, count, size, &gpadl->gpadl_handle, &ours);
 	kvfree(frames);
 	if (!ret) {
-		gpadl->gpadl_handle = g->handle;
 		gpadl->buffer = kbuffer;
 		gpadl->size = size;
 		return 0;
@@ -162,7 +166,7 @@ EXPORT_SYMBOL_GPL(vmbus_establish_gpadl);
  * @channel: as at its establishment
  * @gpadl: what was established; .decrypted says afterwards whether the memory may be freed
  *
- * Return: 0; an error when the memory must not be freed.
+ * Return: 0; -EINVAL: no such GPADL; any error: the memory must not be freed.
  * Context: process.
  */
 int vmbus_teardown_gpadl(struct vmbus_channel *channel, struct vmbus_gpadl *gpadl)
@@ -176,22 +180,19 @@ int vmbus_teardown_gpadl(struct vmbus_channel *channel, struct vmbus_gpadl *gpad
 	hvb_request_init(&request);
 	flags = hvb_lock();
 	g = find_gpadl(gpadl->gpadl_handle);
-	error = g ? hvb_core_teardown_gpadl(&g->core, &request.core, &request, hvb_now()) : HVB_BAD_ID;
-	hvb_core_run_events();
+	error = g ? hvb_core_teardown_gpadl(&g->core, &request.core, &request, hvb_now()) :
+		    HVB_BAD_ID;
 	hvb_unlock(flags);
 
-	if (!g) {
-		/* Nothing is known of it, so the host knows nothing of it. */
-		pr_warn_ratelimited("no GPADL 0x%x to tear down\n", gpadl->gpadl_handle);
-	} else {
-		if (!error)
-			ret = hvb_request_wait(&request, -EIO);
-		if (!end_gpadl(g)) {
-			pr_err_ratelimited("the host keeps GPADL 0x%x (%d)\n", gpadl->gpadl_handle,
-					   ret ? ret : hvb_errno(error));
-			gpadl->decrypted = true;
-			return ret ? ret : -EIO;
-		}
+	if (!g)
+		return -EINVAL;
+	if (!error)
+		ret = hvb_request_wait(&request, -EIO);
+	if (!end_gpadl(g)) {
+		pr_err_ratelimited("the host keeps GPADL 0x%x (%d)\n", gpadl->gpadl_handle,
+				   ret ? ret : hvb_errno(error));
+		gpadl->decrypted = true;
+		return ret ? ret : -EIO;
 	}
 	gpadl->gpadl_handle = 0;
 

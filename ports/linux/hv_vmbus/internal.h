@@ -42,8 +42,8 @@ struct hvb_channel {
 	bool leaving;			/* under channel_mutex: somebody unregisters its device */
 	bool removed;			/* under channel_mutex: hvb_channel_unlink() was here */
 	bool held;			/* under hvb_lock: the core waits for our release */
-	bool deferred;			/* under hvb_lock: offered while suspending, to be looked at when reattached */
-	bool release_wanted;		/* under hvb_lock: as soon as the last sub-channel is released */
+	bool deferred;			/* under hvb_lock: until reattached after hibernation */
+	bool release_wanted;		/* under hvb_lock: behind the last sub-channel */
 	bool out_broken;
 	bool in_broken;
 };
@@ -92,9 +92,9 @@ void hvb_channel_init_kobj(struct vmbus_channel *ch);
 int hvb_channel_add_sysfs(struct hv_device *dev, struct vmbus_channel *ch);
 void hvb_channel_remove_sysfs(struct vmbus_channel *ch);
 
-/* connection.c: hvb_lock() guards the core. */
-unsigned long hvb_lock(void) __acquires(&vmbus_connection.channelmsg_lock);
-void hvb_unlock(unsigned long flags) __releases(&vmbus_connection.channelmsg_lock);
+/* contact.c: hvb_lock() guards the core. */
+unsigned long hvb_lock(void);
+void hvb_unlock(unsigned long flags);
 u64 hvb_now(void);
 void hvb_request_init(struct hvb_request *request);
 int hvb_request_wait(struct hvb_request *request, int refused);

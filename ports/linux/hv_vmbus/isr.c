@@ -50,6 +50,7 @@ static void signalled(u32 relid)
 		return;
 
 	rcu_read_lock();
+	/* With map_relid(): what the offer said is seen, too. */
 	ch = smp_load_acquire(&channels[relid]);
 	if (ch && !READ_ONCE(ch->rescind))
 		call_channel(ch);
@@ -59,7 +60,8 @@ static void signalled(u32 relid)
 /* Takes the flags a word at a time: one locked instruction for up to 64 channels. */
 static void look_at_events(struct hvb_cpu *cpu)
 {
-	union hv_synic_event_flags *events = (union hv_synic_event_flags *)cpu->event_page + HVB_SINT;
+	union hv_synic_event_flags *events =
+		(union hv_synic_event_flags *)cpu->event_page + HVB_SINT;
 	unsigned long *words = events->flags;
 	unsigned long word;
 	unsigned int bit;
@@ -148,6 +150,6 @@ void hvb_isr_teardown(void)
 	hvb_isr_no_timers();
 	hv_remove_vmbus_handler();
 	synchronize_rcu();
-	for_each_present_cpu(cpu)
+	for_each_possible_cpu(cpu)
 		tasklet_kill(&per_cpu_ptr(hvb_cpus, cpu)->messages);
 }

@@ -116,7 +116,8 @@ static int __init hvb_init(void)
 		goto no_synic;
 	hvb_isr_setup();
 
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "hyperv/vmbus:online", hvb_synic_online, hvb_synic_offline);
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "hyperv/vmbus:online", hvb_synic_online,
+				hvb_synic_offline);
 	if (ret < 0)
 		goto no_cpuhp;
 	hvb_cpuhp_state = ret;
@@ -176,8 +177,6 @@ static void __exit hvb_exit(void)
 	platform_driver_unregister(&hvb_platform_driver);
 	hvb_mmio_exit();
 	hvb_parent = NULL;
-	/* Channels, and with them their code in this module, may still wait for RCU. */
-	rcu_barrier();
 }
 
 MODULE_LICENSE("GPL");

@@ -135,7 +135,6 @@ static void handle(const void *msg, size_t size)
 	if (hvb_core_needs_storage())
 		donate(hvb_channel_alloc(GFP_ATOMIC));
 	hvb_core_message(msg, size);
-	hvb_core_run_events();
 	while (hvb_core_next_violation(&refused.type, &refused.id, &refused.why))
 		logged = true;
 	hvb_unlock(flags);
@@ -160,7 +159,8 @@ void hvb_message_tasklet(unsigned long data)
 
 	if (msg.header.payload_size > HV_MESSAGE_PAYLOAD_BYTE_COUNT ||
 	    msg.header.payload_size < sizeof(struct vmbus_channel_message_header)) {
-		pr_warn_ratelimited("message of %u bytes of the host refused\n", msg.header.payload_size);
+		pr_warn_ratelimited("message of %u bytes of the host refused\n",
+				    msg.header.payload_size);
 	} else {
 		trace_vmbus_on_msg_dpc((void *)msg.u.payload);
 		trace_received(msg.u.payload, msg.header.payload_size);

@@ -90,7 +90,10 @@ static resource_size_t find_framebuffer(resource_size_t *size)
 			pr_warn("Unexpected low mmio base %pa\n", &lowest);
 			return start;
 		}
-		/* After a kexec, and in confidential machines, nobody says where: then at the bottom. */
+		/*
+		 * After a kexec, and in confidential machines, nobody says where: then at the
+		 * bottom.
+		 */
 		if (!start)
 			start = lowest;
 		/* Half of what is left below 4 GB, for the resolutions to come. */
@@ -128,13 +131,14 @@ static void reserve_framebuffer(void)
 /* The windows are on the device or on one above it. */
 int hvb_mmio_init(struct acpi_device *device)
 {
+	acpi_handle handle = device->handle;
 	struct acpi_device *above;
 
-	if (ACPI_FAILURE(acpi_walk_resources(device->handle, METHOD_NAME__CRS, walk_resource, NULL)))
+	if (ACPI_FAILURE(acpi_walk_resources(handle, METHOD_NAME__CRS, walk_resource, NULL)))
 		pr_debug("no resources on the bus device itself\n");
 
-	for (above = acpi_dev_parent(device); above && above->handle != ACPI_ROOT_OBJECT && !windows;
-	     above = acpi_dev_parent(above))
+	for (above = acpi_dev_parent(device);
+	     above && above->handle != ACPI_ROOT_OBJECT && !windows; above = acpi_dev_parent(above))
 		acpi_walk_resources(above->handle, METHOD_NAME__CRS, walk_resource, NULL);
 
 	if (windows)
@@ -161,12 +165,14 @@ static bool overlaps_framebuffer(resource_size_t start, resource_size_t end)
 }
 
 /* The first aligned place in [low, high] that claim() gets; false when none is left. */
-static bool for_each_place(resource_size_t low, resource_size_t high, resource_size_t size, resource_size_t align,
-			   bool (*claim)(resource_size_t start, void *context), void *context)
+static bool find_place(resource_size_t low, resource_size_t high, resource_size_t size,
+		       resource_size_t align,
+		       bool (*claim)(resource_size_t start, void *context), void *context)
 {
 	resource_size_t start = ALIGN(low, align);
 
-	for (; start >= low && start + size - 1 >= start && start + size - 1 <= high; start += align)
+	for (; start >= low && start + size - 1 >= start && start + size - 1 <= high;
+	     start += align)
 		if (claim(start, context))
 			return true;
 	return false;
@@ -237,10 +243,12 @@ int vmbus_allocate_mmio(struct resource **new, struct hv_device *device_obj,
 
 	mutex_lock(&mmio_mutex);
 	if (fb_overlap_ok && framebuffer && min <= framebuffer->end && max >= framebuffer->start)
-		for_each_place(framebuffer->start, framebuffer->end, size, align, claim_in_framebuffer, &wish);
+		find_place(framebuffer->start, framebuffer->end, size, align,
+			   claim_in_framebuffer, &wish);
 	for (wish.window = windows; wish.window && !wish.got; wish.window = wish.window->sibling)
 		if (wish.window->start < max && wish.window->end > min)
-			for_each_place(wish.window->start, wish.window->end, size, align, claim_in_window, &wish);
+			find_place(wish.window->start, wish.window->end, size, align,
+				   claim_in_window, &wish);
 	mutex_unlock(&mmio_mutex);
 
 	if (!wish.got)

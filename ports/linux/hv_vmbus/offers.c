@@ -85,8 +85,10 @@ static void map_relid(struct vmbus_channel *ch)
 {
 	u32 relid = ch->offermsg.child_relid;
 
-	if (relid < HVB_MAX_RELIDS)
-		smp_store_release(&vmbus_connection.channels[relid], ch);
+	if (relid >= HVB_MAX_RELIDS)
+		return;
+	/* With signalled(), which runs without the lock. */
+	smp_store_release(&vmbus_connection.channels[relid], ch);
 }
 
 /* Call with hvb_lock. */
@@ -159,7 +161,10 @@ void hvb_event_channel_freed(void *data)
 	kobject_put(&ch->kobj);
 }
 
-/* In the order of the offers, and without waiting for anybody: lists the channel and gives it a CPU. */
+/*
+ * In the order of the offers, and without waiting for anybody: lists the channel and
+ * gives it a CPU.
+ */
 static void offer_work_fn(struct work_struct *work)
 {
 	struct hvb_channel *bc = container_of(work, struct hvb_channel, offer_work);
@@ -193,7 +198,8 @@ static void offer_work_fn(struct work_struct *work)
 	cpus_read_unlock();
 
 	kobject_get(&ch->kobj);
-	queue_work(primary ? vmbus_connection.handle_sub_chan_wq : vmbus_connection.handle_primary_chan_wq,
+	queue_work(primary ? vmbus_connection.handle_sub_chan_wq :
+			     vmbus_connection.handle_primary_chan_wq,
 		   &ch->add_channel_work);
 }
 
@@ -218,7 +224,8 @@ static void probe_sub_channel(struct vmbus_channel *ch)
 		if (created)
 			created(ch);
 	} else {
-		pr_err_ratelimited("cannot show sub-channel %u: %d\n", ch->offermsg.child_relid, ret);
+		pr_err_ratelimited("cannot show sub-channel %u: %d\n", ch->offermsg.child_relid,
+				   ret);
 	}
 	if (dev)
 		put_device(&dev->device);
@@ -254,11 +261,6 @@ void hvb_reset_callbacks(struct vmbus_channel *ch)
 	spin_unlock_irqrestore(&ch->sched_lock, flags);
 	ch->sc_creation_callback = NULL;
 	tasklet_enable(&ch->callback_event);
-}
-
-void vmbus_reset_channel_cb(struct vmbus_channel *channel)
-{
-	hvb_reset_callbacks(channel);
 }
 
 /*
@@ -368,13 +370,15 @@ bool hvb_channel_unlink(struct vmbus_channel *ch)
 	release_to_core(bc);
 	if (primary && hvb_channel_of(primary)->release_wanted)
 		release_to_core(hvb_channel_of(primary));
-	hvb_core_run_events();
 	hvb_unlock(flags);
 	hvb_kick();
 	return true;
 }
 
-/* The second half: waits for its tasklet and for readers of its files, which may want channel_mutex. */
+/*
+ * The second half: waits for its tasklet and for readers of its files, which may want
+ * channel_mutex.
+ */
 void hvb_channel_dispose(struct vmbus_channel *ch)
 {
 	tasklet_kill(&ch->callback_event);
@@ -382,7 +386,10 @@ void hvb_channel_dispose(struct vmbus_channel *ch)
 	kobject_put(&ch->kobj);
 }
 
-/* What was under way is through when this returns. Twice: a rescind waits for the probe, which a rescind may end. */
+/*
+ * What was under way is through when this returns. Twice: a rescind waits for the
+ * probe, which a rescind may end.
+ */
 void hvb_flush_queues(void)
 {
 	int i;
@@ -430,7 +437,7 @@ void hvb_remove_all(void)
 		if (first)
 			hvb_channel_dispose(ch);
 		else if (ch && !dev)
-			msleep(1);	/* a rescind is about to remove it */
+			msleep(20);	/* a rescind is about to remove it */
 		if (dev) {
 			vmbus_device_unregister(dev);
 			put_device(&dev->device);
@@ -455,10 +462,12 @@ void vmbus_hvsock_device_unregister(struct vmbus_channel *channel)
 	if (WARN_ON_ONCE(!is_hvsock_channel(channel)))
 		return;
 
-	while ((!READ_ONCE(channel->probe_done) || !READ_ONCE(channel->rescind)) && time_before(jiffies, limit))
-		msleep(1);
+	while ((!READ_ONCE(channel->probe_done) || !READ_ONCE(channel->rescind)) &&
+	       time_before(jiffies, limit))
+		msleep(20);
 	if (!READ_ONCE(channel->rescind))
-		pr_warn_ratelimited("no rescind of hv_sock channel %u\n", channel->offermsg.child_relid);
+		pr_warn_ratelimited("no rescind of hv_sock channel %u\n",
+				    channel->offermsg.child_relid);
 
 	mutex_lock(&vmbus_connection.channel_mutex);
 	dev = claim_device(channel);

@@ -5,7 +5,8 @@
 #include "api_channel.h"
 
 /* Writes one packet and signals the host if it has to be. trans_id may be NULL. */
-static int send(struct vmbus_channel *ch, const struct hvb_packet *packet, u64 requestid, u64 *trans_id)
+static int send(struct vmbus_channel *ch, const struct hvb_packet *packet, u64 requestid,
+		u64 *trans_id)
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	u64 id = requestid;
@@ -41,7 +42,8 @@ static int send(struct vmbus_channel *ch, const struct hvb_packet *packet, u64 r
 	 * The id comes last: from then on a forged completion finds the request and
 	 * has it freed, and all of it is copied by now.
 	 */
-	if (packet->flags == VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED && ch->next_request_id_callback) {
+	if (packet->flags == VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED &&
+	    ch->next_request_id_callback) {
 		id = ch->next_request_id_callback(ch, requestid);
 		if (id == VMBUS_RQST_ERROR) {
 			hvb_core_unstage(&bc->writer);
@@ -151,7 +153,8 @@ int vmbus_sendpacket_mpb_desc(struct vmbus_channel *channel,
 }
 EXPORT_SYMBOL_GPL(vmbus_sendpacket_mpb_desc);
 
-static int receive(struct vmbus_channel *ch, void *buffer, u32 bufferlen, u32 *actual, u64 *requestid, bool raw)
+static int receive(struct vmbus_channel *ch, void *buffer, u32 bufferlen, u32 *actual,
+		   u64 *requestid, bool raw)
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	struct vmpacket_descriptor *desc;

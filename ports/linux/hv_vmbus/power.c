@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hibernation, kexec, crash: whenever somebody else takes over the memory that the host knows of. */
+/*
+ * Hibernation, kexec, crash: whenever somebody else takes over the memory that the
+ * host knows of.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>

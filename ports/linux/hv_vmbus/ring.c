@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The rings of a channel: mapping, reading packet by packet, and what happens when the host breaks one. */
+/*
+ * The rings of a channel: mapping, reading packet by packet, and what happens when the
+ * host breaks one.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>
@@ -15,7 +18,10 @@
 #include "compat_memory.h"
 #include "internal.h"
 
-/* Packets that are not handed out (too big, of no known kind) in one look; the next look goes on. */
+/*
+ * Packets that are not handed out (too big, of no known kind) in one look; the next
+ * look goes on.
+ */
 #define SKIP_AT_ONCE 64
 
 /*
@@ -70,6 +76,9 @@ int hvb_ring_map(struct vmbus_channel *ch)
 	void *out, *in, *copy;
 
 	BUILD_BUG_ON(sizeof(struct hv_ring_buffer) != PAGE_SIZE);
+
+	/* A channel that was closed and kept its rings is opened again. */
+	hvb_ring_unmap(ch);
 
 	out = map_twice(ch->ringbuffer_page, out_count);
 	in = map_twice(nth_page(ch->ringbuffer_page, out_count), in_count);

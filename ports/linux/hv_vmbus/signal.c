@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Signals to the host: by hypercall, or by a bit in the monitor page that the hypervisor looks at. */
+/*
+ * Signals to the host: by hypercall, or by a bit in the monitor page that the
+ * hypervisor looks at.
+ */
 
 #include "api_channel.h"
 
@@ -36,20 +39,25 @@ EXPORT_SYMBOL_GPL(vmbus_setevent);
 
 u32 hvb_monitor_pending(const struct vmbus_channel *ch, int page)
 {
-	return READ_ONCE(vmbus_connection.monitor_pages[page]->trigger_group[ch->monitor_grp].pending);
+	const struct hv_monitor_page *monitor = vmbus_connection.monitor_pages[page];
+
+	return READ_ONCE(monitor->trigger_group[ch->monitor_grp].pending);
 }
 
 u32 hvb_monitor_latency(const struct vmbus_channel *ch, int page)
 {
-	return READ_ONCE(vmbus_connection.monitor_pages[page]->latency[ch->monitor_grp][ch->monitor_bit]);
+	const struct hv_monitor_page *monitor = vmbus_connection.monitor_pages[page];
+
+	return READ_ONCE(monitor->latency[ch->monitor_grp][ch->monitor_bit]);
 }
 
 u32 hvb_monitor_conn_id(const struct vmbus_channel *ch, int page)
 {
-	union hv_connection_id id = {
-		.asu32 = READ_ONCE(vmbus_connection.monitor_pages[page]
-				   ->parameter[ch->monitor_grp][ch->monitor_bit].connectionid.asu32),
-	};
+	const struct hv_monitor_page *monitor = vmbus_connection.monitor_pages[page];
+	const struct hv_monitor_parameter *parameter;
+	union hv_connection_id id;
 
+	parameter = &monitor->parameter[ch->monitor_grp][ch->monitor_bit];
+	id.asu32 = READ_ONCE(parameter->connectionid.asu32);
 	return id.u.id;
 }

@@ -18,7 +18,10 @@
 
 struct hvb_cpu __percpu *hvb_cpus;
 
-/* A zeroed page, shown to the host if that takes anything. A page that could not be shown is lost. */
+/*
+ * A zeroed page, shown to the host if that takes anything. A page that could not be
+ * shown is lost.
+ */
 static void *alloc_page_for_host(bool decrypt)
 {
 	void *page = (void *)get_zeroed_page(GFP_KERNEL);
@@ -45,7 +48,7 @@ void hvb_synic_free(void)
 
 	if (!hvb_cpus)
 		return;
-	for_each_present_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		struct hvb_cpu *hc = per_cpu_ptr(hvb_cpus, cpu);
 
 		if (!hvb_paravisor()) {
@@ -66,25 +69,32 @@ int hvb_synic_alloc(void)
 	if (!hvb_cpus)
 		return -ENOMEM;
 
-	for_each_present_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		struct hvb_cpu *hc = per_cpu_ptr(hvb_cpus, cpu);
-		bool short_of_memory = false;
 
 		tasklet_init(&hc->messages, hvb_message_tasklet, (unsigned long)hc);
-		/* A paravisor has its own pages; they are mapped when the CPU comes online. */
-		if (!hvb_paravisor()) {
+	}
+	return 0;
+}
+
+/*
+ * The pages of a CPU, from the first time that it is online. A paravisor has its own:
+ * hvb_synic_enable().
+ */
+static int alloc_pages_of_cpu(struct hvb_cpu *hc)
+{
+	if (!hvb_paravisor()) {
+		if (!hc->message_page)
 			hc->message_page = alloc_page_for_host(hvb_bare_isolation());
+		if (!hc->event_page)
 			hc->event_page = alloc_page_for_host(hvb_bare_isolation());
-			short_of_memory = !hc->message_page || !hc->event_page;
-		}
-		if (hvb_tdx_paravisor()) {
-			hc->post_page = alloc_page_for_host(true);
-			short_of_memory |= !hc->post_page;
-		}
-		if (short_of_memory) {
-			hvb_synic_free();
+		if (!hc->message_page || !hc->event_page)
 			return -ENOMEM;
-		}
+	}
+	if (hvb_tdx_paravisor() && !hc->post_page) {
+		hc->post_page = alloc_page_for_host(true);
+		if (!hc->post_page)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -173,6 +183,10 @@ void hvb_synic_disable(unsigned int cpu)
 
 int hvb_synic_online(unsigned int cpu)
 {
+	int ret = alloc_pages_of_cpu(per_cpu_ptr(hvb_cpus, cpu));
+
+	if (ret)
+		return ret;
 	hvb_synic_enable(cpu);
 	hv_stimer_legacy_init(cpu, HVB_SINT);
 	return 0;
@@ -181,7 +195,8 @@ int hvb_synic_online(unsigned int cpu)
 /* Some channel's signal waits on this CPU. Relid 0 is no channel. */
 static bool event_pending(void)
 {
-	union hv_synic_event_flags *flags = (union hv_synic_event_flags *)this_cpu_ptr(hvb_cpus)->event_page + HVB_SINT;
+	union hv_synic_event_flags *flags =
+		(union hv_synic_event_flags *)this_cpu_ptr(hvb_cpus)->event_page + HVB_SINT;
 	unsigned long *bits = flags->flags;
 
 	return find_next_bit(bits, HV_EVENT_FLAGS_COUNT, 1) < HV_EVENT_FLAGS_COUNT;
@@ -202,7 +217,10 @@ int hvb_synic_offline(unsigned int cpu)
 		ret = hvb_cpu_evacuate(cpu);
 		if (ret)
 			return ret;
-		/* What was signalled here before the host heard of the move is still to be seen to. */
+		/*
+		 * What was signalled here before the host heard of the move is still to be seen
+		 * to.
+		 */
 		for (tries = 0; event_pending(); tries++) {
 			if (tries == EVENT_WAIT_TRIES)
 				return -EBUSY;

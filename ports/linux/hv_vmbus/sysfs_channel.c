@@ -17,11 +17,13 @@ static ssize_t attribute_show(struct kobject *kobj, struct attribute *attr, char
 	return ca->show ? ca->show(container_of(kobj, struct vmbus_channel, kobj), buf) : -EIO;
 }
 
-static ssize_t attribute_store(struct kobject *kobj, struct attribute *attr, const char *buf, size_t count)
+static ssize_t attribute_store(struct kobject *kobj, struct attribute *attr, const char *buf,
+			       size_t count)
 {
 	const struct channel_attribute *ca = container_of(attr, struct channel_attribute, attr);
 
-	return ca->store ? ca->store(container_of(kobj, struct vmbus_channel, kobj), buf, count) : -EIO;
+	return ca->store ? ca->store(container_of(kobj, struct vmbus_channel, kobj), buf, count) :
+			   -EIO;
 }
 
 static const struct sysfs_ops hvb_channel_sysfs_ops = {
@@ -77,10 +79,7 @@ static ssize_t cpu_store(struct vmbus_channel *ch, const char *buf, size_t count
 	unsigned int cpu;
 	int ret;
 
-	if (vmbus_proto_version < VERSION_WIN10_V4_1)
-		return -EIO;
-	/* As the in-tree bus reads it: a decimal number, what follows does not matter. */
-	if (sscanf(buf, "%u", &cpu) != 1)
+	if (vmbus_proto_version < VERSION_WIN10_V4_1 || kstrtouint(buf, 10, &cpu))
 		return -EIO;
 	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, housekeeping_cpumask(HK_TYPE_MANAGED_IRQ)))
 		return -EINVAL;
@@ -90,6 +89,7 @@ static ssize_t cpu_store(struct vmbus_channel *ch, const char *buf, size_t count
 	cpus_read_unlock();
 	return ret ? ret : count;
 }
+
 static struct channel_attribute channel_attr_cpu = __ATTR_RW(cpu);
 
 static struct attribute *hvb_channel_attrs[] = {
@@ -177,7 +177,10 @@ void hvb_channel_init_kobj(struct vmbus_channel *ch)
 	kobject_init(&ch->kobj, &hvb_channel_type);
 }
 
-/* Shows the channel under its device. On failure nothing is left behind but the reference of before. */
+/*
+ * Shows the channel under its device. On failure nothing is left behind but the
+ * reference of before.
+ */
 int hvb_channel_add_sysfs(struct hv_device *dev, struct vmbus_channel *ch)
 {
 	int ret;
@@ -189,7 +192,8 @@ int hvb_channel_add_sysfs(struct hv_device *dev, struct vmbus_channel *ch)
 
 	ret = sysfs_create_group(&ch->kobj, &hvb_channel_group);
 	if (ret) {
-		dev_err(&dev->device, "cannot show channel %u: %d\n", ch->offermsg.child_relid, ret);
+		dev_err(&dev->device, "cannot show channel %u: %d\n", ch->offermsg.child_relid,
+			ret);
 		kobject_del(&ch->kobj);
 		return ret;
 	}

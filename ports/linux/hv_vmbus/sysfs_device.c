@@ -77,7 +77,8 @@ static ssize_t device_show(struct device *device, struct device_attribute *attr,
 static DEVICE_ATTR_RO(device);
 
 /* A line "relid:cpu" per channel, the primary first. */
-static ssize_t channel_vp_mapping_show(struct device *device, struct device_attribute *attr, char *buf)
+static ssize_t channel_vp_mapping_show(struct device *device, struct device_attribute *attr,
+				       char *buf)
 {
 	struct vmbus_channel *ch = device_to_hv_device(device)->channel;
 	struct vmbus_channel *sub;
@@ -89,7 +90,8 @@ static ssize_t channel_vp_mapping_show(struct device *device, struct device_attr
 	mutex_lock(&vmbus_connection.channel_mutex);
 	len = sysfs_emit(buf, "%u:%u\n", ch->offermsg.child_relid, ch->target_cpu);
 	list_for_each_entry(sub, &ch->sc_list, sc_list)
-		len += sysfs_emit_at(buf, len, "%u:%u\n", sub->offermsg.child_relid, sub->target_cpu);
+		len += sysfs_emit_at(buf, len, "%u:%u\n", sub->offermsg.child_relid,
+				     sub->target_cpu);
 	mutex_unlock(&vmbus_connection.channel_mutex);
 	return len;
 }
@@ -109,7 +111,8 @@ static ssize_t driver_override_show(struct device *device, struct device_attribu
 static ssize_t driver_override_store(struct device *device, struct device_attribute *attr,
 				     const char *buf, size_t count)
 {
-	int ret = driver_set_override(device, &device_to_hv_device(device)->driver_override, buf, count);
+	int ret = driver_set_override(device, &device_to_hv_device(device)->driver_override, buf,
+				      count);
 
 	return ret ? ret : count;
 }

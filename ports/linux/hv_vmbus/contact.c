@@ -62,8 +62,11 @@ unsigned long hvb_lock(void)
 	return flags;
 }
 
+/* Before anybody else sees it, what has happened is told. */
 void hvb_unlock(unsigned long flags)
 {
+	if (core_ready)
+		hvb_core_run_events();
 	spin_unlock_irqrestore(&vmbus_connection.channelmsg_lock, flags);
 }
 
@@ -101,7 +104,6 @@ int hvb_request_wait(struct hvb_request *request, int refused)
 	while (!wait_for_completion_timeout(&request->done, HZ)) {
 		flags = hvb_lock();
 		hvb_core_expire(hvb_now());
-		hvb_core_run_events();
 		hvb_unlock(flags);
 		hvb_post_all();
 	}
@@ -157,7 +159,10 @@ int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_s
 		case HV_STATUS_SUCCESS:
 			return 0;
 		case HV_STATUS_INVALID_CONNECTION_ID:
-			/* A host of before 5.0 has not got the port that a first contact is tried on. */
+			/*
+			 * A host of before 5.0 has not got the port that a first contact is
+			 * tried on.
+			 */
 			if (header->msgtype == CHANNELMSG_INITIATE_CONTACT)
 				return -ENXIO;
 			break;
@@ -165,7 +170,8 @@ int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_s
 		case HV_STATUS_INSUFFICIENT_BUFFERS:
 			break;
 		default:
-			pr_err_ratelimited("posting message type %u failed: 0x%x\n", header->msgtype, status);
+			pr_err_ratelimited("posting message type %u failed: 0x%x\n",
+					   header->msgtype, status);
 			return -EINVAL;
 		}
 
@@ -247,7 +253,6 @@ void hvb_post_all(void)
 		trace_post(post, ret);
 		flags = hvb_lock();
 		hvb_core_posted(!ret);
-		hvb_core_run_events();
 	}
 	hvb_unlock(flags);
 	kfree(post);
@@ -309,7 +314,10 @@ static void drop_pages(void)
 
 static int alloc_pages_and_queues(void)
 {
-	/* Offers and rescinds are sorted in order, shortly; whatever may wait has a queue of its own kind. */
+	/*
+	 * Offers and rescinds are sorted in order, shortly; whatever may wait has a queue of
+	 * its own kind.
+	 */
 	vmbus_connection.work_queue = alloc_ordered_workqueue("hv_vmbus_con", 0);
 	vmbus_connection.rescind_work_queue = alloc_workqueue("hv_vmbus_rescind", WQ_UNBOUND, 0);
 	vmbus_connection.handle_primary_chan_wq = alloc_ordered_workqueue("hv_pri_chan", 0);
@@ -318,7 +326,8 @@ static int alloc_pages_and_queues(void)
 	    !vmbus_connection.handle_primary_chan_wq || !vmbus_connection.handle_sub_chan_wq)
 		return -ENOMEM;
 
-	vmbus_connection.channels = kcalloc(HVB_MAX_RELIDS, sizeof(*vmbus_connection.channels), GFP_KERNEL);
+	vmbus_connection.channels =
+		kcalloc(HVB_MAX_RELIDS, sizeof(*vmbus_connection.channels), GFP_KERNEL);
 	vmbus_connection.int_page = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!vmbus_connection.channels || !vmbus_connection.int_page)
 		return -ENOMEM;
@@ -329,7 +338,10 @@ static int alloc_pages_and_queues(void)
 	       alloc_monitor_page(&vmbus_connection.monitor_pages[1]);
 }
 
-/* Agrees with the host on a version. hvb_disconnect() comes after it in any case. Process context. */
+/*
+ * Agrees with the host on a version. hvb_disconnect() comes after it in any case.
+ * Process context.
+ */
 int hvb_connect(void)
 {
 	struct hvb_core_config config = {
@@ -349,8 +361,10 @@ int hvb_connect(void)
 		goto fail;
 
 	config.interrupt_page = virt_to_phys(vmbus_connection.int_page);
-	config.monitor_page1 = virt_to_phys(vmbus_connection.monitor_pages[0]) | ms_hyperv.shared_gpa_boundary;
-	config.monitor_page2 = virt_to_phys(vmbus_connection.monitor_pages[1]) | ms_hyperv.shared_gpa_boundary;
+	config.monitor_page1 = virt_to_phys(vmbus_connection.monitor_pages[0]) |
+			       ms_hyperv.shared_gpa_boundary;
+	config.monitor_page2 = virt_to_phys(vmbus_connection.monitor_pages[1]) |
+			       ms_hyperv.shared_gpa_boundary;
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
@@ -386,14 +400,16 @@ int hvb_reconnect(void)
 	set_state(CONNECTED);
 	flags = hvb_lock();
 	error = hvb_core_resume(&request.core, &request, hvb_now());
-	hvb_core_run_events();
 	hvb_unlock(flags);
 	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -ECONNREFUSED);
 	vmbus_connection.msg_conn_id = hvb_core_connection_id();
 	return ret;
 }
 
-/* Tells the host that it is over and waits until it is, or for the time limit. keep: hvb_reconnect() will follow. */
+/*
+ * Tells the host that it is over and waits until it is, or for the time limit. keep:
+ * hvb_reconnect() will follow.
+ */
 int hvb_unload(bool keep)
 {
 	struct hvb_request request;
@@ -406,12 +422,14 @@ int hvb_unload(bool keep)
 	hvb_request_init(&request);
 	flags = hvb_lock();
 	error = hvb_core_unload(keep, &request.core, &request, hvb_now());
-	hvb_core_run_events();
 	hvb_unlock(flags);
 	return error ? hvb_errno(error) : hvb_request_wait(&request, -EIO);
 }
 
-/* Frees all that hvb_connect() made, also when it failed. Unloaded; no interrupts, so nobody looks at it any more. */
+/*
+ * Frees all that hvb_connect() made, also when it failed. Unloaded; no interrupts, so
+ * nobody looks at it any more.
+ */
 void hvb_disconnect(void)
 {
 	drop_queues();
@@ -429,7 +447,7 @@ static bool unload_response_seen(void)
 	bool seen = false;
 	int cpu;
 
-	for_each_present_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		struct hv_message *slot = hvb_message_slot(cpu);
 		struct hv_message copy;
 
@@ -437,7 +455,8 @@ static bool unload_response_seen(void)
 			continue;
 		memcpy(&copy, slot, sizeof(copy));
 		if (hvb_core_is_unload_response(copy.u.payload,
-						min_t(size_t, copy.header.payload_size, HV_MESSAGE_PAYLOAD_BYTE_COUNT)))
+						min_t(size_t, copy.header.payload_size,
+						      HV_MESSAGE_PAYLOAD_BYTE_COUNT)))
 			seen = true;
 		vmbus_signal_eom(slot, copy.header.message_type);
 	}
@@ -465,7 +484,10 @@ void hvb_unload_crash(void)
 		return;
 
 	for (waited = 0; waited < CRASH_WAIT_MS; waited += CRASH_STEP_MS) {
-		/* The CPU that made contact may still run, and take the answer as it takes others. */
+		/*
+		 * The CPU that made contact may still run, and take the answer as it takes
+		 * others.
+		 */
 		if (unload_response_seen() || completion_done(&vmbus_connection.unload_event))
 			return;
 		if (waited && waited % 5000 == 0)
@@ -493,7 +515,8 @@ void vmbus_set_event(struct vmbus_channel *channel)
 	if (hvb_tdx_paravisor())
 		hvb_tdx_call(HVCALL_SIGNAL_EVENT | HV_HYPERCALL_FAST_BIT, channel->sig_event, 0);
 	else if (hv_isolation_type_snp() && hvb_paravisor())
-		hv_ghcb_hypercall(HVCALL_SIGNAL_EVENT, &channel->sig_event, NULL, sizeof(channel->sig_event));
+		hv_ghcb_hypercall(HVCALL_SIGNAL_EVENT, &channel->sig_event, NULL,
+				  sizeof(channel->sig_event));
 	else
 		hv_do_fast_hypercall8(HVCALL_SIGNAL_EVENT, channel->sig_event);
 }
