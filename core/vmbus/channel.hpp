@@ -134,7 +134,8 @@ class Channel : public EventLink, public TableLink {
   State state_ = State::Unused;
   bool rescinded_ = false;
   bool announced_ = false;       ///< Event::ChannelOffered was given: the port holds it until `release`
-  bool released_ = false;        ///< let go of by the port, but its CloseChannel is not posted yet
+  bool released_ = false;        ///< let go of by the port; waits for a late OpenChannelResult, its CloseChannel to be posted, or its last GPADLs
+  Time release_by_ = 0;          ///< and no longer than this for the latter
   bool held_back_ = false;       ///< an older channel of the same identity is not released yet
   bool tell_offered_ = false, tell_rescinded_ = false, tell_reattached_ = false, tell_freed_ = false;
   bool modify_unanswered_ = false;

@@ -22,6 +22,7 @@ void Connection::begin(Request& request, RequestKind kind, Time now, Time limit)
   request.host_status_ = 0;
   request.channel_ = nullptr;
   request.gpadl_ = nullptr;
+  now_ = now;
   request.deadline_ = now + limit;
   requests_.push_back(request);
 }
@@ -45,10 +46,17 @@ void Connection::enqueue(EventLink& link) {
 Time Connection::next_deadline() const {
   Time first = ~Time{0};
   requests_.for_each([&](Request& request) { first = request.deadline_ < first ? request.deadline_ : first; });
+  channels_.for_each([&](Channel& channel) {
+    if (channel.released_ && channel.release_by_ < first && answers_due(channel.relid())) first = channel.release_by_;
+  });
   return first;
 }
 
 void Connection::expire(Time now) {
+  now_ = now;
+  channels_.for_each([&](Channel& channel) {
+    if (channel.released_ && channel.rescinded_ && channel.release_by_ <= now) gpadls_of_relid_dead(channel.relid());
+  });
   // Giving one up may end others: start again each time. At most as many rounds as there are requests.
   for (;;) {
     Request* due = nullptr;
@@ -127,9 +135,13 @@ void Connection::give_up(Request& request) {
       break;
     }
     case RequestKind::TeardownGpadl:
-      // The teardown stays queued or unanswered: the host lets go in the end.
+      // The teardown stays queued or unanswered: the host lets go in the end. With a rescind it has said so already.
       request.gpadl_->request_ = nullptr;
-      request.gpadl_->orphan_ = true;
+      if (request.gpadl_->channel_ && request.gpadl_->channel_->rescinded_) {
+        gpadl_dead(*request.gpadl_);
+      } else {
+        request.gpadl_->orphan_ = true;
+      }
       break;
   }
   finish(waiter, false, Error::TimedOut);
@@ -231,7 +243,8 @@ Result<void> Connection::teardown_gpadl(Gpadl& gpadl, Request* request, Time now
   }
   if (state_ != State::Connected) return Error::BadState;
   if (request) {
-    begin(*request, RequestKind::TeardownGpadl, now, limits_.gpadl);
+    const bool rescinded = gpadl.channel_ && gpadl.channel_->rescinded_;
+    begin(*request, RequestKind::TeardownGpadl, now, rescinded ? limits_.rescinded_gpadl : limits_.gpadl);
     request->gpadl_ = &gpadl;
     gpadl.request_ = request;
   } else {
@@ -266,7 +279,6 @@ Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream
 }
 
 Result<void> Connection::close(Channel& channel) {
-  if (channel.rescinded_) return Error::Gone;
   if (state_ != State::Connected || channel.state_ != Channel::State::Open) return Error::BadState;
   withdraw(channel.post_modify_);
   channel.modify_unanswered_ = false;
@@ -313,9 +325,11 @@ Result<void> Connection::unload(bool keep, Request& request, Time now) {
   in_flight_ = nullptr;
   service_count_ = 0;
   offers_wanted_ = false;
+  // What the port has not heard of yet, it need not hear of now.
+  channels_.for_each([](Channel& channel) { channel.tell_offered_ = false; });
   // Hosts below 3.0 cannot be reconnected to and know no Unload.
-  if ((state_ == State::Disconnected) || (state_ == State::Connected && version_ < wire::Version::V3_0)) {
-    disconnected(true);
+  if (state_ == State::Disconnected || (state_ == State::Connected && version_ < wire::Version::V3_0)) {
+    disconnected(false);
     finish(unload_request_, true);
     return {};
   }

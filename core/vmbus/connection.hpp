@@ -27,6 +27,7 @@ struct ConnectionConfig {
 /// How long each wait lasts at most. A port that measures time itself takes the same figures.
 struct TimeLimits {
   Time contact = 60'000, offers = 60'000, open = 60'000, gpadl = 60'000, modify = 60'000, unload = 100'000;
+  Time rescinded_gpadl = 3'000;   ///< teardown once the channel is rescinded: not every host answers then
 };
 
 /// A message for the host: HvCallPostMessage, type kSynicMessageType.
@@ -42,7 +43,7 @@ struct Event {
   enum class Kind : uint8_t {
     RequestDone,        ///< `request` has ended: `ok`, or `error` (and `host_status` when Refused). Its storage is the port's again
     ChannelOffered,     ///< `channel` is new: the port makes a device (or gives a sub-channel to its primary's driver)
-    ChannelRescinded,   ///< `channel` is gone: its requests have ended; let go of it, then `release` it. Exactly once per channel
+    ChannelRescinded,   ///< the host takes `channel` away: open, modify and create requests have ended; close it, tear down, `release` it. Once per channel
     ChannelReattached,  ///< after resume: `channel` is the one from before, its offer (relid, connection id) is new
     ChannelFreed,       ///< the storage of `channel` is the port's again (released, unloaded, or never announced)
     GpadlReleased,      ///< the host has let go of a GPADL that was Lost: its memory and storage are the port's again
@@ -78,6 +79,10 @@ struct Violation {
 /// Trust: the host is not trusted. A message is parsed through a bounded view; an id is looked up, and accepted only where an answer with that id is awaited.
 /// Every wait ends by the answer, rescind, unload, or its time limit. A time limit that runs out leaves the memory concerned with the
 /// host (Gpadl::Lost) until the host is provably done with it.
+///
+/// A rescind does not mean that the host has stopped: some serve an open channel until it is closed, some answer nothing any more. So a
+/// rescinded channel is taken down like any other (close, teardown of its GPADLs, release), and only the teardown's time limit is
+/// shorter: when it runs out on a rescinded channel, the memory counts as given back.
 class Connection {
  public:
   enum class State : uint8_t {
@@ -138,12 +143,12 @@ class Connection {
   /// `ring` is a Live GPADL of this channel, its second ring starts `downstream_pages` pages in. `user_data`: at most 120 bytes, kept until done.
   Result<void> open(Channel& channel, Gpadl& ring, uint32_t downstream_pages, uint32_t target_vp,
                     std::span<const std::byte> user_data, Request& request, Time now);
-  /// Closes; nothing to wait for. Errors: BadState (not open), Gone (rescinded: closed already).
+  /// Closes; nothing to wait for. Also when rescinded: completions may come until then. Errors: BadState (not open).
   Result<void> close(Channel& channel);
   /// Moves the channel's interrupts to another VP. Below 4.1: NotSupported. From 5.3 it ends by the host's answer, below when it is posted.
   Result<void> modify(Channel& channel, uint32_t target_vp, Request& request, Time now);
-  /// Lets go of a channel for good. Open ones are refused (BadState) unless rescinded. Sub-channels first: BadState while a primary
-  /// has any. The host is told as soon as it has rescinded the channel.
+  /// Lets go of a channel for good. Errors: BadState (opening or open, a GPADL request waits, or a primary with sub-channels left). The
+  /// host is told as soon as it has rescinded the channel and answered for its last GPADLs, or has not for `rescinded_gpadl` long.
   Result<void> release(Channel& channel);
   /// Asks for an hvsocket connection; the answer comes as an offer, or never. Errors: BadState, Exhausted (8 may wait to be posted).
   Result<void> connect_service(const Guid& endpoint, const Guid& service);
@@ -213,7 +218,6 @@ class Connection {
   bool fill_gpadl(Gpadl& gpadl, Post& post);
   void post_failed(PostLink& link);
   void post_succeeded(PostLink& link);
-  void close_posted(Channel& channel);
   bool is_in_flight(const PostLink& link) const { return in_flight_ == &link; }
   void withdraw(PostLink& link);
 
@@ -226,12 +230,15 @@ class Connection {
   void enqueue(EventLink& link);
   void rescind(Channel& channel);
   void free_channel(Channel& channel);
+  void free_if_released(Channel& channel);
+  bool answers_due(uint32_t relid) const;
   void gpadl_dead(Gpadl& gpadl);
   void gpadl_lost(Gpadl& gpadl);
   void gpadls_of_relid_dead(uint32_t relid);
   void queue_teardown(Gpadl& gpadl);
   void ring_done(Channel& channel);
   void open_late(Channel& channel, bool succeeded);
+  void limit_teardowns(const Channel& channel);
   void offer_or_hold(Channel& channel);
   void wake_held_back();
   void disconnected(bool answered);
@@ -250,6 +257,7 @@ class Connection {
   bool offers_complete_ = false;
   bool resuming_ = false;
   bool keep_ = false;
+  Time now_ = 0;   ///< as last heard
   wire::vmbus::Version version_ = {};
   wire::vmbus::Version trying_ = {};
   uint32_t connection_id_ = wire::vmbus::kMessageConnectionIdWin10;

@@ -24,7 +24,7 @@ Gpadl* Connection::find_gpadl(uint32_t id) const {
 
 bool Connection::has_sub_channels(const Channel& primary) const {
   bool any = false;
-  channels_.for_each([&](Channel& channel) { any = any || channel.primary_ == &primary; });
+  channels_.for_each([&](Channel& channel) { any = any || (channel.primary_ == &primary && !channel.released_); });
   return any;
 }
 
@@ -80,6 +80,7 @@ void Connection::gpadl_dead(Gpadl& gpadl) {
   withdraw(gpadl.post_);
   static_cast<TableLink&>(gpadl).unlink();
   gpadl.state_ = Gpadl::State::Dead;
+  Channel* channel = gpadl.channel_;
   gpadl.channel_ = nullptr;
   gpadl.ring_ = gpadl.teardown_wanted_ = false;
   gpadl_count_--;
@@ -87,6 +88,7 @@ void Connection::gpadl_dead(Gpadl& gpadl) {
     gpadl.orphan_ = false;
     enqueue(gpadl);
   }
+  if (channel) free_if_released(*channel);
 }
 
 void Connection::gpadl_lost(Gpadl& gpadl) {
@@ -100,13 +102,24 @@ void Connection::gpadl_lost(Gpadl& gpadl) {
   gpadl.frames_ = {};
 }
 
-/// The host side of a rescinded channel has let go of all its memory.
+/// The host had its time to answer for what it has under this relid.
 void Connection::gpadls_of_relid_dead(uint32_t relid) {
   gpadls_.for_each([&](Gpadl& gpadl) {
     if (relid == 0 || gpadl.relid_ != relid) return;
-    const bool torn_down = gpadl.state_ == Gpadl::State::TearingDown;
-    finish(gpadl.request_, torn_down, Error::Gone);
+    finish(gpadl.request_, gpadl.state_ == Gpadl::State::TearingDown, Error::Gone);
     gpadl_dead(gpadl);
+  });
+}
+
+/// What is waited for from here on may never be answered.
+void Connection::limit_teardowns(const Channel& channel) {
+  gpadls_.for_each([&](Gpadl& gpadl) {
+    if (gpadl.channel_ != &channel || !gpadl.request_) return;
+    if (gpadl.state_ == Gpadl::State::Creating) {
+      end_with_gone(*gpadl.request_);
+    } else if (gpadl.request_->deadline_ > now_ + limits_.rescinded_gpadl) {
+      gpadl.request_->deadline_ = now_ + limits_.rescinded_gpadl;
+    }
   });
 }
 
@@ -151,15 +164,19 @@ void Connection::wake_held_back() {
 
 void Connection::rescind(Channel& channel) {
   channel.rescinded_ = true;
-  withdraw(channel.post_open_);
-  withdraw(channel.post_close_);
   withdraw(channel.post_modify_);
   channel.modify_unanswered_ = false;
-  channel.ring_ = nullptr;
-  channel.state_ = Channel::State::Offered;
+  if (channel.state_ == Channel::State::Opening || channel.state_ == Channel::State::OpenLost) {
+    // Sent already, it may be opened all the same.
+    const bool sent = !channel.post_open_.linked();
+    withdraw(channel.post_open_);
+    channel.state_ = Channel::State::Offered;
+    if (sent) posts_.push_back(channel.post_close_);
+    ring_done(channel);
+  }
   finish(channel.open_request_, false, Error::Gone);
   finish(channel.modify_request_, false, Error::Gone);
-  gpadls_of_relid_dead(channel.relid());
+  limit_teardowns(channel);
   if (channel.announced_) {
     channel.tell_rescinded_ = true;
     enqueue(channel);
@@ -176,23 +193,41 @@ void Connection::rescind(Channel& channel) {
 
 Result<void> Connection::release(Channel& channel) {
   if (channel.state_ == Channel::State::Unused || channel.released_) return Error::BadState;
-  if (!channel.rescinded_ && channel.state_ != Channel::State::Offered && channel.state_ != Channel::State::Suspended) {
-    return Error::BadState;
-  }
+  if (channel.state_ == Channel::State::Opening || channel.state_ == Channel::State::Open) return Error::BadState;
   if (has_sub_channels(channel)) return Error::BadState;
   bool busy = false;
   gpadls_.for_each([&](Gpadl& gpadl) {
     if (gpadl.channel_ == &channel) busy = busy || gpadl.request_;
   });
   if (busy) return Error::BadState;
+  channel.released_ = true;
+  channel.release_by_ = now_ + limits_.rescinded_gpadl;
+  free_if_released(channel);
+  return {};
+}
+
+/// Answers that may still come, each of which says that the host has let go of something.
+bool Connection::answers_due(uint32_t relid) const {
+  bool any = false;
+  gpadls_.for_each([&](Gpadl& gpadl) {
+    if (gpadl.relid_ == relid && relid != 0) any = any || gpadl.answer_due_ || gpadl.state_ == Gpadl::State::TearingDown;
+  });
+  return any;
+}
+
+/// Once nothing is left to say of it: RelIdReleased ends everything that the host has under this relid.
+void Connection::free_if_released(Channel& channel) {
+  if (!channel.released_ || channel.post_close_.linked() || channel.state_ == Channel::State::OpenLost) return;
+  if (channel.rescinded_ && answers_due(channel.relid())) return;
   gpadls_.for_each([&](Gpadl& gpadl) {
     if (gpadl.channel_ == &channel) gpadl.channel_ = nullptr;
   });
-  channel.released_ = true;
-  if (channel.post_close_.linked()) return {};  // freed when it has been posted
-  if (!channel.rescinded_ && channel.relid()) refused_.set(channel.relid());
+  if (channel.rescinded_) {
+    gpadls_of_relid_dead(channel.relid());
+  } else if (channel.relid() && state_ == State::Connected) {
+    refused_.set(channel.relid());
+  }
   free_channel(channel);
-  return {};
 }
 
 /// Out of every table; the relid of a rescinded one goes back to the host.
@@ -210,6 +245,9 @@ void Connection::free_channel(Channel& channel) {
   channel.rescinded_ = channel.announced_ = channel.released_ = channel.held_back_ = false;
   channel.tell_offered_ = channel.tell_rescinded_ = channel.tell_reattached_ = false;
   channel.primary_ = nullptr;
+  channels_.for_each([&](Channel& sub) {
+    if (sub.primary_ == &channel) sub.primary_ = nullptr;  // released, and waiting for the host
+  });
   channel_count_--;
   channel.tell_freed_ = true;
   enqueue(channel);
@@ -248,15 +286,14 @@ void Connection::disconnected(bool answered) {
       channel.offer_.channel_id = 0;
       channel.ring_ = nullptr;
       channel.modify_unanswered_ = false;
+      channel.state_ = Channel::State::Offered;
       const bool hvsocket = channel.offer_.flags & wire::kOfferTlnpiProvider;
-      if (!keep_ || !channel.announced_) {
+      if (!keep_ || !channel.announced_ || channel.released_) {
         free_channel(channel);
       } else if (!channel.rescinded_ && !subs && !hvsocket) {
         channel.state_ = Channel::State::Suspended;
       } else if (!channel.rescinded_) {
         rescind(channel);
-      } else {
-        channel.state_ = Channel::State::Offered;
       }
     });
   }
@@ -266,7 +303,9 @@ void Connection::disconnected(bool answered) {
 void Connection::end_resume() {
   resuming_ = false;
   channels_.for_each([&](Channel& channel) {
-    if (channel.state_ == Channel::State::Suspended && !HV_MUTANT(15)) rescind(channel);
+    if (channel.state_ != Channel::State::Suspended || HV_MUTANT(15)) return;
+    channel.state_ = Channel::State::Offered;
+    rescind(channel);
   });
 }
 

@@ -186,7 +186,6 @@ Result<void> Connection::on_rescind(uint32_t relid) {
     if (!refused_.test(relid)) return Error::BadId;
     refused_.clear(relid);
     release_pending_.set(relid);
-    gpadls_of_relid_dead(relid);
     return {};
   }
   if (channel->rescinded_ && !HV_MUTANT(8)) return Error::BadState;
@@ -208,7 +207,7 @@ Result<void> Connection::on_offers_delivered() {
 Result<void> Connection::on_open_result(const wire::OpenChannelResult& result) {
   Channel* channel = this->channel(result.channel_id);
   if (!channel) return Error::BadId;
-  if (channel->rescinded_) return {};
+  if (channel->rescinded_) return {};  // crossed the rescind: a CloseChannel follows the OpenChannel
   const bool awaited = channel->state_ == Channel::State::Opening || channel->state_ == Channel::State::OpenLost;
   if (!awaited || channel->post_open_.linked()) return Error::BadState;
   if (result.open_id != channel->open_id_) return Error::BadId;
@@ -234,6 +233,7 @@ void Connection::open_late(Channel& channel, bool succeeded) {
   channel.state_ = Channel::State::Offered;
   if (succeeded) posts_.push_back(channel.post_close_);
   ring_done(channel);
+  free_if_released(channel);
 }
 
 Result<void> Connection::on_gpadl_created(const wire::GpadlCreated& created) {

@@ -160,7 +160,7 @@ void Connection::post_succeeded(PostLink& link) {
     case PostLink::What::Open:
       return;
     case PostLink::What::Close:
-      close_posted(static_cast<Channel::Posting&>(link).channel);
+      free_if_released(static_cast<Channel::Posting&>(link).channel);
       return;
     case PostLink::What::Modify: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
@@ -218,7 +218,7 @@ void Connection::post_failed(PostLink& link) {
       return;
     }
     case PostLink::What::Close:
-      close_posted(static_cast<Channel::Posting&>(link).channel);
+      free_if_released(static_cast<Channel::Posting&>(link).channel);
       return;
     case PostLink::What::Modify: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
@@ -248,13 +248,6 @@ void Connection::post_failed(PostLink& link) {
       if (service_count_ && !link.linked()) posts_.push_back(link);
       return;
   }
-}
-
-/// The channel's storage was kept for this message.
-void Connection::close_posted(Channel& channel) {
-  if (!channel.released_) return;
-  if (!channel.rescinded_ && channel.relid()) refused_.set(channel.relid());
-  free_channel(channel);
 }
 
 }  // namespace hv::vmbus

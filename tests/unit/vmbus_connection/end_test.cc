@@ -51,11 +51,14 @@ TEST(Unload, WithoutAnAnswerKeepsTheHostsMemoryFromReuse) {
 TEST(Unload, OldHostsAreNotAsked) {
   Guest guest;
   guest.connect(Version::V2_4);
-  guest.offered(1);
+  Channel* channel = guest.offered(1);
+  Gpadl left;
+  guest.make_gpadl(*channel, left);
   Request unload;
   ASSERT_TRUE(guest.connection.unload(false, unload, 0).ok());
   EXPECT_TRUE(guest.sent().empty());
   EXPECT_TRUE(guest.done(unload)->ok);
+  EXPECT_TRUE(left.host_may_use());  // nobody has told the host
 }
 
 TEST(Unload, CanConnectAgain) {

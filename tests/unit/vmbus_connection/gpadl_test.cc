@@ -5,6 +5,7 @@ namespace hv::vmbus::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::UnorderedElementsAre;
 
 struct GpadlTest : testing::Test {
   void SetUp() override {
@@ -112,9 +113,11 @@ TEST_F(GpadlTest, BodyThatCannotBePostedLeavesTheMemoryWithTheHost) {
   EXPECT_EQ(guest.done(request)->error, Error::Exhausted);
   EXPECT_TRUE(gpadl.host_may_use());
   EXPECT_EQ(created().error(), Error::BadState);
-  // Until the channel is rescinded.
+  // Until the channel is given back.
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
-  EXPECT_THAT(guest.event_kinds(), ElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelRescinded));
+  EXPECT_TRUE(gpadl.host_may_use());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::ChannelFreed, Event::Kind::GpadlReleased));
   EXPECT_FALSE(gpadl.host_may_use());
 }
 
@@ -140,15 +143,57 @@ TEST_F(GpadlTest, TeardownThatCannotBePostedMayBeAskedAgain) {
   EXPECT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
 }
 
-TEST_F(GpadlTest, RescindEndsTheWaits) {
+TEST_F(GpadlTest, RescindEndsTheWaitAndTheLateAnswerTheHostsHold) {
   ASSERT_TRUE(create(4).ok());
   guest.sent();
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
   EXPECT_EQ(guest.done(request)->error, Error::Gone);
-  EXPECT_FALSE(gpadl.host_may_use());
   EXPECT_EQ(create(4).error(), Error::Gone);
-  EXPECT_EQ(created().error(), Error::BadId);
-  // Teardown of what is dead already is done at once.
+  EXPECT_TRUE(gpadl.host_may_use());
+  // Given back only when the host has answered for all of it.
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  EXPECT_TRUE(guest.sent().empty());
+  ASSERT_TRUE(created().ok());
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::GpadlTeardown));
+  ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).ok());
+  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
+}
+
+TEST_F(GpadlTest, ARescindedChannelsHostNeedNotAnswer) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+  guest.events();
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 1000).ok());
+  guest.sent();
+  EXPECT_EQ(guest.connection.next_deadline(), 4000u);
+  guest.connection.expire(4000);
+  EXPECT_EQ(guest.done(request)->error, Error::TimedOut);
+  EXPECT_FALSE(gpadl.host_may_use());
+}
+
+TEST_F(GpadlTest, ATeardownUnderWayIsShortenedByARescind) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 1000).ok());
+  guest.sent();
+  EXPECT_EQ(guest.connection.next_deadline(), 61'000u);
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+  EXPECT_EQ(guest.connection.next_deadline(), 4000u);
+}
+
+TEST_F(GpadlTest, ReleaseGivesUpOnAHostThatDoesNotAnswer) {
+  ASSERT_TRUE(create(4).ok());
+  guest.sent();
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  guest.events();
+  EXPECT_EQ(guest.connection.next_deadline(), 3000u);
+  guest.connection.expire(3000);
+  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
+}
+
+TEST_F(GpadlTest, TeardownOfWhatIsDeadIsDoneAtOnce) {
   ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
   EXPECT_TRUE(guest.done(request)->ok);
 }

@@ -80,7 +80,9 @@ TEST_F(OpenTest, RescindEndsTheWait) {
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
   EXPECT_EQ(guest.done(request)->error, Error::Gone);
   EXPECT_TRUE(answer(id).ok());  // crossed on the way: not a sin
-  EXPECT_FALSE(ring.host_may_use());
+  // It may have been opened: it is closed before its ring is taken back.
+  ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
 }
 
 TEST_F(OpenTest, RescindWhileQueuedPostsNothing) {
@@ -100,7 +102,7 @@ TEST_F(OpenTest, RescindWhileBeingPostedIsSafe) {
   ASSERT_TRUE(guest.connection.release(*channel).ok());
   EXPECT_FALSE(guest.connection.next_post(post));  // one at a time
   guest.connection.posted(false);
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::RelIdReleased));
 }
 
 TEST_F(OpenTest, CloseThenTeardownGoOutInThisOrder) {
@@ -110,6 +112,20 @@ TEST_F(OpenTest, CloseThenTeardownGoOutInThisOrder) {
   EXPECT_EQ(guest.connection.close(*channel).error(), Error::BadState);
   ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+}
+
+TEST_F(OpenTest, RescindedItStaysOpenUntilClosed) {
+  guest.open(*channel, ring);
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+  EXPECT_EQ(channel->state(), Channel::State::Open);
+  EXPECT_EQ(guest.connection.release(*channel).error(), Error::BadState);
+  ASSERT_TRUE(guest.connection.close(*channel).ok());
+  ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
+  EXPECT_EQ(guest.connection.release(*channel).error(), Error::BadState);  // somebody waits for the teardown
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{ring.id()}).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
 }
 
 TEST_F(OpenTest, CanBeClosedAndOpenedAgain) {

@@ -67,6 +67,19 @@ TEST_F(TimeLimit, EndAnOpenThatFailsLate) {
   EXPECT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());
 }
 
+TEST_F(TimeLimit, EndAnOpenWhoseChannelIsLetGoOfMeanwhile) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());
+  const auto id = guest.sent()[0].as<wire::OpenChannel>().open_id;
+  time_out();
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, nullptr, 0).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  EXPECT_TRUE(guest.events().empty());
+  ASSERT_TRUE(guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{3, id, 0}).ok());
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed));
+}
+
 TEST_F(TimeLimit, EndAnOpenThatWasNeverPosted) {
   guest.make_gpadl(*channel, gpadl);
   ASSERT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());
