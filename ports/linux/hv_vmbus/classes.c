@@ -2,22 +2,7 @@
 /* The classes of devices, and the version negotiation that all integration services share. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/kernel.h>
-#include <linux/interrupt.h>
-#include <linux/sched.h>
-#include <linux/wait.h>
-#include <linux/mm.h>
-#include <linux/slab.h>
-#include <linux/list.h>
-#include <linux/module.h>
-#include <linux/completion.h>
-#include <linux/delay.h>
-#include <linux/cpu.h>
-#include <linux/hyperv.h>
-#include <asm/mshyperv.h>
-#include <linux/sched/isolation.h>
-
-#include "internal.h"
+#include "api_mgmt.h"
 
 /* A driver of a performance device gets its channels spread over the CPUs. */
 #define DEVICE(TYPE, GUID, PERF, ISOLATED) \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The connection to the host: the core under its lock, posting, waiting, contact and unload. */
+/* The connection to the host: from the first contact to the unload. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>
@@ -17,8 +17,6 @@
 #include <asm/mshyperv.h>
 
 #include "internal.h"
-
-#define POST_TRIES 100
 
 /* How long a dying kernel waits for the host, which may first write dirty data back. */
 #define CRASH_WAIT_MS (100 * 1000)
@@ -44,219 +42,6 @@ EXPORT_SYMBOL_GPL(vmbus_proto_version);
 static uint max_version = VERSION_WIN10_V5_3;
 module_param(max_version, uint, 0444);
 MODULE_PARM_DESC(max_version, "Maximal VMBus protocol version which can be negotiated");
-
-/* Under hvb_lock. */
-static bool core_ready;
-
-/* Call with hvb_lock. False: there is no connection yet. */
-bool hvb_core_ready(void)
-{
-	return core_ready;
-}
-
-unsigned long hvb_lock(void)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&vmbus_connection.channelmsg_lock, flags);
-	return flags;
-}
-
-/* Before anybody else sees it, what has happened is told. */
-void hvb_unlock(unsigned long flags)
-{
-	if (core_ready)
-		hvb_core_run_events();
-	spin_unlock_irqrestore(&vmbus_connection.channelmsg_lock, flags);
-}
-
-u64 hvb_now(void)
-{
-	return ktime_get_boottime_ns() / NSEC_PER_MSEC;
-}
-
-void hvb_request_init(struct hvb_request *request)
-{
-	memset(request, 0, sizeof(*request));
-	init_completion(&request->done);
-}
-
-void hvb_event_request_done(void *data, bool ok, enum hvb_error error, u32 host_status)
-{
-	struct hvb_request *request = data;
-
-	request->ok = ok;
-	request->error = error;
-	request->host_status = host_status;
-	/* The waiter's stack may go with this. */
-	complete(&request->done);
-}
-
-/*
- * Waits until the core has ended the request, which it does by its time limit
- * at the latest. refused: what the host's refusal is called here.
- */
-int hvb_request_wait(struct hvb_request *request, int refused)
-{
-	unsigned long flags;
-
-	hvb_post_all();
-	while (!wait_for_completion_timeout(&request->done, HZ)) {
-		flags = hvb_lock();
-		hvb_core_expire(hvb_now());
-		hvb_unlock(flags);
-		hvb_post_all();
-	}
-	if (request->ok)
-		return 0;
-	return request->error == HVB_REFUSED ? refused : hvb_errno(request->error);
-}
-
-static u64 post_hypercall(u32 connection_id, const void *message, size_t size)
-{
-	struct hv_input_post_message *input;
-	unsigned long flags;
-	u64 status;
-
-	local_irq_save(flags);
-	/* The paravisor of a TDX machine cannot read our encrypted per-CPU page. */
-	if (hvb_tdx_paravisor())
-		input = this_cpu_ptr(hvb_cpus)->post_page;
-	else
-		input = *this_cpu_ptr(hyperv_pcpu_input_arg);
-
-	input->connectionid.asu32 = 0;
-	input->connectionid.u.id = connection_id;
-	input->reserved = 0;
-	input->message_type = 1;
-	input->payload_size = size;
-	memcpy(input->payload, message, size);
-
-	if (hvb_tdx_paravisor())
-		status = hvb_tdx_call(HVCALL_POST_MESSAGE, virt_to_phys(input), 0);
-	else if (hv_isolation_type_snp() && hvb_paravisor())
-		status = hv_ghcb_hypercall(HVCALL_POST_MESSAGE, input, NULL, sizeof(*input));
-	else
-		status = hv_do_hypercall(HVCALL_POST_MESSAGE, input, NULL);
-	local_irq_restore(flags);
-	return status;
-}
-
-/* Posts one message, again and again while the host is short of buffers. 0 or -errno. */
-int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_sleep)
-{
-	const struct vmbus_channel_message_header *header = message;
-	u32 delay_us = 1;
-	int tries;
-
-	if (size > HV_MESSAGE_PAYLOAD_BYTE_COUNT)
-		return -EMSGSIZE;
-
-	for (tries = 0; tries < POST_TRIES; tries++) {
-		int status = hv_result(post_hypercall(connection_id, message, size));
-
-		switch (status) {
-		case HV_STATUS_SUCCESS:
-			return 0;
-		case HV_STATUS_INVALID_CONNECTION_ID:
-			/*
-			 * A host of before 5.0 has not got the port that a first contact is
-			 * tried on.
-			 */
-			if (header->msgtype == CHANNELMSG_INITIATE_CONTACT)
-				return -ENXIO;
-			break;
-		case HV_STATUS_INSUFFICIENT_MEMORY:
-		case HV_STATUS_INSUFFICIENT_BUFFERS:
-			break;
-		default:
-			pr_err_ratelimited("posting message type %u failed: 0x%x\n",
-					   header->msgtype, status);
-			return -EINVAL;
-		}
-
-		if (may_sleep && delay_us > 1000)
-			msleep(delay_us / 1000);
-		else if (delay_us > 1000)
-			mdelay(delay_us / 1000);
-		else
-			udelay(delay_us);
-		if (delay_us < 1 << 20)
-			delay_us *= 2;
-		/* Where nothing may sleep, 100 s are too long: give up after about two. */
-		if (!may_sleep && delay_us >= 1 << 20)
-			break;
-	}
-	return -EAGAIN;
-}
-
-static void trace_post(const struct hvb_post *post, int ret)
-{
-	const void *msg = post->bytes;
-
-	switch (((const struct vmbus_channel_message_header *)msg)->msgtype) {
-	case CHANNELMSG_INITIATE_CONTACT:
-		trace_vmbus_negotiate_version(msg, ret);
-		break;
-	case CHANNELMSG_REQUESTOFFERS:
-		trace_vmbus_request_offers(ret);
-		break;
-	case CHANNELMSG_OPENCHANNEL:
-		trace_vmbus_open(msg, ret);
-		break;
-	case CHANNELMSG_CLOSECHANNEL:
-		trace_vmbus_close_internal(msg, ret);
-		break;
-	case CHANNELMSG_GPADL_HEADER:
-		trace_vmbus_establish_gpadl_header(msg, ret);
-		break;
-	case CHANNELMSG_GPADL_BODY:
-		trace_vmbus_establish_gpadl_body(msg, ret);
-		break;
-	case CHANNELMSG_GPADL_TEARDOWN:
-		trace_vmbus_teardown_gpadl(msg, ret);
-		break;
-	case CHANNELMSG_RELID_RELEASED:
-		trace_vmbus_release_relid(msg, ret);
-		break;
-	case CHANNELMSG_MODIFYCHANNEL:
-		trace_vmbus_send_modifychannel(msg, ret);
-		break;
-	case CHANNELMSG_TL_CONNECT_REQUEST:
-		trace_vmbus_send_tl_connect_request(msg, ret);
-		break;
-	default:
-		break;
-	}
-}
-
-/*
- * Posts what the core has to say, in order. Process context. Another context
- * that is just posting takes ours along: then there is nothing to do here.
- */
-void hvb_post_all(void)
-{
-	struct hvb_post *post;
-	unsigned long flags;
-
-	/* Without memory for one message the next caller, or the next second of a wait, does it. */
-	post = kmalloc(sizeof(*post), GFP_NOIO | __GFP_NOWARN);
-	if (!post)
-		return;
-
-	flags = hvb_lock();
-	while (hvb_core_next_post(post)) {
-		int ret;
-
-		hvb_unlock(flags);
-		ret = hvb_post_raw(post->connection_id, post->bytes, post->size, true);
-		trace_post(post, ret);
-		flags = hvb_lock();
-		hvb_core_posted(!ret);
-	}
-	hvb_unlock(flags);
-	kfree(post);
-}
 
 static void set_state(enum vmbus_connect_state state)
 {
@@ -369,7 +154,7 @@ int hvb_connect(void)
 	hvb_request_init(&request);
 	flags = hvb_lock();
 	hvb_core_init(&config);
-	core_ready = true;
+	hvb_core_ready = true;
 	error = hvb_core_connect(&request.core, &request, hvb_now());
 	hvb_unlock(flags);
 	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -ECONNREFUSED);
@@ -433,11 +218,11 @@ int hvb_unload(bool keep)
 void hvb_disconnect(void)
 {
 	drop_queues();
-	if (core_ready) {
+	if (hvb_core_ready) {
 		hvb_take_spares_back();
 		hvb_gpadl_forget_all();
 		hvb_core_exit();
-		core_ready = false;
+		hvb_core_ready = false;
 	}
 	drop_pages();
 }

@@ -92,7 +92,8 @@ void hvb_channel_init_kobj(struct vmbus_channel *ch);
 int hvb_channel_add_sysfs(struct hv_device *dev, struct vmbus_channel *ch);
 void hvb_channel_remove_sysfs(struct vmbus_channel *ch);
 
-/* contact.c: hvb_lock() guards the core. */
+/* post.c: hvb_lock() guards the core. */
+extern bool hvb_core_ready;
 unsigned long hvb_lock(void);
 void hvb_unlock(unsigned long flags);
 u64 hvb_now(void);
@@ -100,10 +101,11 @@ void hvb_request_init(struct hvb_request *request);
 int hvb_request_wait(struct hvb_request *request, int refused);
 void hvb_post_all(void);
 int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_sleep);
+
+/* contact.c */
 int hvb_connect(void);
 int hvb_reconnect(void);
 void hvb_disconnect(void);
-bool hvb_core_ready(void);
 int hvb_unload(bool keep);
 void hvb_unload_crash(void);
 
@@ -117,6 +119,10 @@ void hvb_wait_for_offers(void);
 /* offers.c */
 struct hvb_channel *hvb_channel_alloc(gfp_t gfp);
 void hvb_channel_free(struct vmbus_channel *ch);
+void hvb_unmap_relid(struct vmbus_channel *ch);
+
+/* removal.c */
+void hvb_rescind_work(struct work_struct *work);
 bool hvb_channel_unlink(struct vmbus_channel *ch);
 void hvb_channel_dispose(struct vmbus_channel *ch);
 void hvb_flush_queues(void);

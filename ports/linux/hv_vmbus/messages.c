@@ -128,7 +128,7 @@ static void handle(const void *msg, size_t size)
 		complete(&vmbus_connection.unload_event);
 
 	flags = hvb_lock();
-	if (!hvb_core_ready()) {
+	if (!hvb_core_ready) {
 		hvb_unlock(flags);
 		return;
 	}
