@@ -23,7 +23,7 @@ void Driver::submit() {
   while (slot < flight_.size() && flight_[slot].active) slot++;
   if (slot == flight_.size()) fail("a driver submits without a free slot");
   const uint64_t number = (uint64_t{channel_.relid()} << 32) | submitted_;
-  const uint32_t length = 8 * (2 + kernel_.rng().below(120));
+  const uint32_t length = 8 * (2 + kernel_.rng().below(220));
   std::vector<std::byte> bytes;
   fill(bytes, number, length);
   const auto id = table_.arm(slot);

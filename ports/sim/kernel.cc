@@ -51,8 +51,12 @@ void Kernel::run(Choice choice) {
     case Choice::PostBegin: post_begin(); break;
     case Choice::PostEnd: post_end(); break;
     case Choice::EventStep: event_step(); break;
-    case Choice::Hotplug: hotplug_step(); break;
-    case Choice::Rebind: rebind(); break;
+    case Choice::Hotplug:
+      if (going_down_ >= 0 || rng_.chance(80)) hotplug_step();
+      break;
+    case Choice::Rebind:
+      if (rng_.chance(80)) rebind();
+      break;
     default: break;
   }
 }
@@ -118,7 +122,7 @@ void Kernel::keep_until_released(std::unique_ptr<Buffer> buffer) {
 
 void Kernel::hand_back(std::unique_ptr<Buffer> buffer) {
   if (profile_.isolated) {
-    if (allocation_fails()) {
+    if (profile_.alloc_faults && rng_.chance(200)) {
       // Nobody knows what these pages are now. They are lost, not free.
       leaked_pages_ += buffer->pages;
       if (HV_MUTANT(19)) memory_.free(buffer->first, buffer->pages);
