@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "host/machine.hpp"
 #include "vmm/end.hpp"
 #include "vmm/options.hpp"
 
@@ -14,14 +13,16 @@ class KvmMachine;
 /// The Hyper-V side of one run, made from the options: bus, disks, control socket.
 class HyperVDevices {
  public:
-  /// Throws Failure, naming what could not be opened.
+  /// Becomes the machine's message sink until it dies, and stops the machine then. Throws Failure, naming what could not
+  /// be opened.
   HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end);
   ~HyperVDevices();
-
-  host::MessageSink* sink();
+  HyperVDevices(const HyperVDevices&) = delete;
+  HyperVDevices& operator=(const HyperVDevices&) = delete;
 
  private:
   struct Parts;
+  KvmMachine& machine_;
   std::unique_ptr<Parts> parts_;
 };
 

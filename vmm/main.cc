@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // enlighten-host: a Hyper-V-compatible host in one process.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "host/control/client.hpp"
 #include "vmm/failure.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/options.hpp"
@@ -81,12 +85,6 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   options.timeout = static_cast<uint32_t>(raw.timeout);
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
-  uint32_t disks = 0, dvds = 0;
-  for (DiskOption& disk : options.disks) {
-    uint32_t& count = disk.dvd ? dvds : disks;
-    if (disk.name.empty()) disk.name = (disk.dvd ? "dvd" : "disk") + std::to_string(count);
-    ++count;
-  }
   if (run.count("--exec") != 0) options.exec = raw.exec;
   if (run.count("--exec-file") != 0) options.exec = read_command(raw.exec_file);
   if (options.exec_stdin && !options.exec) throw UsageFailure("--exec-stdin: only with --exec");
@@ -121,7 +119,10 @@ int dispatch(int argc, char** argv) {
     return say(error.what(), 2);
   }
   if (probe_command.parsed()) return probe();
-  if (ctl_command.parsed()) return say("ctl: not there yet", 1);
+  if (ctl_command.parsed()) {
+    return hv::host::control::run_client(
+        {.socket = control, .words = request, .people = ::isatty(STDOUT_FILENO) == 1}, std::cout, std::cerr);
+  }
   return run(finish(raw, run_command));
 }
 

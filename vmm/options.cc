@@ -33,11 +33,12 @@ uint64_t parse_size(std::string_view text) {
   return value * factor;
 }
 
-DiskOption parse_disk(std::string_view text, bool dvd) {
+host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd) {
   constexpr uint32_t kLunMost = 255;
   constexpr uint32_t kControllerMost = 63;
   const std::string option = dvd ? "--dvd " : "--disk ";
-  DiskOption disk;
+  using Bus = host::storvsp::ControllerOptions::Bus;
+  host::storvsp::DiskSpec disk;
   disk.dvd = disk.read_only = dvd;
   size_t comma = text.find(',');
   disk.path = text.substr(0, comma);
@@ -49,9 +50,9 @@ DiskOption parse_disk(std::string_view text, bool dvd) {
     if (part == "ro") {
       disk.read_only = true;
     } else if (part == "bus=ide" && !dvd) {
-      disk.ide = true;
+      disk.bus = Bus::Ide;
     } else if (part == "bus=scsi" && !dvd) {
-      disk.ide = false;
+      disk.bus = Bus::Scsi;
     } else if (starts_with_key(part, "lun=")) {
       disk.lun = parse_number(part.substr(4), option + disk.path + ": lun", kLunMost);
     } else if (starts_with_key(part, "controller=")) {

@@ -7,20 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "host/storvsp/disks.hpp"
 #include "vmm/memory.hpp"
 
 namespace hv::vmm {
-
-/// One --disk or --dvd.
-struct DiskOption {
-  std::string path;
-  std::string name;                     ///< for the control socket; given or made ("disk0", "dvd0")
-  bool ide = false;                     ///< offered by the IDE class GUID
-  bool read_only = false;
-  bool dvd = false;
-  std::optional<uint32_t> lun;          ///< none: the next free one
-  std::optional<uint32_t> controller;   ///< none: 0
-};
 
 struct RunOptions {
   std::string kernel;
@@ -28,7 +18,7 @@ struct RunOptions {
   std::string append = "console=ttyS0";
   uint32_t cpus = 1;
   uint64_t memory = 512 * kMiB;
-  std::vector<DiskOption> disks;  ///< disks and DVDs, in the order given
+  std::vector<host::storvsp::DiskSpec> disks;  ///< disks and DVDs, in the order given
   std::string console;            ///< "stdio", "none" or "file:PATH"
   std::optional<std::string> exec;
   bool exec_stdin = false;        ///< pass our standard input to the command
@@ -43,6 +33,6 @@ struct RunOptions {
 uint64_t parse_size(std::string_view text);
 
 /// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
-DiskOption parse_disk(std::string_view text, bool dvd);
+host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);
 
 }  // namespace hv::vmm

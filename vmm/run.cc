@@ -165,8 +165,7 @@ int run(const RunOptions& options) {
                .set_interrupt = {}},
   };
   KvmMachine machine(std::move(config), end);
-  HyperVDevices devices(options, machine, end);
-  machine.set_sink(devices.sink());
+  const HyperVDevices devices(options, machine, end);
   console = std::make_unique<Console>(options.console, end);
 
   log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});

@@ -65,7 +65,7 @@ int hv_storvsc_handshake_send(const struct hv_storvsc_handshake *handshake, stru
 int hv_storvsc_handshake_answer(struct hv_storvsc_handshake *handshake, const void *packet, size_t length);
 int hv_storvsc_handshake_done(const struct hv_storvsc_handshake *handshake);
 /* Not 0 when the packet sent next asks for sub-channels: from then on the host may offer them. */
-int hv_storvsc_handshake_asks_sub_channels(const struct hv_storvsc_handshake *handshake);
+int hv_storvsc_handshake_at_sub_channels(const struct hv_storvsc_handshake *handshake);
 /* What was found out; also has the machine speak the version that was. */
 void hv_storvsc_adopt(struct hv_storvsc *machine, const struct hv_storvsc_handshake *handshake,
 		      struct hv_storvsc_properties *properties);

@@ -130,7 +130,7 @@ int hv_storvsc_handshake_answer(hv_storvsc_handshake* handshake, const void* pac
 
 int hv_storvsc_handshake_done(const hv_storvsc_handshake* handshake) { return of(handshake).done(); }
 
-int hv_storvsc_handshake_asks_sub_channels(const hv_storvsc_handshake* handshake) {
+int hv_storvsc_handshake_at_sub_channels(const hv_storvsc_handshake* handshake) {
   return of(handshake).state() == Handshake::State::CreateSubChannels;
 }
 

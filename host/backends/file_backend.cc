@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -104,7 +105,7 @@ uint64_t FileBackend::measure() const {
 int64_t FileBackend::perform(const BlockIo& io) {
   const auto offset = static_cast<off_t>(io.offset);
   const auto length = static_cast<off_t>(io.length);
-  const auto count = static_cast<int>(io.buffers.size());
+  const auto count = static_cast<int>(std::min<size_t>(io.buffers.size(), IOV_MAX));
   int64_t result = 0;
   switch (io.kind) {
     case BlockIo::Kind::Read:

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -70,7 +71,7 @@ void IoQueue::note(uint64_t token, int64_t result) { ready_.push_back({token, re
 
 void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
   const int fd = backend.descriptor();
-  if (!uring_ || fd < 0 || io.buffers.size() > IOV_MAX) {
+  if (!uring_ || fd < 0) {
     int64_t result = 0;
     do {
       result = backend.perform(io);
@@ -78,13 +79,14 @@ void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
     note(token, result);
     return;
   }
-  if ((io.kind == BlockIo::Kind::Punch || io.kind == BlockIo::Kind::Zero) && fd >= 0) {
+  if (io.kind == BlockIo::Kind::Punch || io.kind == BlockIo::Kind::Zero) {
     // Falls back to writing zeros where the file system cannot do it: rare, and the backend knows how.
     note(token, backend.perform(io));
     return;
   }
   io_uring_sqe* sqe = entry();
-  const auto count = static_cast<unsigned>(io.buffers.size());
+  // More than that is a short transfer, which the caller goes on with.
+  const auto count = static_cast<unsigned>(std::min<size_t>(io.buffers.size(), IOV_MAX));
   switch (io.kind) {
     case BlockIo::Kind::Read:
       if (count == 1) {

@@ -20,6 +20,27 @@ json error_object(int code, const std::string& message, json id) {
 
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+/// Whether arrays and objects are nested deeper than any request needs: copying a value recurses.
+bool nested_too_deeply(std::string_view text) {
+  constexpr int kDepthLimit = 64;
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); i++) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') i++;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDepthLimit) return true;
+    } else if (c == ']' || c == '}') {
+      depth--;
+    }
+  }
+  return false;
+}
+
 const char* type_name(ParameterType type) {
   switch (type) {
     case ParameterType::String: return "string";
@@ -133,6 +154,7 @@ json Methods::answer_one(const json& request) {
 }
 
 std::string Methods::answer(std::string_view text) {
+  if (nested_too_deeply(text)) return error_answer(kParseError, "nested too deeply");
   const json request = json::parse(text, nullptr, false);
   if (request.is_discarded()) return error_answer(kParseError, "this is not JSON");
   if (!request.is_array()) {

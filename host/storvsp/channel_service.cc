@@ -93,14 +93,18 @@ void ChannelService::run(bool allow_uring) {
   while (true) {
     const bool stopping = stopping_.load(std::memory_order_acquire);
     if (stopping && in_flight_ == 0) return;
-    if (!stopping && !broken_) take_requests(queue);
-    handle(queue, queue.poll());
-    send_finished();
-    signal_if_due();
-    if (!stopping && !may_sleep()) continue;
+    if (!stopping && !step(queue)) continue;
     handle(queue, queue.wait());
     channel_.incoming().mask();
   }
+}
+
+bool ChannelService::step(IoQueue& queue) {
+  if (!broken_) take_requests(queue);
+  handle(queue, queue.poll());
+  send_finished();
+  signal_if_due();
+  return may_sleep();
 }
 
 void ChannelService::handle(IoQueue& queue, std::span<const IoQueue::Event> events) {
@@ -225,6 +229,10 @@ void ChannelService::send_finished() {
     sent = true;
   }
   if (sent && !broken_ && channel_.outgoing().commit() == Signal::Yes) signal_due_ = true;
+  if (wants_room_ && finished_.empty() && replies_.empty()) {
+    wants_room_ = false;
+    (void)channel_.outgoing().wait_for_space(0);
+  }
 }
 
 bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const Outgoing& packet) {
@@ -252,7 +260,8 @@ bool ChannelService::may_sleep() {
     const auto room = channel_.outgoing().wait_for_space(
         static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, proto::kPacketSize)));
     if (!room) break_off(fmt::format("outgoing ring: {}", hv::name(room.error())));
-    if (!room || *room) return false;
+    wants_room_ = room.ok() && !*room;
+    if (!wants_room_) return false;
   }
   // With the pool in use up, only a completion helps: the guest need not signal.
   if (in_flight_ + finished_.size() >= kMaxTasks || replies_.size() >= kMaxReplies) return true;
@@ -315,8 +324,9 @@ Progress ChannelService::absent_unit(Request& request) {
 
 ChannelService::Request& ChannelService::allocate() {
   if (free_.empty()) {
-    requests_.emplace_back().index = static_cast<uint32_t>(requests_.size() - 1);
-    return requests_.back();
+    Request& request = requests_.emplace_back();
+    request.index = static_cast<uint32_t>(requests_.size() - 1);
+    return request;
   }
   Request& request = requests_[free_.back()];
   free_.pop_back();

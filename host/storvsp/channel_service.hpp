@@ -42,6 +42,9 @@ class ChannelService {
   /// Serves until `stop`, then lets all I/O come to its end. Afterwards no memory of the guest is in use.
   void run(bool allow_uring = true);
 
+  /// One round of it, without waiting: takes what is in the ring, answers what has finished. True: there is nothing to do but to wait.
+  bool step(IoQueue& queue);
+
   void stop();
   /// Logical units came or went: lets go of those that went, and (`announce`, on the primary) tells the guest to look.
   void luns_changed(bool announce);
@@ -83,7 +86,8 @@ class ChannelService {
 
   bool broken_ = false;
   bool signal_due_ = false;
-  size_t in_flight_ = 0;
+  bool wants_room_ = false;  ///< the guest was asked to signal when it has read
+  size_t in_flight_ = 0;  ///< requests without an outcome yet
   uint64_t luns_generation_ = 0;
   std::shared_ptr<const LunMap> luns_;
   std::deque<Request> requests_;  ///< never shrinks; addresses stay

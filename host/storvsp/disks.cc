@@ -275,8 +275,9 @@ DiskSpec disk_spec_from_json(const nlohmann::json& params) {
   const auto number = [&](const char* member) -> std::optional<uint32_t> {
     const auto found = params.find(member);
     if (found == params.end() || found->is_null()) return std::nullopt;
-    if (!found->is_number_unsigned() || found->get<uint64_t>() > 0xffffffff)
+    if (!found->is_number_integer() || found->get<int64_t>() < 0 || found->get<int64_t>() > 0xffffffff) {
       throw DiskError(fmt::format("{}: must be a number", member));
+    }
     return found->get<uint32_t>();
   };
   const auto text = [&](const char* member) -> std::string {

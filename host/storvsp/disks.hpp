@@ -17,13 +17,13 @@ namespace hv::host::storvsp {
 
 /// A disk or DVD as somebody asks for it.
 struct DiskSpec {
-  std::string path;  ///< raw file or block device; "null:BYTES": a disk that keeps nothing, for benchmarks
-  std::string name;  ///< empty: "diskN" or "dvdN", the next free one
+  std::string path{};  ///< raw file or block device; "null:BYTES": a disk that keeps nothing, for benchmarks
+  std::string name{};  ///< empty: "diskN" or "dvdN", the next free one
   ControllerOptions::Bus bus = ControllerOptions::Bus::Scsi;
   bool read_only = false;
   bool dvd = false;
-  std::optional<uint32_t> controller;  ///< none: SCSI 0; IDE the next free place
-  std::optional<uint32_t> lun;         ///< none: the next free one; IDE: the target, 0 or 1
+  std::optional<uint32_t> controller{};  ///< none: SCSI 0; IDE the next free place
+  std::optional<uint32_t> lun{};         ///< none: the next free one; IDE: the target, 0 or 1
   uint32_t block_size = 512;           ///< 512 or 4096; of a disk
 };
 

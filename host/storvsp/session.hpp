@@ -15,7 +15,7 @@ struct SessionLimits {
   wire::storvsc::Version newest = wire::storvsc::Version::Win10;
   uint32_t max_transfer_bytes = 256 * 1024;
   uint16_t max_sub_channels = 0;
-  std::optional<wire::storvsc::FcHbaData> fibre_channel;  ///< of a Fibre Channel controller
+  std::optional<wire::storvsc::FcHbaData> fibre_channel{};  ///< of a Fibre Channel controller
 };
 
 /// The negotiation on the primary channel, as a machine: packet in, completion out. Shared by the channels of a device.

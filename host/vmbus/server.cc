@@ -37,6 +37,7 @@ class Server::Attached final : public DeviceHandle {
 
 Server::Server(Machine& machine, ServerOptions options)
     : machine_(machine),
+      verbose_(options.verbose),
       log_(std::move(options.log)),
       control_({.max_version = options.max_version, .vp_count = machine.vp_count()}),
       worker_([this] { work(); }) {}
@@ -246,9 +247,9 @@ void Server::perform_one(Action& action, Actions& more) {
   } else if (const auto* complaint = std::get_if<Complain>(&action)) {
     log_.line(fmt::format("the guest sent {} ({:#x}); it is said once", name(complaint->complaint), complaint->value));
   } else if (const auto* connected = std::get_if<Connected>(&action)) {
-    log_.line(fmt::format("guest connected, VMBus {}", text(connected->version)));
+    if (verbose_) log_.line(fmt::format("guest connected, VMBus {}", text(connected->version)));
   } else if (std::holds_alternative<Disconnected>(action)) {
-    log_.line("guest disconnected");
+    if (verbose_) log_.line("guest disconnected");
   }
 }
 

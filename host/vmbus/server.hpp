@@ -24,7 +24,8 @@ namespace hv::host::vmbus {
 
 struct ServerOptions {
   hv::wire::vmbus::Version max_version = hv::wire::vmbus::Version::V5_3;
-  Log::Sink log;  ///< called from several threads, one at a time
+  Log::Sink log;         ///< called from several threads, one at a time
+  bool verbose = false;  ///< also what is in order: connected, disconnected
 };
 
 struct ChannelStatus {
@@ -99,6 +100,7 @@ class Server final : public MessageSink {
   static constexpr size_t kQueueLimit = 1024;  ///< guest messages not yet handled; then its VP waits
 
   Machine& machine_;
+  const bool verbose_;
   Log log_;
   std::mutex mutex_;  ///< of queue_, guest_messages_, stop_, leaving_
   std::condition_variable wake_;

@@ -2,6 +2,7 @@
 . "$LAB_DIR/lib/results.sh"
 . "$LAB_DIR/lib/guest-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
+. "$LAB_DIR/lib/interrupt-test.sh"
 
 usage() {
   cat <<'USAGE'
@@ -88,7 +89,7 @@ suite_fuzz() {
 
 lint_scripts() {
   cd "$TOP_DIR" || return 1
-  shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148 enlighten lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
+  shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148,SC2054,SC2181 enlighten lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
   shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
 }
 

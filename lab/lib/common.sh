@@ -44,10 +44,14 @@ end_child() {
   kill -KILL "$pid" 2>/dev/null || :
 }
 
+# making PATH: what is made under another name first (PATH.part, PATH.tree) goes when that is cut short.
+making() { on_exit "rm -rf -- '$1.part' '$1.tree'"; }
+
 # A directory for this run alone, gone at its end.
 scratch_dir() {
   if [ -z "${SCRATCH:-}" ]; then
     mkdir -p "$CACHE_DIR/tmp" 2>/dev/null || die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+    find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} + 2>/dev/null || :  # of runs that were killed
     SCRATCH=$(mktemp -d "$CACHE_DIR/tmp/run.XXXXXX") || die "cannot write to $CACHE_DIR/tmp: set ENLIGHTEN_CACHE to a folder of yours"
     on_exit "rm -rf -- '$SCRATCH'"
   fi

@@ -18,6 +18,7 @@ ensure_debian() {
 make_debian_once() {
   [ ! -e "$DEBIAN_DIR/root.ext4" ] || return 0
   [ "$(id -u)" = 0 ] || die "the Debian image has to be made first, which needs root: run 'sudo env ENLIGHTEN_CACHE=$CACHE_DIR ./enlighten build --images', or use --guest minimal"
+  making "$DEBIAN_DIR"
   step "making the Debian root file system (mmdebstrap, takes a minute or two)" make_debian "$1"
 }
 

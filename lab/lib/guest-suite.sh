@@ -49,6 +49,7 @@ suite_guest() {
   printf "TESTS='%s'\nONLY='%s'\n" "$tests" "${only:-*}" >"$job/parameters"
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
+  check guest/nothing_is_left_after_an_interrupt test_interrupts
   mkfifo "$SCRATCH/stream"
   "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
     "${node_args[@]}" --log "$LOG_DIR/node-kernel.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
@@ -95,4 +96,3 @@ guest_media() {
   mke2fs -q -t ext4 -F -d "$SCRATCH/ide" "$job/ide.raw"
 }
 
-node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

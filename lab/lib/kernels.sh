@@ -29,7 +29,9 @@ ensure_kernel() {
 }
 
 fetch_kernel_once() {
-  [ -d "$KERNEL_DIR" ] || step "downloading the kernel $KERNEL_RELEASE" fetch_kernel
+  [ ! -d "$KERNEL_DIR" ] || return 0
+  making "$KERNEL_DIR"
+  step "downloading the kernel $KERNEL_RELEASE" fetch_kernel
 }
 
 fetch_kernel() {

@@ -15,7 +15,9 @@ ensure_minimal() {
 }
 
 make_minimal_once() {
-  [ -e "$MINIMAL_INITRD" ] || step "making the minimal guest's initramfs ($(($# - 3)) modules of ours)" make_minimal "$@"
+  [ ! -e "$MINIMAL_INITRD" ] || return 0
+  making "$MINIMAL_INITRD"
+  step "making the minimal guest's initramfs ($(($# - 3)) modules of ours)" make_minimal "$@"
 }
 
 make_minimal() {
@@ -48,7 +50,11 @@ ensure_tools() {
   [ -e "$TOOLS_DISK" ] || with_lock tools make_tools_once
 }
 
-make_tools_once() { [ -e "$TOOLS_DISK" ] || step "making the disk of test tools" make_tools; }
+make_tools_once() {
+  [ ! -e "$TOOLS_DISK" ] || return 0
+  making "$TOOLS_DISK"
+  step "making the disk of test tools" make_tools
+}
 
 make_tools() {
   local tree=$TOOLS_DISK.tree program

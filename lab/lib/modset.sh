@@ -12,7 +12,9 @@ ensure_modset() {
 }
 
 make_modset_once() {
-  [ -d "$MODSET_DIR" ] || step "making the guest's initrd (its own initramfs-tools, $(($# - 1)) modules of ours)" make_modset "$@"
+  [ ! -d "$MODSET_DIR" ] || return 0
+  making "$MODSET_DIR"
+  step "making the guest's initrd (its own initramfs-tools, $(($# - 1)) modules of ours)" make_modset "$@"
 }
 
 make_modset() {

@@ -14,7 +14,9 @@ ensure_node_image() {
 }
 
 make_node_image_once() {
-  [ -e "$NODE_INITRD" ] || step "making the nested machine's initramfs" make_node_image
+  [ ! -e "$NODE_INITRD" ] || return 0
+  making "$NODE_INITRD"
+  step "making the nested machine's initramfs" make_node_image
 }
 
 make_node_image() {
@@ -30,3 +32,6 @@ make_node_image() {
   find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -delete
   mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
+
+# The nested machine gets what this machine has; more than 8 only cost memory.
+node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }

@@ -3,7 +3,8 @@
 #define ENLIGHTEN_COMPAT_H
 
 /*
- * Where the interfaces of the kernels we build for differ. Nothing else looks at the kernel's version.
+ * Where the interfaces of the kernels we build for differ. Nothing else looks at the kernel's
+ * version.
  */
 #include <linux/version.h>
 #include <linux/types.h>
@@ -14,13 +15,8 @@
 #define SCSI_EH_RESET_TIMER	BLK_EH_RESET_TIMER
 #endif
 
-/* What hv_driver.remove returns. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define HV_REMOVE_TYPE		int
-#define HV_REMOVE_RETURN	return 0
-#else
-#define HV_REMOVE_TYPE		void
-#define HV_REMOVE_RETURN	return
+#define HV_REMOVE_RETURNS_INT
 #endif
 
 #endif

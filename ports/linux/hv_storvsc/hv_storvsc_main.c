@@ -6,7 +6,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
 static int logging_level = STORVSC_LOG_ERROR;
 module_param(logging_level, int, 0644);
@@ -26,7 +26,8 @@ MODULE_PARM_DESC(storvsc_vcpus_per_sub_channel, "Ratio of VCPUs to subchannels")
 
 static int ring_avail_percent_lowater = 10;
 module_param(ring_avail_percent_lowater, int, 0444);
-MODULE_PARM_DESC(ring_avail_percent_lowater, "Select a channel if available ring size > this in percent");
+MODULE_PARM_DESC(ring_avail_percent_lowater,
+		 "Select a channel if available ring size > this in percent");
 
 int storvsc_ring_bytes;
 
@@ -49,15 +50,18 @@ static const struct hv_vmbus_device_id storvsc_ids[] = {
 	{ HV_SCSI_GUID, .driver_data = STORVSC_SCSI },
 	{ HV_IDE_GUID, .driver_data = STORVSC_IDE },
 	{ HV_SYNTHFC_GUID, .driver_data = STORVSC_FC },
-	{ },
+	{},
 };
 MODULE_DEVICE_TABLE(vmbus, storvsc_ids);
 
 /* The largest transfer that Fibre Channel adapters of hosts take, whatever they say. Bytes. */
-#define STORVSC_FC_MAX_TRANSFER	(512U * 1024)
+#define STORVSC_FC_MAX_TRANSFER (512U * 1024)
 
-/* Bytes in the ring of a request of 32 pages: descriptor, head and frames of its range, packet, trailer. */
-#define STORVSC_USUAL_REQUEST	(16 + 8 * (HV_STORVSC_RANGE_WORDS + 32) + HV_STORVSC_PACKET_SIZE + 8)
+/*
+ * Bytes in the ring of a request of 32 pages: descriptor, head and frames of its range, packet,
+ * trailer.
+ */
+#define STORVSC_USUAL_REQUEST (16 + 8 * (HV_STORVSC_RANGE_WORDS + 32) + HV_STORVSC_PACKET_SIZE + 8)
 
 /* Sub-channels that this many CPUs can use. */
 static unsigned int storvsc_useful_sub_channels(bool is_ide)
@@ -65,7 +69,10 @@ static unsigned int storvsc_useful_sub_channels(bool is_ide)
 	return is_ide ? 0 : (num_online_cpus() - 1) / storvsc_vcpus_per_sub_channel;
 }
 
-/* Commands per hardware queue. Bounded, as their number grows with that of CPUs, and other fields are 16 bits wide. */
+/*
+ * Commands per hardware queue. Bounded, as their number grows with that of CPUs, and other fields
+ * are 16 bits wide.
+ */
 static int storvsc_queue_depth(bool is_ide)
 {
 	unsigned int per_channel = (storvsc_ring_bytes - HV_HYP_PAGE_SIZE) / STORVSC_USUAL_REQUEST;
@@ -82,7 +89,8 @@ static unsigned int storvsc_hw_queues(bool is_ide)
 	if (is_ide)
 		return 1;
 	if (wanted > num_present_cpus()) {
-		pr_warn("storvsc_max_hw_queues=%u is more than there are CPUs: not limited\n", wanted);
+		pr_warn("storvsc_max_hw_queues=%u is more than there are CPUs: not limited\n",
+			wanted);
 		wanted = 0;
 	}
 	return wanted ?: num_present_cpus();
@@ -249,12 +257,15 @@ free:
 	return ret;
 }
 
-static HV_REMOVE_TYPE storvsc_remove(struct hv_device *hv)
+static void storvsc_remove(struct hv_device *hv)
 {
 	struct storvsc_device *dev = hv_get_drvdata(hv);
 
 	WRITE_ONCE(dev->leaving, true);
-	/* A host that has withdrawn the controller answers nothing any more: what waits for it must not. */
+	/*
+	 * A host that has withdrawn the controller answers nothing any more: what waits for it must
+	 * not.
+	 */
 	if (hv->channel->rescind)
 		storvsc_abandon(dev);
 	cancel_work_sync(&dev->chores_work);
@@ -265,8 +276,17 @@ static HV_REMOVE_TYPE storvsc_remove(struct hv_device *hv)
 	cancel_work_sync(&dev->chores_work);
 	hv_set_drvdata(hv, NULL);
 	storvsc_free(dev);
-	HV_REMOVE_RETURN;
 }
+
+#ifdef HV_REMOVE_RETURNS_INT
+static int storvsc_driver_remove(struct hv_device *hv)
+{
+	storvsc_remove(hv);
+	return 0;
+}
+#else
+#define storvsc_driver_remove storvsc_remove
+#endif
 
 static int storvsc_suspend(struct hv_device *hv)
 {
@@ -306,7 +326,7 @@ static struct hv_driver storvsc_driver = {
 	.name = KBUILD_MODNAME,
 	.id_table = storvsc_ids,
 	.probe = storvsc_probe,
-	.remove = storvsc_remove,
+	.remove = storvsc_driver_remove,
 	.suspend = storvsc_suspend,
 	.resume = storvsc_resume,
 	.driver = {
@@ -319,7 +339,8 @@ static int __init storvsc_init(void)
 {
 	int ret;
 
-	if (storvsc_vcpus_per_sub_channel < 1 || ring_avail_percent_lowater < 0 || ring_avail_percent_lowater > 99 ||
+	if (storvsc_vcpus_per_sub_channel < 1 || ring_avail_percent_lowater < 0 ||
+	    ring_avail_percent_lowater > 99 ||
 	    storvsc_ringbuffer_size < (int)(2 * HV_HYP_PAGE_SIZE)) {
 		pr_err("a parameter is out of its bounds\n");
 		return -EINVAL;

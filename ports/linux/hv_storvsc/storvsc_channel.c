@@ -5,13 +5,16 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
-/* Packets handled before others get their turn on this CPU; the bus calls again while there are more. */
-#define STORVSC_RECEIVE_BUDGET	256
+/*
+ * Packets handled before others get their turn on this CPU; the bus calls again while there are
+ * more.
+ */
+#define STORVSC_RECEIVE_BUDGET 256
 
 /* The largest packet that hosts send: a descriptor and a storvsc packet. */
-#define STORVSC_MAX_RECEIVED	(sizeof(struct vmpacket_descriptor) + HV_STORVSC_PACKET_SIZE)
+#define STORVSC_MAX_RECEIVED (sizeof(struct vmpacket_descriptor) + HV_STORVSC_PACKET_SIZE)
 
 static void storvsc_signal(struct storvsc_channel *chan)
 {
@@ -37,7 +40,7 @@ void storvsc_publish(struct storvsc_channel *chan)
 /* Under RCU, or while no channel can be closed. */
 void storvsc_publish_all(struct storvsc_device *dev)
 {
-	unsigned int count = smp_load_acquire(&dev->channel_count);
+	unsigned int count = storvsc_channel_count(dev);
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
@@ -62,6 +65,19 @@ static void storvsc_event(struct storvsc_device *dev, const struct hv_storvsc_ev
 	}
 }
 
+/* The ring makes no sense any more, and a packet in it less. */
+static void storvsc_break(struct storvsc_channel *chan)
+{
+	struct storvsc_device *dev = chan->dev;
+
+	storvsc_log(dev, STORVSC_LOG_ERROR, "ring broken by the host: giving up\n");
+	WRITE_ONCE(chan->ready, false);
+	WRITE_ONCE(dev->broken, true);
+	/* Who holds the dialogue sees to it before that. */
+	if (READ_ONCE(dev->state) == STORVSC_RUNNING)
+		schedule_work(&dev->abandon_work);
+}
+
 /* From the bus, in a tasklet; one at a time per channel. */
 static void storvsc_on_channel(void *context)
 {
@@ -71,26 +87,22 @@ static void storvsc_on_channel(void *context)
 	int budget = STORVSC_RECEIVE_BUDGET;
 	int ret;
 
+	/* Pairs with storvsc_open_channel(): the rings are set up before. */
 	if (!smp_load_acquire(&chan->ready))
 		return;
 
 	while (budget--) {
 		ret = hv_storvsc_receive(&dev->core, &chan->rings, &event);
-		if (ret == HV_OK) {
-			storvsc_event(dev, &event);
-		} else if (ret == HV_RING_EMPTY) {
+		if (ret == HV_RING_EMPTY)
 			break;
-		} else if (ret == HV_RING_CORRUPT) {
-			storvsc_log(dev, STORVSC_LOG_ERROR, "the host has broken the ring: giving the controller up\n");
-			WRITE_ONCE(chan->ready, false);
-			WRITE_ONCE(dev->broken, true);
-			/* Who holds the dialogue sees to it before that. */
-			if (READ_ONCE(dev->state) == STORVSC_RUNNING)
-				schedule_work(&dev->abandon_work);
+		if (ret == HV_RING_CORRUPT) {
+			storvsc_break(chan);
 			return;
-		} else {
-			storvsc_log(dev, STORVSC_LOG_ERROR, "packet of the host refused: %d\n", ret);
 		}
+		if (ret == HV_OK)
+			storvsc_event(dev, &event);
+		else
+			storvsc_log(dev, STORVSC_LOG_ERROR, "packet refused: %d\n", ret);
 	}
 	if (hv_storvsc_give_back(&chan->rings) == HV_SIGNAL) {
 		chan->vmbus->intr_in_full++;
@@ -99,10 +111,11 @@ static void storvsc_on_channel(void *context)
 }
 
 /*
- * Which channel a CPU sends through: its own, which spares the interrupt a trip to another CPU; else one of its node, the CPUs
- * taking turns; else any.
+ * Which channel a CPU sends through: its own, which spares the interrupt a trip to another CPU;
+ * else one of its node, the CPUs taking turns; else any.
  */
-static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned int cpu, unsigned int count)
+static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned int cpu,
+					    unsigned int count)
 {
 	int node = cpu_to_node(cpu);
 	unsigned int near = 0, turn = 0, i;
@@ -147,8 +160,8 @@ static unsigned int storvsc_cpu_of(struct storvsc_device *dev, unsigned int queu
 }
 
 /*
- * Chooses anew for all queues. Requests that were staged by the old choice and wait for the last of their batch are sent:
- * the block layer gives a batch within one RCU section. Process context.
+ * Chooses anew for all queues. Requests that were staged by the old choice and wait for the last of
+ * their batch are sent: the block layer gives a batch within one RCU section. Process context.
  */
 void storvsc_rebuild_map(struct storvsc_device *dev)
 {
@@ -157,7 +170,8 @@ void storvsc_rebuild_map(struct storvsc_device *dev)
 
 	spin_lock_irqsave(&dev->map_lock, flags);
 	for (queue = 0; dev->channel_count && queue < dev->map_size; queue++) {
-		struct storvsc_channel *chan = storvsc_pick(dev, storvsc_cpu_of(dev, queue), dev->channel_count);
+		struct storvsc_channel *chan =
+			storvsc_pick(dev, storvsc_cpu_of(dev, queue), dev->channel_count);
 
 		WRITE_ONCE(dev->map[queue], chan);
 	}
@@ -179,10 +193,14 @@ static void storvsc_target_cpu_changed(struct vmbus_channel *vmbus, u32 old, u32
 }
 
 /* Bytes of the user data that hosts expect of an opening: an empty set of channel properties. */
-#define STORVSC_OPEN_DATA	24
+#define STORVSC_OPEN_DATA 24
 
-/* Under open_lock. A channel that could not be made usable stays listed: its closing comes with the primary channel's. */
-static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev, struct vmbus_channel *vmbus)
+/*
+ * Under open_lock. A channel that could not be made usable stays listed: its closing comes with the
+ * primary channel's.
+ */
+static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev,
+						    struct vmbus_channel *vmbus)
 {
 	u8 user_data[STORVSC_OPEN_DATA] = {};
 	struct storvsc_channel *chan;
@@ -197,8 +215,8 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev, 
 	spin_lock_init(&chan->lock);
 
 	vmbus->max_pkt_size = STORVSC_MAX_RECEIVED;
-	ret = vmbus_open(vmbus, storvsc_ring_bytes, storvsc_ring_bytes, user_data, sizeof(user_data),
-			 storvsc_on_channel, chan);
+	ret = vmbus_open(vmbus, storvsc_ring_bytes, storvsc_ring_bytes, user_data,
+			 sizeof(user_data), storvsc_on_channel, chan);
 	if (ret) {
 		kfree(chan);
 		return ERR_PTR(ret);
@@ -206,7 +224,7 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev, 
 	chan->next = dev->opened;
 	dev->opened = chan;
 
-	rings = (struct hv_port_rings) {
+	rings = (struct hv_port_rings){
 		.out = vmbus->outbound.ring_buffer,
 		.out_bytes = vmbus->outbound.ring_size,
 		.in = vmbus->inbound.ring_buffer,
@@ -216,6 +234,7 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev, 
 	ret = storvsc_errno(hv_storvsc_channel_create(&chan->rings, &rings));
 	if (ret)
 		return ERR_PTR(ret);
+	/* Pairs with storvsc_on_channel(). */
 	smp_store_release(&chan->ready, true);
 	return chan;
 }
@@ -232,6 +251,7 @@ static int storvsc_use_channel(struct storvsc_device *dev, struct storvsc_channe
 
 	spin_lock_irqsave(&dev->map_lock, flags);
 	dev->channels[dev->channel_count] = chan;
+	/* Pairs with storvsc_channel_count(). */
 	smp_store_release(&dev->channel_count, dev->channel_count + 1);
 	spin_unlock_irqrestore(&dev->map_lock, flags);
 
@@ -291,7 +311,10 @@ int storvsc_ready_primary(struct storvsc_device *dev)
 	return ret;
 }
 
-/* Closes all channels. No submitter is left: the state has been changed. Process context; does nothing the second time. */
+/*
+ * Closes all channels. No submitter is left: the state has been changed. Process context; does
+ * nothing the second time.
+ */
 void storvsc_close(struct storvsc_device *dev)
 {
 	struct storvsc_channel *chan;
@@ -345,12 +368,15 @@ int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
 	return 0;
 }
 
-/* How long a host that has withdrawn a controller gets for what it has already done to reach us. Seconds. */
-#define STORVSC_GRACE_SECONDS	1
+/*
+ * How long a host that has withdrawn a controller gets for what it has already done to reach us.
+ * Seconds.
+ */
+#define STORVSC_GRACE_SECONDS 1
 
 /*
- * Ends the controller without its host: closes the channels, then fails what the host still had. Closed channels are what tells
- * us that it writes to none of our pages any more.
+ * Ends the controller without its host: closes the channels, then fails what the host still had.
+ * Closed channels are what tells us that it writes to none of our pages any more.
  */
 void storvsc_abandon(struct storvsc_device *dev)
 {
@@ -361,7 +387,8 @@ void storvsc_abandon(struct storvsc_device *dev)
 	storvsc_drain(dev, STORVSC_GRACE_SECONDS);
 	storvsc_close(dev);
 	for (slot = 0; slot < slots; slot++) {
-		if (hv_storvsc_alive(&dev->core, slot) && hv_storvsc_cancel(&dev->core, slot) == HV_OK)
+		if (hv_storvsc_alive(&dev->core, slot) &&
+		    hv_storvsc_cancel(&dev->core, slot) == HV_OK)
 			storvsc_fail_slot(dev, slot);
 	}
 }

@@ -2,10 +2,10 @@
 /* Devices come, change and go: what is done about it in process context. */
 #include <linux/bitops.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
 /* How long a device may take to say that it is there. */
-#define STORVSC_READY_SECONDS	30
+#define STORVSC_READY_SECONDS 30
 
 static void storvsc_queue_chores(struct storvsc_device *dev)
 {
@@ -20,15 +20,20 @@ void storvsc_want_scan(struct storvsc_device *dev)
 	storvsc_queue_chores(dev);
 }
 
-/* A device has changed or is gone. Any context: nothing is allocated, the wish stands in the device itself. */
-void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev, enum storvsc_lun_bits what)
+/*
+ * A device has changed or is gone. Any context: nothing is allocated, the wish stands in the device
+ * itself.
+ */
+void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
+		      enum storvsc_lun_bits what)
 {
 	set_bit(what, (unsigned long *)&sdev->hostdata);
 	storvsc_queue_chores(dev);
 }
 
 /*
- * The host does not say which devices are gone. A command to each makes it say so: the completion marks the device.
+ * The host does not say which devices are gone. A command to each makes it say so: the completion
+ * marks the device.
  */
 static void storvsc_find_gone(struct storvsc_device *dev)
 {

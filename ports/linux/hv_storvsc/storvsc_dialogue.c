@@ -3,7 +3,7 @@
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
 /* The one table from the core's errors to the kernel's. */
 int storvsc_errno(int status)
@@ -50,8 +50,8 @@ static bool storvsc_rescinded(struct storvsc_device *dev)
 }
 
 /*
- * Waits for the answer to what was sent from a control slot. When this returns, no answer can arrive any more: it was taken, or
- * its id was.
+ * Waits for the answer to what was sent from a control slot. When this returns, no answer can
+ * arrive any more: it was taken, or its id was.
  */
 static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control control)
 {
@@ -64,14 +64,17 @@ static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control con
 			return 0;
 	}
 	if (hv_storvsc_cancel(&dev->core, slot) == HV_OK)
-		return storvsc_rescinded(dev) ? -ENODEV : READ_ONCE(dev->broken) ? -EIO : -ETIMEDOUT;
+		return storvsc_rescinded(dev) ? -ENODEV :
+		       READ_ONCE(dev->broken) ? -EIO :
+						-ETIMEDOUT;
 	/* It is being taken this moment. */
 	wait_for_completion(&answer->done);
 	return 0;
 }
 
 /* One packet of the dialogue and its answer. */
-static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake, struct storvsc_channel *chan)
+static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake,
+		       struct storvsc_channel *chan)
 {
 	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_DIALOGUE];
 	unsigned long flags;
@@ -88,7 +91,8 @@ static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *
 	ret = storvsc_await(dev, HV_STORVSC_DIALOGUE);
 	if (ret)
 		return ret;
-	return storvsc_errno(hv_storvsc_handshake_answer(handshake, answer->packet, answer->length));
+	ret = hv_storvsc_handshake_answer(handshake, answer->packet, answer->length);
+	return storvsc_errno(ret);
 }
 
 static int storvsc_converse(struct storvsc_device *dev)
@@ -100,7 +104,8 @@ static int storvsc_converse(struct storvsc_device *dev)
 	int ret;
 
 	hv_storvsc_handshake_create(&handshake, dev->is_fc, sub_channels);
-	while (!hv_storvsc_handshake_done(&handshake) && !hv_storvsc_handshake_asks_sub_channels(&handshake)) {
+	while (!hv_storvsc_handshake_done(&handshake) &&
+	       !hv_storvsc_handshake_at_sub_channels(&handshake)) {
 		ret = storvsc_ask(dev, &handshake, chan);
 		if (ret)
 			return ret;
@@ -140,7 +145,7 @@ int storvsc_reset_bus(struct storvsc_device *dev)
 
 	reinit_completion(&dev->answers[HV_STORVSC_RESET].done);
 	rcu_read_lock();
-	if (READ_ONCE(dev->state) == STORVSC_RUNNING && smp_load_acquire(&dev->channel_count)) {
+	if (READ_ONCE(dev->state) == STORVSC_RUNNING && storvsc_channel_count(dev)) {
 		chan = dev->channels[0];
 		spin_lock_irqsave(&chan->lock, flags);
 		ret = storvsc_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));

@@ -3,7 +3,7 @@
 #include <scsi/scsi_transport.h>
 #include <scsi/scsi_transport_fc.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
 static struct scsi_transport_template *storvsc_fc_template;
 

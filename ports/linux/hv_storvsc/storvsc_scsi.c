@@ -9,7 +9,7 @@
 #include <scsi/scsi_eh.h>
 #include <scsi/scsi_tcq.h>
 
-#include "storvsc.h"
+#include "storvsc_device.h"
 
 static u32 storvsc_slot_of(struct storvsc_device *dev, struct scsi_cmnd *cmd)
 {
@@ -45,13 +45,16 @@ void storvsc_fail_slot(struct storvsc_device *dev, u32 slot)
 }
 
 static void storvsc_report(struct storvsc_device *dev, struct scsi_cmnd *cmd,
-			   const struct hv_storvsc_completion *completion, const struct hv_storvsc_outcome *outcome)
+			   const struct hv_storvsc_completion *completion,
+			   const struct hv_storvsc_outcome *outcome)
 {
-	enum storvsc_log_level level = outcome->report == HV_STORVSC_TROUBLE ? STORVSC_LOG_ERROR : STORVSC_LOG_WARN;
+	bool trouble = outcome->report == HV_STORVSC_TROUBLE;
+	enum storvsc_log_level level = trouble ? STORVSC_LOG_ERROR : STORVSC_LOG_WARN;
 	struct scsi_sense_hdr sense;
 
-	storvsc_log(dev, level, "tag#%d cmd 0x%x status: scsi 0x%x srb 0x%x hv 0x%x\n", scsi_cmd_to_rq(cmd)->tag,
-		    cmd->cmnd[0], completion->scsi_status, completion->srb_code, completion->nt_status);
+	storvsc_log(dev, level, "tag#%d cmd 0x%x status: scsi 0x%x srb 0x%x hv 0x%x\n",
+		    scsi_cmd_to_rq(cmd)->tag, cmd->cmnd[0], completion->scsi_status,
+		    completion->srb_code, completion->nt_status);
 	if (storvsc_logs(STORVSC_LOG_WARN) && outcome->sense_length &&
 	    scsi_normalize_sense(outcome->sense, outcome->sense_length, &sense))
 		scsi_print_sense_hdr(cmd->device, "storvsc", &sense);
@@ -98,7 +101,8 @@ void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event 
 	if (WARN_ON_ONCE(!cmd))
 		return;
 	length = scsi_bufflen(cmd);
-	hv_storvsc_judge(cmd->cmnd[0], dev->is_fc, length, cmd->underflow, &event->completion, &outcome);
+	hv_storvsc_judge(cmd->cmnd[0], dev->is_fc, length, cmd->underflow, &event->completion,
+			 &outcome);
 
 	scsi_dma_unmap(cmd);
 	if (unlikely(outcome.report))
@@ -106,17 +110,19 @@ void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event 
 	if (unlikely(outcome.chore))
 		storvsc_chore(dev, cmd, outcome.chore);
 	if (unlikely(outcome.sense_length))
-		memcpy(cmd->sense_buffer, outcome.sense, min_t(u32, outcome.sense_length, SCSI_SENSE_BUFFERSIZE));
+		memcpy(cmd->sense_buffer, outcome.sense,
+		       min_t(u32, outcome.sense_length, SCSI_SENSE_BUFFERSIZE));
 	cmd->result = storvsc_host_byte(outcome.verdict) << 16 | outcome.scsi_status;
 	scsi_set_resid(cmd, length - outcome.moved);
 	scsi_done(cmd);
 }
 
 /*
- * The page frames of a mapped command: the first may begin and the last may end within a page, nothing else. Returns their
- * number, 0 when the segments are not so or are too many.
+ * The page frames of a mapped command: the first may begin and the last may end within a page,
+ * nothing else. Returns their number, 0 when the segments are not so or are too many.
  */
-static u32 storvsc_frames(struct storvsc_device *dev, struct scsi_cmnd *cmd, int segments, u64 *frames, u32 *offset)
+static u32 storvsc_frames(struct storvsc_device *dev, struct scsi_cmnd *cmd, int segments,
+			  u64 *frames, u32 *offset)
 {
 	u32 most = dev->properties.max_transfer / HV_HYP_PAGE_SIZE + 1;
 	struct scatterlist *sg;
@@ -157,9 +163,12 @@ static int storvsc_direction(struct scsi_cmnd *cmd)
 	}
 }
 
-/* Stages a command in a channel, and with the last of a batch shows the host all of it. Returns enum hv_status. */
-static int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *chan, struct scsi_cmnd *cmd,
-			 struct hv_storvsc_request *request, int segments)
+/*
+ * Stages a command in a channel, and with the last of a batch shows the host all of it. Returns
+ * enum hv_status.
+ */
+static int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *chan,
+			 struct scsi_cmnd *cmd, struct hv_storvsc_request *request, int segments)
 {
 	int signal = HV_NO_SIGNAL;
 	unsigned long flags;
@@ -168,13 +177,15 @@ static int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *cha
 	spin_lock_irqsave(&chan->lock, flags);
 	if (segments) {
 		request->range = chan->range;
-		request->frame_count = storvsc_frames(dev, cmd, segments, chan->range + HV_STORVSC_RANGE_WORDS,
+		request->frame_count = storvsc_frames(dev, cmd, segments,
+						      chan->range + HV_STORVSC_RANGE_WORDS,
 						      &request->offset);
 		if (!request->frame_count)
 			ret = HV_BAD_VALUE;
 	}
 	if (ret == HV_OK)
-		ret = hv_storvsc_submit(&dev->core, &chan->rings, storvsc_slot_of(dev, cmd), request);
+		ret = hv_storvsc_submit(&dev->core, &chan->rings, storvsc_slot_of(dev, cmd),
+					request);
 	if (ret != HV_OK || cmd->flags & SCMD_LAST)
 		signal = hv_storvsc_publish(&chan->rings);
 	if (signal == HV_SIGNAL)
@@ -189,10 +200,11 @@ static int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *cha
 }
 
 /* The queue's own channel is full: any other that is not. */
-static int storvsc_stage_elsewhere(struct storvsc_device *dev, struct storvsc_channel *full, struct scsi_cmnd *cmd,
-				   struct hv_storvsc_request *request, int segments)
+static int storvsc_stage_elsewhere(struct storvsc_device *dev, struct storvsc_channel *full,
+				   struct scsi_cmnd *cmd, struct hv_storvsc_request *request,
+				   int segments)
 {
-	unsigned int count = smp_load_acquire(&dev->channel_count);
+	unsigned int count = storvsc_channel_count(dev);
 	int ret = HV_RING_FULL;
 	unsigned int i;
 
@@ -250,7 +262,8 @@ static int storvsc_send(struct storvsc_device *dev, struct scsi_cmnd *cmd)
 		schedule_work(&dev->abandon_work);
 refused:
 	if (ret != HV_NOT_SUPPORTED)
-		storvsc_log(dev, STORVSC_LOG_ERROR, "cmd 0x%x cannot be sent: %d\n", cmd->cmnd[0], ret);
+		storvsc_log(dev, STORVSC_LOG_ERROR, "cmd 0x%x cannot be sent: %d\n", cmd->cmnd[0],
+			    ret);
 	storvsc_end(cmd, DID_ERROR);
 	storvsc_publish(chan);
 	return 0;
@@ -291,8 +304,8 @@ static void storvsc_commit_rqs(struct Scsi_Host *host, u16 queue)
 }
 
 /*
- * The host answers each command, in the cloud perhaps late, and may write to its pages until it does: there is nothing to do but
- * to wait. A controller that is being taken away waits no longer.
+ * The host answers each command, in the cloud perhaps late, and may write to its pages until it
+ * does: there is nothing to do but to wait. A controller that is being taken away waits no longer.
  */
 static enum scsi_timeout_action storvsc_eh_timed_out(struct scsi_cmnd *cmd)
 {
@@ -318,8 +331,8 @@ static int storvsc_eh_host_reset(struct scsi_cmnd *cmd)
 static int storvsc_slave_alloc(struct scsi_device *sdev)
 {
 	/*
-	 * Hosts claim SPC-2 and do more: ask for VPD pages all the same. The DVD answers REPORT LUNS whatever it claims. Here
-	 * hostdata is no pointer but the device's chores.
+	 * Hosts claim SPC-2 and do more: ask for VPD pages all the same. The DVD answers REPORT
+	 * LUNS whatever it claims. Here hostdata is no pointer but the device's chores.
 	 */
 	sdev->hostdata = NULL;
 	sdev->sdev_bflags = BLIST_REPORTLUN2 | BLIST_TRY_VPD_PAGES;
@@ -351,7 +364,8 @@ static int storvsc_change_queue_depth(struct scsi_device *sdev, int depth)
 }
 
 /* A geometry for those who still ask for one. */
-static int storvsc_bios_param(struct scsi_device *sdev, struct block_device *bdev, sector_t capacity, int *info)
+static int storvsc_bios_param(struct scsi_device *sdev, struct block_device *bdev,
+			      sector_t capacity, int *info)
 {
 	const int heads = 255, sectors = 63;
 	sector_t cylinders = capacity;
@@ -375,7 +389,7 @@ struct scsi_host_template storvsc_host_template = {
 	.slave_configure = storvsc_slave_configure,
 	.change_queue_depth = storvsc_change_queue_depth,
 	.bios_param = storvsc_bios_param,
-	.can_queue = 1,	/* each host has its own */
+	.can_queue = 1, /* each host has its own */
 	.cmd_per_lun = 2048,
 	.this_id = -1,
 	/* A request is one range of pages: no gaps. */

@@ -40,7 +40,7 @@ mount_tools() { mkdir -p /tools && mount -o ro "$(scsi 3)" /tools; }
 
 # The kernel must not have complained.
 kernel_is_calm() {
-  ! dmesg | grep -E 'WARNING:|BUG:|Call Trace|soft lockup|hard LOCKUP|blocked for more than|rcu.*(stall|starved)|general protection|Oops|kernel stack|list_(add|del) corruption|UBSAN|refcount_t'
+  ! dmesg | grep -E 'WARNING: CPU|BUG:|Call Trace|soft lockup|hard LOCKUP|blocked for more than|rcu.*(stall|starved)|general protection|Oops|kernel stack|list_(add|del) corruption|UBSAN|refcount_t'
 }
 
 run_test() { # in a subshell: a test that fails ends alone

@@ -9,7 +9,8 @@ test_trim_punches_holes() {
   sync
   blkdiscard -o 0 -l $((32 << 20)) "$disk"
   echo 3 >/proc/sys/vm/drop_caches
-  [ "$(dd if="$disk" bs=1M count=32 2>/dev/null | tr -d '\000' | wc -c)" = 0 ] || fail "discarded blocks are not zero"
+  [ "$(dd if="$disk" bs=1M count=32 2>/dev/null | md5sum)" = "$(dd if=/dev/zero bs=1M count=32 2>/dev/null | md5sum)" ] ||
+    fail "discarded blocks are not zero"
   [ "$(dd if="$disk" bs=1M skip=32 count=1 2>/dev/null | tr -d '\000' | wc -c)" != 0 ] || fail "too much was discarded"
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef ENLIGHTEN_STORVSC_H
-#define ENLIGHTEN_STORVSC_H
+#ifndef ENLIGHTEN_STORVSC_DEVICE_H
+#define ENLIGHTEN_STORVSC_DEVICE_H
 
 #include <linux/blk-mq.h>
 #include <linux/completion.h>
@@ -68,11 +68,13 @@ struct storvsc_device {
 	/* By hardware queue; read under RCU, written under map_lock. */
 	struct storvsc_channel **map;
 	unsigned int map_size;
-	/* Usable channels [0, channel_count); the first is the primary one. Written under map_lock. */
+	/*
+	 * Usable channels [0, channel_count); the first is the primary one. Written under map_lock.
+	 */
 	struct storvsc_channel **channels;
 	unsigned int channel_count;
 	unsigned int channel_limit;
-	spinlock_t map_lock;
+	spinlock_t map_lock;		/* of map and channels */
 	/* Opening and closing of channels. The bus's channel mutex nests inside. */
 	struct mutex open_lock;
 	bool open;
@@ -87,14 +89,21 @@ struct storvsc_device {
 	struct fc_rport *rport;
 };
 
+/* How many of dev->channels may be used. */
+static inline unsigned int storvsc_channel_count(const struct storvsc_device *dev)
+{
+	/* Pairs with storvsc_use_channel(): the pointers are there before the count says so. */
+	return smp_load_acquire(&dev->channel_count);
+}
+
 /* hv_storvsc_main.c */
 extern int storvsc_ring_bytes;
 bool storvsc_logs(enum storvsc_log_level level);
 
-#define storvsc_log(dev, level, fmt, ...)					\
-do {										\
-	if (storvsc_logs(level))						\
-		dev_warn_ratelimited(&(dev)->hv->device, fmt, ##__VA_ARGS__);	\
+#define storvsc_log(dev, level, fmt, ...)						\
+do {											\
+	if (storvsc_logs(level))							\
+		dev_warn_ratelimited(&(dev)->hv->device, fmt, ##__VA_ARGS__);		\
 } while (0)
 
 /* storvsc_channel.c: channels and what goes through them */
@@ -123,7 +132,8 @@ void storvsc_fail_slot(struct storvsc_device *dev, u32 slot);
 /* storvsc_chores.c: devices come, change and go */
 void storvsc_chores(struct work_struct *work);
 void storvsc_want_scan(struct storvsc_device *dev);
-void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev, enum storvsc_lun_bits what);
+void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
+		      enum storvsc_lun_bits what);
 
 /* storvsc_fc.c: Fibre Channel attributes */
 int storvsc_fc_init(void);
