@@ -17,6 +17,7 @@
 bool hvb_core_ready;
 
 unsigned long hvb_lock(void)
+	__acquires(&vmbus_connection.channelmsg_lock)
 {
 	unsigned long flags;
 
@@ -26,6 +27,7 @@ unsigned long hvb_lock(void)
 
 /* Before anybody else sees it, what has happened is told. */
 void hvb_unlock(unsigned long flags)
+	__releases(&vmbus_connection.channelmsg_lock)
 {
 	if (hvb_core_ready)
 		hvb_core_run_events();
