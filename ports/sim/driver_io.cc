@@ -63,10 +63,8 @@ void Driver::signal() {
 
 /// The channel's event flag was set.
 void Driver::callback() {
-  if (!callback_set_) {
-    if (HV_MUTANT(5)) fail("a channel callback called that is not there");
-    return;
-  }
+  if (!callback_set_ && !HV_MUTANT(5)) return;
+  if (!callback_set_) fail("a channel callback called that is not there");
   if (HV_MUTANT(4)) in_->mask();  // the bug: the mask belongs to whoever reads
   blocked_ = false;
   tasklet_ = true;
@@ -108,8 +106,8 @@ void Driver::tasklet() {
 }
 
 void Driver::complete(const hv::vmbus::Packet& packet) {
-  if (HV_MUTANT(21) && packet.transaction_id == 0) fail("transaction id 0 used as a request");
-  auto taken = table_.take(packet.transaction_id);
+  auto taken = HV_MUTANT(21) ? Result<size_t>(static_cast<uint32_t>(packet.transaction_id) - size_t{1}) : table_.take(packet.transaction_id);
+  if (taken && taken.value() >= flight_.size()) fail("an id of the host's used as an index, out of bounds");
   if (!taken) {
     // Unasked (id 0), or forged: there is no such request.
     if (packet.transaction_id != 0 && !kernel_.profile().hostile) fail("a completion for nothing");

@@ -24,6 +24,10 @@ class Memory {
   void set_shared(uint32_t first, uint32_t count, bool shared);
   bool allocated(uint32_t frame) const { return frame < pages_.size() && pages_[frame].allocated; }
   bool shared(uint32_t frame) const { return frame < pages_.size() && pages_[frame].shared; }
+  /// What a kernel does that takes the page for private memory. Fails when it is shared.
+  void read_private(uint32_t frame) const {
+    if (shared(frame)) fail("a page shared with the host is touched as private memory");
+  }
   std::byte* at(uint32_t frame) { return bytes_.data() + size_t{frame} * kPage; }
   size_t allocated_count() const { return allocated_; }
   size_t size() const { return pages_.size(); }
