@@ -49,11 +49,14 @@ CHANNEL_NUMBER(out_full_first, "%llu\n", ch->out_full_first);
 CHANNEL_NUMBER(out_full_total, "%llu\n", ch->out_full_total);
 CHANNEL_NUMBER(subchannel_id, "%u\n", ch->offermsg.offer.sub_channel_index);
 
-/* EXPRESSION sees the ring as `rbi`; it is mapped as long as the mutex is held. */
+/*
+ * RING sees the channel as `ch`, EXPRESSION the ring as `rbi`; it is mapped as long as
+ * the mutex is held.
+ */
 #define RING_NUMBER(NAME, RING, EXPRESSION)				\
 static ssize_t NAME##_show(struct vmbus_channel *ch, char *buf)	\
 {									\
-	struct hv_ring_buffer_info *rbi = &ch->RING;			\
+	struct hv_ring_buffer_info *rbi = (RING);			\
 	ssize_t ret = -EINVAL;						\
 									\
 	mutex_lock(&rbi->ring_buffer_mutex);				\
@@ -64,10 +67,10 @@ static ssize_t NAME##_show(struct vmbus_channel *ch, char *buf)	\
 }									\
 static struct channel_attribute channel_attr_##NAME = __ATTR_RO(NAME)
 
-RING_NUMBER(out_mask, outbound, READ_ONCE(rbi->ring_buffer->interrupt_mask));
-RING_NUMBER(in_mask, inbound, READ_ONCE(rbi->ring_buffer->interrupt_mask));
-RING_NUMBER(read_avail, inbound, hv_get_bytes_to_read(rbi));
-RING_NUMBER(write_avail, outbound, hv_get_bytes_to_write(rbi));
+RING_NUMBER(out_mask, &ch->outbound, READ_ONCE(rbi->ring_buffer->interrupt_mask));
+RING_NUMBER(in_mask, &ch->inbound, READ_ONCE(rbi->ring_buffer->interrupt_mask));
+RING_NUMBER(read_avail, &ch->inbound, hv_get_bytes_to_read(rbi));
+RING_NUMBER(write_avail, &ch->outbound, hv_get_bytes_to_write(rbi));
 
 static ssize_t cpu_show(struct vmbus_channel *ch, char *buf)
 {

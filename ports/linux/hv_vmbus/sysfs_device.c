@@ -30,7 +30,7 @@ CHANNEL_NUMBER(client_monitor_latency, "%d\n", hvb_monitor_latency(ch, HVB_CLIEN
 CHANNEL_NUMBER(server_monitor_conn_id, "%d\n", hvb_monitor_conn_id(ch, HVB_SERVER));
 CHANNEL_NUMBER(client_monitor_conn_id, "%d\n", hvb_monitor_conn_id(ch, HVB_CLIENT));
 
-/* Shows one FIELD of the snapshot of the RING (outbound, inbound); -EINVAL when it is not open. */
+/* Shows one FIELD of the snapshot of a RING of `ch`; -EINVAL when it is not open. */
 #define RING_NUMBER(NAME, RING, FIELD)						\
 static ssize_t NAME##_show(struct device *device, struct device_attribute *attr, char *buf) \
 {										\
@@ -40,23 +40,23 @@ static ssize_t NAME##_show(struct device *device, struct device_attribute *attr,
 										\
 	if (!ch)								\
 		return -ENODEV;							\
-	ret = hv_ringbuffer_get_debuginfo(&ch->RING, &info);			\
+	ret = hv_ringbuffer_get_debuginfo(RING, &info);			\
 	if (ret < 0)								\
 		return ret;							\
 	return sysfs_emit(buf, "%d\n", info.FIELD);				\
 }										\
 static DEVICE_ATTR_RO(NAME)
 
-RING_NUMBER(out_intr_mask, outbound, current_interrupt_mask);
-RING_NUMBER(out_read_index, outbound, current_read_index);
-RING_NUMBER(out_write_index, outbound, current_write_index);
-RING_NUMBER(out_read_bytes_avail, outbound, bytes_avail_toread);
-RING_NUMBER(out_write_bytes_avail, outbound, bytes_avail_towrite);
-RING_NUMBER(in_intr_mask, inbound, current_interrupt_mask);
-RING_NUMBER(in_read_index, inbound, current_read_index);
-RING_NUMBER(in_write_index, inbound, current_write_index);
-RING_NUMBER(in_read_bytes_avail, inbound, bytes_avail_toread);
-RING_NUMBER(in_write_bytes_avail, inbound, bytes_avail_towrite);
+RING_NUMBER(out_intr_mask, &ch->outbound, current_interrupt_mask);
+RING_NUMBER(out_read_index, &ch->outbound, current_read_index);
+RING_NUMBER(out_write_index, &ch->outbound, current_write_index);
+RING_NUMBER(out_read_bytes_avail, &ch->outbound, bytes_avail_toread);
+RING_NUMBER(out_write_bytes_avail, &ch->outbound, bytes_avail_towrite);
+RING_NUMBER(in_intr_mask, &ch->inbound, current_interrupt_mask);
+RING_NUMBER(in_read_index, &ch->inbound, current_read_index);
+RING_NUMBER(in_write_index, &ch->inbound, current_write_index);
+RING_NUMBER(in_read_bytes_avail, &ch->inbound, bytes_avail_toread);
+RING_NUMBER(in_write_bytes_avail, &ch->inbound, bytes_avail_towrite);
 
 static ssize_t modalias_show(struct device *device, struct device_attribute *attr, char *buf)
 {
