@@ -70,6 +70,7 @@ suite_unit() {
   check unit/bad_input_gives_one_clear_line test_bad_input
   check unit/scripts_are_clean_by_shellcheck lint_scripts
   check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
+  check unit/our_bus_exports_what_the_kernels_own_does test_crcs
 }
 
 suite_loop() {
@@ -85,6 +86,16 @@ suite_fuzz() {
   local suffix='' failing=0
   build_preset fuzz enlighten_fuzz_targets
   ctest_suite fuzz
+}
+
+# Every symbol, its CRC and its kind of export, on each kernel.
+test_crcs() {
+  local series
+  for series in 6.1 6.12; do
+    resolve_kernel "$series"
+    build_modules "$KERNEL_RELEASE"
+    "$TOP_DIR/ports/linux/hv_vmbus/check_crcs" "$MODULES_DIR" "/lib/modules/$KERNEL_RELEASE/build"
+  done
 }
 
 lint_scripts() {
