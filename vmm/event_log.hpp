@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <mutex>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -11,7 +12,7 @@
 
 namespace hv::vmm {
 
-/// --json-events: one JSON object a line, with the milliseconds since the start in "ms". For one thread.
+/// --json-events: one JSON object a line, with the milliseconds since the start in "ms". Any thread.
 class EventLog {
  public:
   explicit EventLog(const std::string& path) {
@@ -24,12 +25,14 @@ class EventLog {
     if (!file_.is_open()) return;
     fields["event"] = event;
     fields["ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start_).count();
+    const std::lock_guard lock(mutex_);
     // A guest's words may be no UTF-8.
     file_ << fields.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
   }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex mutex_;
   std::ofstream file_;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vmm/hyperv_devices.hpp"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -19,40 +22,56 @@ namespace hv::vmm {
 
 namespace {
 
-host::vmbus::ServerOptions server_options(const RunOptions& options) {
+using nlohmann::json;
+
+host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& log) {
   const auto version = host::vmbus::parse_version(options.vmbus_version);
   if (!version) throw UsageFailure("--vmbus-version " + options.vmbus_version + ": not a version of this host");
-  return {.max_version = *version,
-          .log = [](const std::string& line) { std::fprintf(stderr, "enlighten-host: %s\n", line.c_str()); }};
+  return {.max_version = *version, .log = [verbose = options.verbose, &log](const std::string& line) {
+            log.write("vmbus", {{"text", line}});
+            if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
+          }};
 }
 
-void add_power_methods(host::control::Methods& methods, KvmMachine& machine, EndBox& end) {
-  methods.add("power.off", "presses the power button; with force the machine stops at once",
-              {{"force", host::control::ParameterType::Boolean, false, "do not wait for the guest"}},
-              [&machine, &end](const nlohmann::json& params) {
+void add_machine_methods(host::control::Methods& methods, const RunOptions& options, KvmMachine& machine, EndBox& end) {
+  const auto start = std::chrono::steady_clock::now();
+  methods.add("machine", "vCPUs, bytes of memory, seconds since the start", {}, [&options, start](const json&) {
+    const std::chrono::duration<double> up = std::chrono::steady_clock::now() - start;
+    return json{{"cpus", options.cpus}, {"memory", options.memory}, {"seconds", up.count()}};
+  });
+  methods.add("power.off", "presses the power button; with force the machine ends at once",
+              {{"force", host::control::ParameterType::Boolean, false, "do not ask the guest"}},
+              [&machine, &end](const json& params) {
                 if (params.value("force", false)) {
-                  end.report({EndReason::Stopped, "power.off", 0});
+                  end.report({EndReason::Stopped, "", 0});
                 } else {
                   machine.devices().press_power_button();
                 }
-                return nlohmann::json::object();
+                return json::object();
               });
 }
 
 }  // namespace
 
+void check_disks(const RunOptions& options) {
+  for (const host::storvsp::DiskSpec& disk : options.disks) {
+    if (disk.path.starts_with("null:")) continue;
+    if (::access(disk.path.c_str(), disk.read_only ? R_OK : R_OK | W_OK) != 0) fail_errno("disk " + disk.path);
+  }
+}
+
 struct HyperVDevices::Parts {
-  Parts(const RunOptions& options, KvmMachine& machine)
-      : server(machine, server_options(options)), disks(server, machine.vp_count()) {}
+  Parts(const RunOptions& options, KvmMachine& machine, EventLog& log)
+      : server(machine, server_options(options, log)), disks(server, machine.vp_count()) {}
 
   host::vmbus::Server server;
   host::storvsp::DiskManager disks;
   host::control::Methods methods;
-  std::optional<host::control::ControlSocket> control;  ///< last: its thread uses all of the above
+  std::optional<host::control::ControlSocket> socket;
 };
 
-HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end)
-    : machine_(machine), parts_(std::make_unique<Parts>(options, machine)) {
+HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end, EventLog& log)
+    : machine_(machine), parts_(std::make_unique<Parts>(options, machine, log)) {
   try {
     for (const host::storvsp::DiskSpec& disk : options.disks) parts_->disks.add(disk);
   } catch (const host::storvsp::DiskError& error) {
@@ -61,17 +80,16 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
     throw Failure(error.what());
   }
   parts_->server.drain();
-  if (!options.control.empty()) {
-    host::control::add_server_methods(parts_->methods, parts_->server);
-    host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
-    add_power_methods(parts_->methods, machine, end);
-    parts_->control.emplace(options.control, parts_->methods);
-  }
   machine_.set_sink(&parts_->server);
+  if (options.control.empty()) return;
+  host::control::add_server_methods(parts_->methods, parts_->server);
+  host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
+  add_machine_methods(parts_->methods, options, machine, end);
+  parts_->socket.emplace(options.control, parts_->methods);
 }
 
 HyperVDevices::~HyperVDevices() {
-  parts_->control.reset();
+  parts_->socket.reset();
   machine_.stop();
   machine_.set_sink(nullptr);
 }

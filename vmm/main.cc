@@ -105,11 +105,11 @@ int dispatch(int argc, char** argv) {
   CLI::App& run_command = *app.add_subcommand("run", "run a guest");
   add_run_options(run_command, raw);
   CLI::App& probe_command = *app.add_subcommand("probe", "try whether this machine's KVM can run Hyper-V guests; JSON on stdout");
-  std::string control;
-  std::vector<std::string> request;
-  CLI::App& ctl_command = *app.add_subcommand("ctl", "speak to a running host over its control socket");
-  ctl_command.add_option("--control", control, "the socket")->required()->type_name("PATH");
-  ctl_command.add_option("METHOD", request, "a method, then its parameters as JSON or key=value")->required();
+  hv::host::control::ClientOptions client;
+  CLI::App& ctl_command = *app.add_subcommand("ctl", "speak to a running host over its control socket (method help: all methods)");
+  ctl_command.add_option("--control", client.socket, "the socket")->required()->type_name("PATH");
+  ctl_command.add_option("METHOD", client.words, "a method, then its parameters as JSON or key=value")->required();
+  ctl_command.positionals_at_end();
 
   try {
     app.parse(argc, argv);
@@ -120,8 +120,8 @@ int dispatch(int argc, char** argv) {
   }
   if (probe_command.parsed()) return probe();
   if (ctl_command.parsed()) {
-    return hv::host::control::run_client(
-        {.socket = control, .words = request, .people = ::isatty(STDOUT_FILENO) == 1}, std::cout, std::cerr);
+    client.people = ::isatty(STDOUT_FILENO) == 1;
+    return hv::host::control::run_client(client, std::cout, std::cerr);
   }
   return run(finish(raw, run_command));
 }

@@ -164,8 +164,10 @@ int run(const RunOptions& options) {
                    },
                .set_interrupt = {}},
   };
+  boot::check_files(config.boot);
+  check_disks(options);
   KvmMachine machine(std::move(config), end);
-  const HyperVDevices devices(options, machine, end);
+  const HyperVDevices devices(options, machine, end, log);
   console = std::make_unique<Console>(options.console, end);
 
   log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});

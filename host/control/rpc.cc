@@ -114,7 +114,7 @@ json Methods::list() const {
       parameters.push_back({{"name", parameter.name},
                             {"type", type_name(parameter.type)},
                             {"required", parameter.required},
-                            {"help", parameter.help}});
+                            {"about", parameter.help}});
     }
     all.push_back({{"method", name}, {"help", method.help}, {"parameters", std::move(parameters)}});
   }

@@ -13,6 +13,8 @@ our_modules() {
 build_preset() {
   local preset=$1
   shift
+  # So that ccache finds in every clone what was compiled in another.
+  export CCACHE_BASEDIR=$TOP_DIR CCACHE_NOHASHDIR=1
   if [ ! -e "$BUILD_DIR/$preset/build.ninja" ]; then
     step "configuring $preset" cmake -S "$TOP_DIR" --preset "$preset"
   fi

@@ -63,7 +63,7 @@ LOG_DIR=$BUILD_DIR/log
 step() {
   local text=$1 start=$SECONDS ticker='' status=0 log
   shift
-  mkdir -p "$LOG_DIR"
+  { mkdir -p "$LOG_DIR" && [ -w "$LOG_DIR" ]; } 2>/dev/null || die "cannot write to $BUILD_DIR: run as the owner of this folder"
   log=$LOG_DIR/$(printf '%s' "$text" | tr -cs 'A-Za-z0-9.\n' '-' | cut -c1-60).log
   if [ -t 2 ]; then
     (

@@ -35,3 +35,13 @@ make_node_image() {
 
 # The nested machine gets what this machine has; more than 8 only cost memory.
 node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }
+
+# The frequency of this machine's TSC, which the nested machine sees as it is; nothing when it is not known.
+node_tsc_khz() {
+  local mhz
+  mhz=$(dmesg 2>/dev/null | sed -nE 's/.*tsc: (Detected|Refined TSC clocksource calibration:) ([0-9]+)\.([0-9]{3}) MHz.*/\2\3/p' | tail -n 1) || :
+  if [ -z "$mhz" ] && [ ! -e /sys/devices/system/cpu/cpu0/cpufreq ]; then
+    mhz=$(sed -nE 's/^cpu MHz.*: ([0-9]+)\.([0-9]{3})$/\1\2/p' /proc/cpuinfo | head -n 1)
+  fi
+  echo "$mhz"
+}

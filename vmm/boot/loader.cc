@@ -53,6 +53,14 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+BzImage parse_kernel(const MappedFile& file, const std::string& path) {
+  try {
+    return parse_bzimage(file.bytes());
+  } catch (const Failure& failure) {
+    throw Failure("kernel " + path + " " + failure.what());
+  }
+}
+
 uint64_t place_initrd(const GuestMemory& memory, std::span<const std::byte> initrd, const BzImage& kernel, uint64_t kernel_end,
                       const std::string& path) {
   const uint64_t end = std::min(memory.regions()[0].size, kernel.initrd_highest + 1);
@@ -66,15 +74,14 @@ uint64_t place_initrd(const GuestMemory& memory, std::span<const std::byte> init
 
 }  // namespace
 
+void check_files(const BootFiles& files) {
+  parse_kernel(MappedFile(files.kernel, "kernel"), files.kernel);
+  if (!files.initrd.empty()) MappedFile(files.initrd, "initrd");
+}
+
 EntryState load_linux(const BootFiles& files, uint64_t rsdp, const GuestMemory& memory) {
   const MappedFile kernel_file(files.kernel, "kernel");
-  const BzImage kernel = [&] {
-    try {
-      return parse_bzimage(kernel_file.bytes());
-    } catch (const Failure& failure) {
-      throw Failure("kernel " + files.kernel + " " + failure.what());
-    }
-  }();
+  const BzImage kernel = parse_kernel(kernel_file, files.kernel);
 
   const uint64_t ram_end = memory.regions()[0].size;
   const uint64_t needed = std::max<uint64_t>(kernel.init_size, kernel.payload.size());

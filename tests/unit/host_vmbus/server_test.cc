@@ -243,6 +243,51 @@ TEST_F(ServerTest, RefusesTheSameInstanceTwice) {
   EXPECT_EQ(server.add(std::make_shared<TestDevice>(1)).error(), Error::BadId);
 }
 
+TEST_F(ServerTest, StaysSoundWhileVpsTalkAndDevicesComeAndGo) {
+  const auto words = range_words(8);
+  const std::vector<Bytes> messages = {
+      contact(Version::V5_3),
+      plain(MessageType::RequestOffers),
+      gpadl_header(1, 1, words, words.size()),
+      gpadl_header(2, 2, words, words.size()),
+      open(1, 1, 4),
+      open(2, 2, 4),
+      message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}),
+      channel_message(MessageType::CloseChannel, 1),
+      channel_message(MessageType::RelIdReleased, 2),
+      message(MessageType::GpadlTeardown, wire::GpadlTeardown{2, 2}),
+      plain(MessageType::Unload),
+  };
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  std::atomic<bool> over{false};
+  std::vector<std::thread> threads;
+  for (uint32_t vp = 0; vp < 2; vp++) {
+    threads.emplace_back([&, vp] {
+      uint32_t state = vp + 1;
+      for (int i = 0; i < 3000; i++) {
+        state = state * 1664525 + 1013904223;
+        server.message_from_guest(4, 1, messages[(state >> 16) % messages.size()]);
+      }
+    });
+  }
+  std::thread looker([&] {
+    while (!over) server.status();
+  });
+  for (int i = 0; i < 50; i++) {
+    auto device = std::make_shared<TestDevice>(2);
+    ASSERT_TRUE(server.add(device).ok());
+    (void)device->handle->offer_sub_channels(2);
+    EXPECT_NE(server.remove(offer_info(2).instance_id, 0ms), Server::Removal::NotFound);
+    EXPECT_TRUE(device->open.empty());
+  }
+  for (auto& thread : threads) thread.join();
+  over = true;
+  looker.join();
+  server.reset();
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_EQ(machine.bound(), 0u);
+}
+
 TEST(Server, LetsGoOfEverythingWhenItEnds) {
   FakeMachine machine(256);
   auto device = std::make_shared<TestDevice>(1);
