@@ -188,6 +188,8 @@ int hvb_reconnect(void)
 	hvb_unlock(flags);
 	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -ECONNREFUSED);
 	vmbus_connection.msg_conn_id = hvb_core_connection_id();
+	if (ret)
+		set_state(DISCONNECTED);
 	return ret;
 }
 

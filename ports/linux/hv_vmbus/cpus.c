@@ -43,9 +43,9 @@ static bool used_by_sibling(const struct vmbus_channel *ch, unsigned int cpu)
 }
 
 /* How many nodes it is from the one that was served last; all equal on a machine with one node. */
-static int node_distance_from_last(unsigned int cpu)
+static u32 node_distance_from_last(unsigned int cpu)
 {
-	int distance = cpu_to_node(cpu) - last_node - 1;
+	int distance = max(cpu_to_node(cpu), 0) - last_node - 1;
 
 	return distance < 0 ? distance + nr_node_ids : distance;
 }
@@ -86,7 +86,7 @@ void hvb_channel_place(struct vmbus_channel *ch)
 	if (!hvb_is_perf_channel(ch))
 		return;
 	ch->target_cpu = best_cpu(ch, nr_cpu_ids);
-	last_node = cpu_to_node(ch->target_cpu);
+	last_node = max(cpu_to_node(ch->target_cpu), 0);
 	perf_channels[ch->target_cpu]++;
 }
 

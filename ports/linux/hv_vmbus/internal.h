@@ -122,6 +122,7 @@ void hvb_channel_free(struct vmbus_channel *ch);
 void hvb_unmap_relid(struct vmbus_channel *ch);
 
 /* removal.c */
+void hvb_release_to_core(struct hvb_channel *bc);
 void hvb_rescind_work(struct work_struct *work);
 bool hvb_channel_unlink(struct vmbus_channel *ch);
 void hvb_channel_dispose(struct vmbus_channel *ch);

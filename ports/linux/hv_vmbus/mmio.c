@@ -20,7 +20,10 @@ static struct resource *windows;
 static struct resource *framebuffer;
 static DEFINE_MUTEX(mmio_mutex);
 
-/* Puts a window into its place, or makes a neighbour larger. 0 or -ENOMEM. */
+/*
+ * Puts a window into its place, or makes a neighbour larger. What is there already
+ * stays. 0 or -ENOMEM.
+ */
 static int add_window(resource_size_t start, resource_size_t end)
 {
 	struct resource **place = &windows;
@@ -29,6 +32,8 @@ static int add_window(resource_size_t start, resource_size_t end)
 	while (*place && (*place)->end < start && (*place)->end + 1 != start)
 		place = &(*place)->sibling;
 
+	if (*place && (*place)->start <= end && (*place)->end >= start)
+		return 0;
 	if (*place && (*place)->end + 1 == start) {
 		(*place)->end = end;
 		return 0;
@@ -128,7 +133,7 @@ static void reserve_framebuffer(void)
 	pr_info("hv_mmio=%pR,%pR fb=%pR\n", windows, windows->sibling, framebuffer);
 }
 
-/* The windows are on the device or on one above it. */
+/* The windows are on the device, and on the nearest one above it that has any. */
 int hvb_mmio_init(struct acpi_device *device)
 {
 	acpi_handle handle = device->handle;
@@ -138,11 +143,13 @@ int hvb_mmio_init(struct acpi_device *device)
 		pr_debug("no resources on the bus device itself\n");
 
 	for (above = acpi_dev_parent(device);
-	     above && above->handle != ACPI_ROOT_OBJECT && !windows; above = acpi_dev_parent(above))
+	     above && above->handle != ACPI_ROOT_OBJECT; above = acpi_dev_parent(above)) {
 		acpi_walk_resources(above->handle, METHOD_NAME__CRS, walk_resource, NULL);
-
-	if (windows)
-		reserve_framebuffer();
+		if (windows) {
+			reserve_framebuffer();
+			break;
+		}
+	}
 	return 0;
 }
 

@@ -139,6 +139,9 @@ void hvb_event_channel_freed(void *data)
 		hvb_unmap_relid(ch);
 		kobject_put(&ch->kobj);
 	}
+	/* It may have been the last sub-channel that a primary's release waited for. */
+	if (ch->primary_channel && hvb_channel_of(ch->primary_channel)->release_wanted)
+		hvb_release_to_core(hvb_channel_of(ch->primary_channel));
 	kobject_put(&ch->kobj);
 }
 

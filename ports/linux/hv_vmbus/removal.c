@@ -91,7 +91,7 @@ void hvb_rescind_work(struct work_struct *work)
 }
 
 /* Call with hvb_lock. */
-static void release_to_core(struct hvb_channel *bc)
+void hvb_release_to_core(struct hvb_channel *bc)
 {
 	if (!bc->held)
 		return;
@@ -125,9 +125,7 @@ bool hvb_channel_unlink(struct vmbus_channel *ch)
 
 	flags = hvb_lock();
 	hvb_unmap_relid(ch);
-	release_to_core(bc);
-	if (primary && hvb_channel_of(primary)->release_wanted)
-		release_to_core(hvb_channel_of(primary));
+	hvb_release_to_core(bc);
 	hvb_unlock(flags);
 	hvb_kick();
 	return true;
