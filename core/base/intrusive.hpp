@@ -36,8 +36,10 @@ class List {
   List& operator=(const List&) = delete;
 
   bool empty() const { return head_.next_ == &head_; }
+  /// To the end; out of whatever list it was in.
   void push_back(T& object) {
     Link& link = static_cast<Tag&>(object);
+    link.unlink();
     link.prev_ = head_.prev_;
     link.next_ = &head_;
     head_.prev_->next_ = &link;

@@ -186,7 +186,7 @@ void Connection::post_succeeded(PostLink& link) {
 void Connection::post_failed(PostLink& link) {
   switch (link.what) {
     case PostLink::What::Contact:
-      if (state_ != State::Contacting) return;
+      if (state_ != State::Contacting || post_contact_.linked()) return;  // answered all the same
       // A host of before 5.0 has no port where the newer versions are proposed.
       if (trying_ >= wire::Version::V5_0 && !resuming_) {
         trying_ = wire::Version::V4_1;

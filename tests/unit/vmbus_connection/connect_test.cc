@@ -99,6 +99,19 @@ TEST(Connect, ReportsAHostThatCannot) {
   EXPECT_EQ(guest.connection.state(), Connection::State::Disconnected);
 }
 
+TEST(Connect, APostThatFailsThoughItWasAnsweredChangesNothing) {
+  Guest guest;
+  Request request;
+  ASSERT_TRUE(guest.connection.connect(request, 0).ok());
+  Post post;
+  ASSERT_TRUE(guest.connection.next_post(post));
+  ASSERT_TRUE(guest.host(MessageType::VersionResponse, wire::VersionResponse{}).ok());
+  guest.connection.posted(false);
+  const auto messages = guest.sent();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].as<wire::InitiateContact>().version, Version::V5_2);
+}
+
 TEST(Connect, EndsWhenThePostFails) {
   Guest guest(ConnectionConfig{.max_version = Version::V4_1});
   Request request;
