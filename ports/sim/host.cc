@@ -47,6 +47,10 @@ void Host::check_message(std::span<const std::byte> message) {
     default: return;
   }
   if (message.size() != sizeof(header) + size) fail("message of the wrong size posted");
+  if (header.type != wire::MessageType::OpenChannel) return;
+  for (const std::byte byte : message.last(sizeof(wire::OpenChannel::user_data))) {
+    if (byte != std::byte{0}) fail("uninitialised bytes in a message to the host");
+  }
 }
 
 void Host::signalled(uint32_t connection_id) {
