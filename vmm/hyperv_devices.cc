@@ -30,7 +30,16 @@ host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& l
   return {.max_version = *version, .log = [verbose = options.verbose, &log](const std::string& line) {
             log.write("vmbus", {{"text", line}});
             if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
-          }};
+          },
+          .verbose = true};
+}
+
+host::storvsp::DiskManagerOptions disk_options(const RunOptions& options) {
+  host::storvsp::DiskManagerOptions disks;
+  // "6.2" is 0x0602; the command line knows no other form.
+  disks.newest = static_cast<wire::storvsc::Version>((options.storage_version[0] - '0') << 8 | (options.storage_version[2] - '0'));
+  if (options.scsi_channels != 0) disks.sub_channels = static_cast<uint16_t>(options.scsi_channels - 1);
+  return disks;
 }
 
 void add_machine_methods(host::control::Methods& methods, const RunOptions& options, KvmMachine& machine, EndBox& end) {
@@ -62,7 +71,7 @@ void check_disks(const RunOptions& options) {
 
 struct HyperVDevices::Parts {
   Parts(const RunOptions& options, KvmMachine& machine, EventLog& log)
-      : server(machine, server_options(options, log)), disks(server, machine.vp_count()) {}
+      : server(machine, server_options(options, log)), disks(server, machine.vp_count(), disk_options(options)) {}
 
   host::vmbus::Server server;
   host::storvsp::DiskManager disks;

@@ -292,4 +292,8 @@ bool KvmMachine::other(uint32_t vp, kvm_run& run) {
   }
 }
 
+void KvmMachine::failed(uint32_t vp, const char* what) {
+  end_.report({EndReason::HostError, "vCPU " + std::to_string(vp) + ": " + what, 0});
+}
+
 }  // namespace hv::vmm

@@ -18,6 +18,7 @@
 #include "vmm/options.hpp"
 #include "vmm/probe.hpp"
 #include "vmm/run.hpp"
+#include "vmm/serial/agent_stream.hpp"
 
 namespace {
 
@@ -58,6 +59,12 @@ void add_run_options(CLI::App& run, RawRun& raw) {
   run.add_option("--vmbus-version", raw.options.vmbus_version, "highest VMBus version to agree to (default 5.3)")
       ->check(CLI::IsMember({"2.4", "3.0", "4.0", "4.1", "5.0", "5.1", "5.2", "5.3"}))
       ->type_name("VERSION");
+  run.add_option("--storage-version", raw.options.storage_version, "highest version of the storage protocol to agree to (default 6.2)")
+      ->check(CLI::IsMember({"2.0", "4.2", "5.1", "6.0", "6.2"}))
+      ->type_name("VERSION");
+  run.add_option("--scsi-channels", raw.options.scsi_channels, "channels of each SCSI controller, 1 to 64 (default: one for four vCPUs)")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
   run.add_option("--timeout", raw.timeout, "report the guest as hung after so many seconds (exit status 124)")->type_name("SECONDS");
   run.add_option("--json-events", raw.options.json_events, "write what happens to FILE, one JSON object a line")->type_name("FILE");
   run.add_flag("--verbose", raw.options.verbose, "say more on stderr");
@@ -87,6 +94,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
   if (run.count("--exec") != 0) options.exec = raw.exec;
   if (run.count("--exec-file") != 0) options.exec = read_command(raw.exec_file);
+  if (options.exec && options.exec->size() > serial::AgentStream::kPayloadMost) throw UsageFailure("--exec: at most 1 MiB of commands");
   if (options.exec_stdin && !options.exec) throw UsageFailure("--exec-stdin: only with --exec");
   if (options.console.empty()) options.console = options.exec ? "none" : "stdio";
   if (options.exec && options.console == "stdio") throw UsageFailure("--console stdio: not with --exec, whose output goes there");

@@ -24,6 +24,8 @@ struct RunOptions {
   bool exec_stdin = false;        ///< pass our standard input to the command
   std::string control;            ///< empty: no control socket
   std::string vmbus_version = "5.3";
+  std::string storage_version = "6.2";
+  uint16_t scsi_channels = 0;     ///< per controller; 0: as Hyper-V, one for four vCPUs
   uint32_t timeout = 0;           ///< seconds; 0: none
   std::string json_events;        ///< empty: none
   bool verbose = false;

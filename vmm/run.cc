@@ -18,6 +18,7 @@
 #include "vmm/failure.hpp"
 #include "vmm/hyperv_devices.hpp"
 #include "vmm/machine.hpp"
+#include "vmm/panic_watch.hpp"
 
 namespace hv::vmm {
 
@@ -44,9 +45,16 @@ Fd block_end_signals() {
 /// Everything of one run but the machine: who reads and writes its ports, when it ends.
 class EventLoop {
  public:
-  EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec, EndBox& end, int signals,
-            EventLog& log)
-      : options_(options), machine_(machine), console_(console), exec_(exec), end_(end), signals_(signals), log_(log) {}
+  EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec, const PanicWatch& panic,
+            EndBox& end, int signals, EventLog& log)
+      : options_(options),
+        machine_(machine),
+        console_(console),
+        exec_(exec),
+        panic_(panic),
+        end_(end),
+        signals_(signals),
+        log_(log) {}
 
   void run() {
     while (!end_.ended()) once();
@@ -58,6 +66,8 @@ class EventLoop {
   static constexpr auto kStuckInterval = std::chrono::seconds(2);
   // A guest whose command has ended and that does not power off within this time is reported as hung.
   static constexpr auto kPowerOffGrace = std::chrono::seconds(180);
+  // After its panic line a guest has this long to reboot or to report the crash by itself.
+  static constexpr auto kPanicGrace = std::chrono::seconds(20);
 
   void once() {
     std::vector<pollfd> fds{
@@ -100,6 +110,8 @@ class EventLoop {
       end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
     }
     if (power_off_deadline_ && now >= *power_off_deadline_) end_.report({EndReason::TimedOut, "it does not power off", 0});
+    if (panic_.seen() && !panic_deadline_) panic_deadline_ = now + kPanicGrace;
+    if (panic_deadline_ && now >= *panic_deadline_) end_.report({EndReason::Panic, panic_.line(), 0});
     if (now - last_stuck_look_ >= kStuckInterval) {
       last_stuck_look_ = now;
       if (machine_.looks_stuck()) end_.report({EndReason::Halted, "", 0});
@@ -112,13 +124,33 @@ class EventLoop {
   KvmMachine& machine_;
   Console& console_;
   ExecSession* exec_;
+  const PanicWatch& panic_;
   EndBox& end_;
   int signals_;
   EventLog& log_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_stuck_look_ = start_;
   std::optional<Clock::time_point> power_off_deadline_;
+  std::optional<Clock::time_point> panic_deadline_;
 };
+
+/// A guest that reboots, halts or hangs after its panic line has panicked.
+End true_end(const End& end, const PanicWatch& panic) {
+  switch (end.reason) {
+    case EndReason::Reboot:
+    case EndReason::TripleFault:
+    case EndReason::Halted:
+    case EndReason::TimedOut:
+      return panic.seen() ? End{EndReason::Panic, panic.line(), 0} : end;
+    case EndReason::PowerOff:
+    case EndReason::Panic:
+    case EndReason::Interrupted:
+    case EndReason::Stopped:
+    case EndReason::HostError:
+      return end;
+  }
+  return end;
+}
 
 int report(const RunOptions& options, const End& end, const ExecSession* exec, EventLog& log) {
   int status = exit_status(end);
@@ -152,11 +184,16 @@ int run(const RunOptions& options) {
 
   // The terminal is made raw last, when nothing can fail any more with a message.
   std::unique_ptr<Console> console;
+  PanicWatch panic;
   MachineConfig config{
       .vcpus = options.cpus,
       .memory = options.memory,
       .boot = {.kernel = options.kernel, .initrd = options.initrd, .command_line = options.append},
-      .com1 = {.transmit = [&console](std::span<const std::byte> bytes) { console->transmit(bytes); },
+      .com1 = {.transmit =
+                   [&console, &panic](std::span<const std::byte> bytes) {
+                     console->transmit(bytes);
+                     panic.receive(bytes);
+                   },
                .set_interrupt = {}},
       .com2 = {.transmit =
                    [&exec](std::span<const std::byte> bytes) {
@@ -172,10 +209,10 @@ int run(const RunOptions& options) {
 
   log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});
   machine.start();
-  EventLoop(options, machine, *console, exec.get(), end, signals.get(), log).run();
+  EventLoop(options, machine, *console, exec.get(), panic, end, signals.get(), log).run();
   machine.stop();
   console.reset();
-  return report(options, *end.get(), exec.get(), log);
+  return report(options, true_end(*end.get(), panic), exec.get(), log);
 }
 
 }  // namespace hv::vmm

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <chrono>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,11 @@ void Vcpu::set_entry(const boot::EntryState& entry) {
 void Vcpu::start(ExitHandler& handler) {
   finished_ = false;
   thread_ = std::thread([this, &handler] {
-    loop(handler);
+    try {
+      loop(handler);
+    } catch (const std::exception& error) {
+      handler.failed(index_, error.what());
+    }
     finished_ = true;
   });
 }

@@ -24,6 +24,8 @@ class ExitHandler {
   virtual void write_msr(uint32_t vp, kvm_run& run) = 0;
   /// Any other exit: what it means for the machine. The vCPU stops if false.
   virtual bool other(uint32_t vp, kvm_run& run) = 0;
+  /// A handler threw; the vCPU stops.
+  virtual void failed(uint32_t vp, const char* what) = 0;
 };
 
 /// One virtual processor and its thread.

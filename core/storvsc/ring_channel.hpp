@@ -10,14 +10,10 @@ namespace hv::storvsc {
 /// likewise; the two sides are independent.
 class RingChannel {
  public:
-  /// Of a packet the host sends, what may stand in front of the payload.
+  /// Bytes of the largest packet taken, its descriptor not counted; hosts send 64.
   static constexpr size_t kMostReceived = 256;
 
-  /// Errors: those of the rings.
-  static Result<RingChannel> create(vmbus::RingMemory out, vmbus::RingMemory in) {
-    auto writer = HV_TRY(vmbus::RingWriter::create(out));
-    return RingChannel(writer, HV_TRY(vmbus::RingReader::create(in)));
-  }
+  RingChannel(vmbus::RingWriter writer, vmbus::RingReader reader) : writer_(writer), reader_(reader) {}
 
   Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
     return writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, id, {}, {&packet, 1});
@@ -34,8 +30,6 @@ class RingChannel {
   vmbus::Signal give_back() { return reader_.commit(); }
 
  private:
-  RingChannel(vmbus::RingWriter writer, vmbus::RingReader reader) : writer_(writer), reader_(reader) {}
-
   vmbus::RingWriter writer_;
   vmbus::RingReader reader_;
   alignas(8) std::array<std::byte, kMostReceived> buffer_{};

@@ -56,10 +56,14 @@ int signal_of(hv::vmbus::Signal signal) { return signal == hv::vmbus::Signal::Ye
 
 std::span<std::byte> memory_of(void* memory, size_t bytes) { return {static_cast<std::byte*>(memory), bytes}; }
 
-Result<RingChannel> channel_over(const hv_port_rings& rings) {
+/// Makes the channel where it is to live: it is too large for a kernel's stack.
+Result<void> make_channel(hv_storvsc_channel* place, const hv_port_rings& rings) {
   const auto out = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
   const auto in = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
-  return RingChannel::create(out, in);
+  const auto writer = HV_TRY(hv::vmbus::RingWriter::create(out));
+  const auto reader = HV_TRY(hv::vmbus::RingReader::create(in));
+  new (place) RingChannel(writer, reader);
+  return {};
 }
 
 /// The one range of a request; its head is written where the port left room.
@@ -109,10 +113,7 @@ int hv_storvsc_create(hv_storvsc* machine, hv_storvsc_slot* slots, size_t count)
 }
 
 int hv_storvsc_channel_create(hv_storvsc_channel* channel, const hv_port_rings* rings) {
-  auto made = channel_over(*rings);
-  if (!made) return status_of(made.error());
-  new (channel) RingChannel(made.take());
-  return HV_OK;
+  return status_of(make_channel(channel, *rings));
 }
 
 int hv_storvsc_handshake_create(hv_storvsc_handshake* handshake, int fibre_channel, uint16_t sub_channels) {

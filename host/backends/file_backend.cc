@@ -56,6 +56,11 @@ int64_t write_zeros(int fd, uint64_t offset, uint64_t length) {
 }  // namespace
 
 std::shared_ptr<FileBackend> FileBackend::open(const std::string& path, Options options) {
+  struct stat status {};
+  // Before it is opened: opening a pipe would wait for its other end.
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    throw BackendError(fmt::format("disk {}: neither a file nor a block device", path));
+  }
   Closer fd{::open(path.c_str(), (options.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC)};
   if (fd.fd < 0) {
     const int error = errno;
@@ -68,7 +73,6 @@ std::shared_ptr<FileBackend> FileBackend::open(const std::string& path, Options 
     }
     throw BackendError(fmt::format("disk {}: cannot be opened: {}", path, std::strerror(error)));
   }
-  struct stat status {};
   if (::fstat(fd.fd, &status) != 0) throw BackendError(fmt::format("disk {}: {}", path, std::strerror(errno)));
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
     throw BackendError(fmt::format("disk {}: neither a file nor a block device", path));

@@ -13,6 +13,24 @@
 namespace hv::host {
 namespace {
 
+/// A buffered write copies into the page cache. io_uring hands it to a worker thread, which costs about as much again
+/// and takes each out of its batch; above this size a worker is worth it.
+constexpr uint64_t kWriteHere = 64 * 1024;
+
+bool at_once(const BlockIo& io) {
+  switch (io.kind) {
+    case BlockIo::Kind::Read:
+    case BlockIo::Kind::Flush:
+      return false;
+    case BlockIo::Kind::Write:
+      return !io.durable && io.length <= kWriteHere;
+    case BlockIo::Kind::Punch:
+    case BlockIo::Kind::Zero:
+      return true;  // falls back to writing zeros, and the backend knows how
+  }
+  return false;
+}
+
 bool needs_retry(int64_t result) { return result == -EINTR || result == -EAGAIN; }
 
 }  // namespace
@@ -44,7 +62,8 @@ IoQueue::~IoQueue() {
   // The kernel writes the count into this object: it must have let go of it first.
   while (watches_[0].armed || watches_[1].armed) {
     const bool first = watches_[0].armed, second = watches_[1].armed;
-    if (io_uring_submit_and_wait(&ring_, 1) < 0 && errno != EINTR) break;
+    const int result = io_uring_submit_and_wait(&ring_, 1);
+    if (result < 0 && result != -EINTR) break;
     io_uring_cqe* cqe = nullptr;
     while (io_uring_peek_cqe(&ring_, &cqe) == 0) {
       if (first && cqe->user_data == watches_[0].token) watches_[0].armed = false;
@@ -71,17 +90,12 @@ void IoQueue::note(uint64_t token, int64_t result) { ready_.push_back({token, re
 
 void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
   const int fd = backend.descriptor();
-  if (!uring_ || fd < 0) {
+  if (!uring_ || fd < 0 || at_once(io)) {
     int64_t result = 0;
     do {
       result = backend.perform(io);
     } while (needs_retry(result));
     note(token, result);
-    return;
-  }
-  if (io.kind == BlockIo::Kind::Punch || io.kind == BlockIo::Kind::Zero) {
-    // Falls back to writing zeros where the file system cannot do it: rare, and the backend knows how.
-    note(token, backend.perform(io));
     return;
   }
   io_uring_sqe* sqe = entry();
@@ -110,7 +124,6 @@ void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
       break;
   }
   sqe->user_data = token;
-  in_flight_++;
 }
 
 void IoQueue::watch(int event_fd, uint64_t token) {
@@ -118,14 +131,15 @@ void IoQueue::watch(int event_fd, uint64_t token) {
     if (watch.fd >= 0) continue;
     watch.fd = event_fd;
     watch.token = token;
+    // The ring's read waits for the first signal only where the descriptor would.
+    if (uring_) ::fcntl(event_fd, F_SETFL, ::fcntl(event_fd, F_GETFL) & ~O_NONBLOCK);
     return;
   }
 }
 
 void IoQueue::arm(Watch& watch) {
-  // A non-blocking eventfd answers a read at once with EAGAIN; a poll waits for it in either case.
   io_uring_sqe* sqe = entry();
-  io_uring_prep_poll_add(sqe, watch.fd, POLLIN);
+  io_uring_prep_read(sqe, watch.fd, &watch.count, sizeof(watch.count), 0);
   sqe->user_data = watch.token;
   watch.armed = true;
 }
@@ -142,16 +156,11 @@ void IoQueue::reap() {
       if (watch.armed && watch.token == cqe->user_data) watched = &watch;
     }
     if (!watched) {
-      in_flight_--;
       events_.push_back({cqe->user_data, cqe->res});
       continue;
     }
     watched->armed = false;
-    uint64_t count = 0;
-    system_calls_++;
-    if (::read(watched->fd, &count, sizeof(count)) == sizeof(count)) {
-      events_.push_back({watched->token, static_cast<int64_t>(count)});
-    }
+    if (cqe->res == sizeof(watched->count)) events_.push_back({watched->token, static_cast<int64_t>(watched->count)});
   }
   io_uring_cq_advance(&ring_, seen);
 }

@@ -27,12 +27,13 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
-  /// Queues `io`; the kernel sees it with the next `wait` or `poll`. A backend without a descriptor performs it here.
+  /// Queues `io`; the kernel sees it with the next `wait` or `poll`. A backend without a descriptor performs it
+  /// here, and so are small writes that need not be durable.
   /// `token` is not one of the watched ones. `io` and its buffers live until the event comes.
   void submit(BlockBackend& backend, const BlockIo& io, uint64_t token);
 
   /// Watches an eventfd (at most two): an event with `token` each time somebody wrote to it; the count is taken out of
-  /// it.
+  /// it. From now on nobody else reads it, and the descriptor is a blocking one.
   void watch(int event_fd, uint64_t token);
 
   /// Hands over what is queued and waits until there is at least one event. The events are valid until the next call.
@@ -62,8 +63,7 @@ class IoQueue {
 
   io_uring ring_{};
   bool uring_ = false;
-  unsigned queued_ = 0;     ///< entries the kernel has not seen
-  uint64_t in_flight_ = 0;  ///< I/O, watches not counted
+  unsigned queued_ = 0;  ///< entries the kernel has not seen
   std::array<Watch, 2> watches_;
   std::vector<Event> ready_;   ///< completed before the next collect
   std::vector<Event> events_;  ///< what the last collect gave out

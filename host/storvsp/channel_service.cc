@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "host/scsi/bigendian.hpp"
 #include "host/scsi/identity.hpp"
@@ -93,7 +94,8 @@ void ChannelService::run(bool allow_uring) {
   while (true) {
     const bool stopping = stopping_.load(std::memory_order_acquire);
     if (stopping && in_flight_ == 0) return;
-    if (!stopping && !step(queue)) continue;
+    // The round may have taken the wake-up of `stop` itself: look again before waiting for it.
+    if (!stopping && (!step(queue) || stopping_.load(std::memory_order_acquire))) continue;
     handle(queue, queue.wait());
     channel_.incoming().mask();
   }
@@ -250,7 +252,6 @@ bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const 
 
 void ChannelService::signal_if_due() {
   if (!std::exchange(signal_due_, false)) return;
-  channel_.counters().signals_out.add();
   channel_.signal_guest();
 }
 

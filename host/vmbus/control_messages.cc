@@ -27,6 +27,8 @@ bool ControlMachine::message(uint32_t connection_id, std::span<const std::byte> 
   }
   const auto number = static_cast<uint32_t>(header->type);
   if (!connection_ && header->type != MessageType::InitiateContact) {
+    // Linux releases its channels after it has unloaded.
+    if (header->type == MessageType::RelIdReleased) return true;
     complain(Complaint::NotConnected, number, actions);
     return true;
   }

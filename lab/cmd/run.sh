@@ -168,7 +168,7 @@ main() {
   scratch_dir
   kernel_and_initrd
 
-  words="console=ttyS0 panic=-1 quiet no_timer_check random.trust_cpu=on"
+  words="console=ttyS0 panic=-1 quiet no_timer_check random.trust_cpu=on cryptomgr.notests audit=0 rcupdate.rcu_expedited=1"
   [ "$guest" = minimal ] || words="$words root=LABEL=enlighten ro fsck.mode=skip"
   [ "$ACCEL" = kvm ] || words="$words mitigations=off"
   host_args=(run --kernel kernel --initrd initrd --cpus "$cpus" --memory "${mib}M")

@@ -48,5 +48,5 @@ make_debian() {
   mke2fs -q -t ext4 -L enlighten -m 0 -E lazy_itable_init=0,lazy_journal_init=0 -d "$part/tree" "$part/root.ext4"
   rm -rf "$DEBIAN_DIR"
   mv "$part" "$DEBIAN_DIR"
-  find "$CACHE_DIR" -maxdepth 1 -name 'debian-*' ! -path "$DEBIAN_DIR" -exec rm -rf {} +
+  find "$CACHE_DIR" -maxdepth 1 -name 'debian-*' ! -path "$DEBIAN_DIR" -mmin +60 -exec rm -rf {} +
 }

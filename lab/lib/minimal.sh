@@ -66,6 +66,6 @@ make_tools() {
   truncate -s 160M "$TOOLS_DISK.part"
   mke2fs -q -t ext4 -O ^has_journal -L tools -m 0 -E root_owner=0:0 -d "$tree" "$TOOLS_DISK.part"
   rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name 'tools-*.ext4' -delete
+  find "$CACHE_DIR" -maxdepth 1 -name 'tools-*.ext4' -mmin +60 -delete
   mv "$TOOLS_DISK.part" "$TOOLS_DISK"
 }

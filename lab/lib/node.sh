@@ -29,7 +29,7 @@ make_node_image() {
   install -m 755 "$LAB_DIR/l1/init" "$tree/init"
   tree_pack "$tree" "$NODE_INITRD.part"
   rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -delete
+  find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -mmin +60 -delete
   mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
 

@@ -2,11 +2,12 @@
 # The Debian packages the project needs: which are missing, and installing them.
 
 missing_packages() {
-  local wanted
-  wanted=$(grep -v '^#' "$LAB_DIR/packages")
-  # shellcheck disable=SC2086
-  dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null |
-    awk 'NR == FNR { if ($1 == "installed") have[$2] = 1; next } !/^#/ && NF && !($1 in have) { print $1 }' - "$LAB_DIR/packages"
+  local package
+  # dpkg-query fails when one of them is not known at all: that is what is asked.
+  while read -r package; do
+    case $package in '' | '#'*) continue ;; esac
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)" = installed ] || printf '%s\n' "$package"
+  done <"$LAB_DIR/packages"
 }
 
 ensure_packages() {

@@ -288,6 +288,26 @@ TEST(StorvscLoop, ClosesUnderLoadAndGivesEverythingBack) {
   }
 }
 
+TEST(StorvscLoop, ClosesHoweverItsThreadIsJustAwake) {
+  // The host's thread is woken and told to stop at nearly the same time: whichever it sees first, it ends.
+  FakeMachine ram(kSlots * kSlotPages);
+  Handle handle;
+  for (const bool uring : {true, false}) {
+    Controller controller(options(0, uring));
+    controller.attached(handle);
+    for (int round = 0; round < 300; round++) {
+      FakeChannel channel(ram, 0, 4096);
+      ASSERT_TRUE(controller.opened(channel));
+      for (int i = 0; i < round % 20; i++) {
+        channel.host_bell().ring();
+        std::this_thread::yield();
+      }
+      controller.closed(channel);
+    }
+    controller.detached();
+  }
+}
+
 TEST(StorvscLoop, TellsOfDisksThatComeAndGoUnderLoad) {
   auto random = seeded();
   FakeMachine ram(kSlots * kSlotPages);

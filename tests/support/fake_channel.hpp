@@ -24,7 +24,10 @@ class FakeChannel final : public host::vmbus::OpenChannel {
   vmbus::RingReader& incoming() override { return incoming_; }
   vmbus::RingWriter& outgoing() override { return outgoing_; }
   int signal_fd() const override { return host_bell_.fd(); }
-  void signal_guest() override { guest_bell_.ring(); }
+  void signal_guest() override {
+    counters_.signals_out.add();
+    guest_bell_.ring();
+  }
   host::Machine& machine() override { return machine_; }
   uint32_t vp() const override { return 0; }
   void fail(const std::string& why) override {

@@ -293,7 +293,8 @@ static int storvsc_suspend(struct hv_device *hv)
 	struct storvsc_device *dev = hv_get_drvdata(hv);
 	int ret;
 
-	drain_workqueue(dev->wq);
+	/* Chores that are asked for from here on wait for the resume, as their commands do. */
+	flush_work(&dev->chores_work);
 	storvsc_set_state(dev, STORVSC_SUSPENDED);
 	ret = storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
 	if (ret) {

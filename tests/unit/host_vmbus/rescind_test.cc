@@ -151,6 +151,13 @@ TEST(RelIdReleased, OfAChannelThatWasNotRescindedGivesItUpUntilTheNextContact) {
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 2u);
 }
 
+TEST(RelIdReleased, BehindUnloadIsWhatLinuxDoes) {
+  Talk talk;
+  talk.offer(1);
+  talk.connect().say(plain(MessageType::Unload)).say(channel_message(MessageType::RelIdReleased, 1));
+  EXPECT_TRUE(talk.all<Complain>().empty());
+}
+
 TEST(Reset, ClosesEverythingAndSaysNothing) {
   Talk talk;
   talk.offer(1);
