@@ -254,6 +254,12 @@ Result<void> Connection::teardown_gpadl(Gpadl& gpadl, Request* request, Time now
   return {};
 }
 
+bool Connection::take_back(Gpadl& gpadl) {
+  if (gpadl.state_ != Gpadl::State::Dead) return false;
+  static_cast<EventLink&>(gpadl).unlink();
+  return true;
+}
+
 Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream_pages, uint32_t target_vp,
                               std::span<const std::byte> user_data, Request& request, Time now) {
   if (channel.rescinded_) return Error::Gone;

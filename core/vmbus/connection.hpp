@@ -140,6 +140,9 @@ class Connection {
   /// Errors here: BadState (not Live, or the ring of a channel that is not closed); of a Dead one: done at once, ok.
   /// `request` nullptr: nobody waits, GpadlReleased tells the end.
   Result<void> teardown_gpadl(Gpadl& gpadl, Request* request, Time now);
+  /// For an owner that wants to know now instead of by GpadlReleased: true when `gpadl` is Dead, and then no event of it comes any more;
+  /// false while the host may use it: GpadlReleased comes when it does not.
+  bool take_back(Gpadl& gpadl);
   /// `ring` is a Live GPADL of this channel, its second ring starts `downstream_pages` pages in. `user_data`: at most 120 bytes, kept until done.
   Result<void> open(Channel& channel, Gpadl& ring, uint32_t downstream_pages, uint32_t target_vp,
                     std::span<const std::byte> user_data, Request& request, Time now);

@@ -79,7 +79,7 @@ void Driver::create(Buffer& buffer) {
 /// Memory goes back when the host does not have it; otherwise when it says so.
 void Driver::give_back(std::unique_ptr<Buffer>& buffer) {
   if (!buffer) return;
-  if (buffer->gpadl.host_may_use() && !HV_MUTANT(18)) {
+  if (!kernel_.connection().take_back(buffer->gpadl) && !HV_MUTANT(18)) {
     kernel_.keep_until_released(std::move(buffer));
   } else {
     kernel_.hand_back(std::move(buffer));

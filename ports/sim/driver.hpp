@@ -29,7 +29,7 @@ struct Buffer {
   hv::vmbus::Gpadl gpadl{this};
   uint32_t first = 0;
   uint32_t pages = 0;
-  bool private_again_failed = false;  ///< they can never be used again
+  bool handed_back = false;  ///< nothing more may be heard of it
   std::vector<uint64_t> frames;
 };
 

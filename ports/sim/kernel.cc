@@ -121,6 +121,7 @@ void Kernel::keep_until_released(std::unique_ptr<Buffer> buffer) {
 }
 
 void Kernel::hand_back(std::unique_ptr<Buffer> buffer) {
+  buffer->handed_back = true;
   if (profile_.isolated) {
     if (profile_.alloc_faults && rng_.chance(200)) {
       // Nobody knows what these pages are now. They are lost, not free.

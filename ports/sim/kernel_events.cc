@@ -106,7 +106,8 @@ void Kernel::event_step() {
     }
     case Event::Kind::GpadlReleased: {
       const auto at = lost_.find(event.gpadl);
-      if (at == lost_.end()) break;
+      if (static_cast<Buffer*>(event.gpadl->owner)->handed_back) fail("memory released that was taken back already");
+      if (at == lost_.end()) break;  // its driver has not looked yet
       log_("memory at %u comes back late", at->second->first);
       auto buffer = std::move(at->second);
       lost_.erase(at);

@@ -107,7 +107,7 @@ enum hvb_error hvb_core_create_gpadl(struct hvb_core_channel *channel, struct hv
 				     struct hvb_core_request *request, void *owner, u64 now);
 enum hvb_error hvb_core_teardown_gpadl(struct hvb_core_gpadl *gpadl,
 				       struct hvb_core_request *request, void *owner, u64 now);
-bool hvb_core_gpadl_in_use(const struct hvb_core_gpadl *gpadl);
+bool hvb_core_gpadl_in_use(struct hvb_core_gpadl *gpadl);
 u32 hvb_core_gpadl_id(const struct hvb_core_gpadl *gpadl);
 enum hvb_error hvb_core_open(struct hvb_core_channel *channel, struct hvb_core_gpadl *ring,
 			     u32 downstream_pages, u32 target_vp,

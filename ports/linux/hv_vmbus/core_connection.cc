@@ -148,7 +148,7 @@ hvb_error hvb_core_teardown_gpadl(hvb_core_gpadl* gpadl, hvb_core_request* reque
   return plain(connection().teardown_gpadl(of(gpadl), &fresh(request, owner), now));
 }
 
-bool hvb_core_gpadl_in_use(const hvb_core_gpadl* gpadl) { return of(gpadl).host_may_use(); }
+bool hvb_core_gpadl_in_use(hvb_core_gpadl* gpadl) { return !connection().take_back(of(gpadl)); }
 u32 hvb_core_gpadl_id(const hvb_core_gpadl* gpadl) { return of(gpadl).id(); }
 
 hvb_error hvb_core_open(hvb_core_channel* channel, hvb_core_gpadl* ring, u32 downstream_pages, u32 target_vp,

@@ -18,8 +18,11 @@ std::string of(const char* what, const void* owner) { return std::string(what) +
 
 // What the module's C side does with events; here they are written down. Owners are names.
 void hvb_event_request_done(void* request, bool ok, hvb_error error, u32 host_status) {
-  events.push_back(of("done", request) + (ok ? " ok" : std::string(" ") + hvb_error_name(error)) +
-                   (host_status ? " " + std::to_string(host_status) : ""));
+  std::string line = of("done", request);
+  line += " ";
+  line += ok ? "ok" : hvb_error_name(error);
+  if (host_status) line.append(" ").append(std::to_string(host_status));
+  events.push_back(line);
 }
 void hvb_event_channel_offered(void* channel) { events.push_back(of("offered", channel)); }
 void hvb_event_channel_rescinded(void* channel) { events.push_back(of("rescinded", channel)); }

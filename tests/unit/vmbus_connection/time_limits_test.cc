@@ -108,6 +108,16 @@ TEST_F(TimeLimit, EndAGpadlAndTheLateFailureReleasesIt) {
   EXPECT_TRUE(guest.sent().empty());
 }
 
+TEST_F(TimeLimit, WhatIsTakenBackIsNotReleasedOnceMore) {
+  ASSERT_TRUE(guest.connection.create_gpadl(*channel, gpadl, frames, 4 * 4096, 0, request, 0).ok());
+  guest.sent();
+  EXPECT_EQ(guest.connection.abandon(request).error(), Error::TimedOut);
+  EXPECT_FALSE(guest.connection.take_back(gpadl));
+  ASSERT_TRUE(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{3, gpadl.id(), 1}).ok());
+  EXPECT_TRUE(guest.connection.take_back(gpadl));
+  EXPECT_TRUE(guest.events().empty());
+}
+
 TEST_F(TimeLimit, EndATeardownAndTheLateAnswerReleasesIt) {
   guest.make_gpadl(*channel, gpadl);
   ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
