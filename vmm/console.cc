@@ -74,7 +74,7 @@ std::span<const std::byte> Console::read_input() {
       escape_ = true;
       continue;
     }
-    if (escape_ && (byte == std::byte{'x'} || byte == std::byte{'X'})) end_.report({EndReason::PowerOff, "Ctrl-A x", 0});
+    if (escape_ && (byte == std::byte{'x'} || byte == std::byte{'X'})) end_.report({EndReason::Stopped, "Ctrl-A x", 0});
     escape_ = false;
     buffer_[kept++] = byte;
   }

@@ -50,7 +50,7 @@ std::string describe(const End& end) {
     case EndReason::Interrupted:
       return "interrupted by signal " + std::to_string(end.signal) + tail;
     case EndReason::Stopped:
-      return "stopped over the control socket" + tail;
+      return "the machine was stopped" + tail;
     case EndReason::HostError:
       return "the machine failed" + tail;
   }

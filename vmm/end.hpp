@@ -19,7 +19,7 @@ enum class EndReason : unsigned char {
   Halted,       ///< no vCPU can ever run again
   TimedOut,     ///< --timeout
   Interrupted,  ///< a signal to this process
-  Stopped,      ///< asked for over the control socket
+  Stopped,      ///< asked for at the console or over the control socket
   HostError,    ///< KVM or this program failed
 };
 

@@ -52,7 +52,7 @@ void add_machine_methods(host::control::Methods& methods, const RunOptions& opti
               {{"force", host::control::ParameterType::Boolean, false, "do not ask the guest"}},
               [&machine, &end](const json& params) {
                 if (params.value("force", false)) {
-                  end.report({EndReason::Stopped, "", 0});
+                  end.report({EndReason::Stopped, "power.off", 0});
                 } else {
                   machine.devices().press_power_button();
                 }

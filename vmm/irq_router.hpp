@@ -8,11 +8,13 @@
 #include <optional>
 #include <vector>
 
+#include "vmm/sint_lines.hpp"
+
 namespace hv::vmm {
 
 /// The machine's interrupt table: ISA lines to PIC and IOAPIC, and synthetic interrupts as they come to be used.
 /// Any thread.
-class IrqRouter {
+class IrqRouter final : public SintLines {
  public:
   /// Sets the ISA routes. Throws Failure.
   explicit IrqRouter(int vm);
@@ -20,11 +22,8 @@ class IrqRouter {
   /// Sets ISA line `line` (0..15) high or low.
   void set_line(uint32_t line, bool high);
 
-  /// A new GSI for `sint` of `vp`. nullopt when KVM refuses.
-  std::optional<uint32_t> add_sint(uint32_t vp, uint32_t sint);
-
-  /// Interrupts the VP of a GSI from add_sint. False when its SINT is masked or its SynIC off.
-  bool pulse(uint32_t gsi);
+  std::optional<uint32_t> add_sint(uint32_t vp, uint32_t sint) override;
+  bool pulse(uint32_t gsi) override;
 
  private:
   int apply();

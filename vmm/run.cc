@@ -162,7 +162,7 @@ int report(const RunOptions& options, const End& end, const ExecSession* exec, E
     if (command && orderly) {
       status = static_cast<int>(*command & 0xff);
       quiet = true;
-    } else if (!command && end.reason == EndReason::PowerOff) {
+    } else if (!command && (end.reason == EndReason::PowerOff || end.reason == EndReason::Stopped)) {
       status = 1;
       line += exec->ready() ? " before the command had ended" : " before its agent had started";
     }

@@ -3,6 +3,7 @@
 
 #include <sys/timerfd.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace hv::vmm {
@@ -12,6 +13,8 @@ namespace {
 constexpr uint64_t kPageMask = ~uint64_t{0xfff};
 constexpr uint64_t kEnable = 1;
 constexpr size_t kSlotSize = 256;
+constexpr uint32_t kFirstRetry = 1;  // milliseconds
+constexpr uint32_t kLastRetry = 64;
 
 // A message slot: type, payload size, flags, reserved, sender, payload.
 constexpr size_t kTypeOffset = 0;
@@ -29,8 +32,8 @@ std::atomic_ref<uint8_t> slot_flags(std::span<std::byte> slot) {
 
 }  // namespace
 
-Synic::Synic(uint32_t vps, const GuestMemory& memory, IrqRouter& router, int retry_timer)
-    : memory_(memory), router_(router), retry_timer_(retry_timer) {
+Synic::Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, int retry_timer)
+    : memory_(memory), lines_(lines), retry_timer_(retry_timer) {
   for (uint32_t i = 0; i < vps; ++i) vps_.push_back(std::make_unique<Vp>());
 }
 
@@ -43,7 +46,7 @@ Synic::Line* Synic::line_of(uint32_t vp_index, uint32_t sint) {
   auto line = std::make_unique<Line>();
   line->vp = vp_index;
   line->sint = sint;
-  const auto gsi = router_.add_sint(vp_index, sint);
+  const auto gsi = lines_.add_sint(vp_index, sint);
   if (!gsi) return nullptr;
   line->gsi = *gsi;
   vp.lines[sint] = std::move(line);
@@ -59,21 +62,22 @@ void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t even
   vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0, std::memory_order_release);
   vp.message_page = (message_page & kEnable) != 0 ? message_page & kPageMask : 0;
   for (const auto& line : vp.lines) {
-    if (line) deliver(vp, *line);
+    if (line && deliver(vp, *line) != Left::Nothing) arm_retry(kFirstRetry);
   }
 }
 
-void Synic::arm_retry() {
+void Synic::arm_retry(uint32_t milliseconds) {
   constexpr long kMillisecond = 1'000'000;
   itimerspec when{};
-  when.it_value.tv_nsec = kMillisecond;
+  when.it_value.tv_nsec = kMillisecond * static_cast<long>(milliseconds);
   (void)::timerfd_settime(retry_timer_, 0, &when, nullptr);
 }
 
-void Synic::interrupt(Line& line) { line.interrupt_due = !router_.pulse(line.gsi); }
+void Synic::interrupt(Line& line) { line.interrupt_due = !lines_.pulse(line.gsi); }
 
-void Synic::deliver(Vp& vp, Line& line) {
+Synic::Left Synic::deliver(Vp& vp, Line& line) {
   if (line.interrupt_due) interrupt(line);
+  bool delivered = false;
   while (!line.queue.empty()) {
     if (!vp.enabled || vp.message_page == 0) break;
     const auto slot = memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize);
@@ -93,8 +97,11 @@ void Synic::deliver(Vp& vp, Line& line) {
     type.store(message.type, std::memory_order_release);
     line.queue.pop_front();
     interrupt(line);
+    delivered = true;
   }
-  if (!line.queue.empty() || line.interrupt_due) arm_retry();
+  const bool listens = vp.enabled && vp.message_page != 0;
+  if (!line.interrupt_due && (line.queue.empty() || !listens)) return Left::Nothing;
+  return delivered ? Left::Progress : Left::Stuck;
 }
 
 bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type, std::span<const std::byte> payload) {
@@ -106,7 +113,7 @@ bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type, std::s
   Message message{.type = type, .size = static_cast<uint8_t>(payload.size()), .payload = {}};
   if (!payload.empty()) std::memcpy(message.payload.data(), payload.data(), payload.size());
   line->queue.push_back(message);
-  deliver(vp, *line);
+  if (deliver(vp, *line) != Left::Nothing) arm_retry(kFirstRetry);
   return true;
 }
 
@@ -121,20 +128,27 @@ void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
   auto* const words = reinterpret_cast<uint64_t*>(flags.data());
   const uint64_t bit = uint64_t{1} << (flag % 64);
   if ((std::atomic_ref(words[flag / 64]).fetch_or(bit, std::memory_order_seq_cst) & bit) != 0) return;
-  if (!router_.pulse(line->gsi)) {
+  if (!lines_.pulse(line->gsi)) {
     const std::lock_guard lock(vp.mutex);
     line->interrupt_due = true;
-    arm_retry();
+    arm_retry(kFirstRetry);
   }
 }
 
 void Synic::retry() {
+  bool left = false, progress = false;
   for (const auto& vp : vps_) {
     const std::lock_guard lock(vp->mutex);
     for (const auto& line : vp->lines) {
-      if (line) deliver(*vp, *line);
+      if (!line) continue;
+      const Left result = deliver(*vp, *line);
+      left |= result != Left::Nothing;
+      progress |= result == Left::Progress;
     }
   }
+  // A guest that does not answer for long (it halted, or masked its SINT) is asked less and less often.
+  retry_delay_ = progress || !left ? kFirstRetry : std::min(2 * retry_delay_, kLastRetry);
+  if (left) arm_retry(retry_delay_);
 }
 
 }  // namespace hv::vmm

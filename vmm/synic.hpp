@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "vmm/irq_router.hpp"
 #include "vmm/memory.hpp"
+#include "vmm/sint_lines.hpp"
 
 namespace hv::vmm {
 
@@ -29,7 +29,7 @@ class Synic {
   /// `retry_timer` is a timerfd, armed here when something waits: retry() is due when it fires. A slot that is busy is
   /// looked at again by time and not on the guest's acknowledgement: KVM's acknowledgement notifier (resamplefd) fires
   /// at every EOI of the vector, which is at every channel interrupt, while two messages at once are rare.
-  Synic(uint32_t vps, const GuestMemory& memory, IrqRouter& router, int retry_timer);
+  Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, int retry_timer);
 
   /// The guest wrote SCONTROL, SIEFP or SIMP of `vp`; these are the registers' values now.
   void registers_changed(uint32_t vp, uint64_t control, uint64_t event_page, uint64_t message_page);
@@ -65,13 +65,19 @@ class Synic {
   };
 
   Line* line_of(uint32_t vp, uint32_t sint);
-  void deliver(Vp& vp, Line& line);
+  enum class Left : uint8_t {
+    Nothing,   ///< all is delivered, or waits for the guest to switch its SynIC on, which we are told
+    Progress,  ///< something was delivered, and something is left
+    Stuck,     ///< nothing could be delivered
+  };
+  Left deliver(Vp& vp, Line& line);
   void interrupt(Line& line);
-  void arm_retry();
+  void arm_retry(uint32_t milliseconds);
 
   const GuestMemory& memory_;
-  IrqRouter& router_;
+  SintLines& lines_;
   int retry_timer_;
+  uint32_t retry_delay_ = 1;  ///< milliseconds; of retry() alone
   std::vector<std::unique_ptr<Vp>> vps_;
 };
 

@@ -2,12 +2,12 @@
 # The Debian packages the project needs: which are missing, and installing them.
 
 missing_packages() {
-  local package
+  local wanted have
+  wanted=$(grep -v '^#' "$LAB_DIR/packages")
   # dpkg-query fails when one of them is not known at all: that is what is asked.
-  while read -r package; do
-    case $package in '' | '#'*) continue ;; esac
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)" = installed ] || printf '%s\n' "$package"
-  done <"$LAB_DIR/packages"
+  # shellcheck disable=SC2086
+  have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p' || :)
+  grep -vxF -e "$have" <<<"$wanted" || :
 }
 
 ensure_packages() {
@@ -22,10 +22,7 @@ ensure_packages() {
     as_root=(sudo)
   fi
   say "installing from Debian: $missing"
-  # shellcheck disable=SC2086
-  if ! apt-cache show --no-all-versions $missing >/dev/null 2>&1; then
-    step "updating the package lists" "${as_root[@]}" apt-get update
-  fi
+  step "updating the package lists" "${as_root[@]}" apt-get update
   # shellcheck disable=SC2086
   step "installing $(echo "$missing" | wc -w) Debian packages" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends $missing

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
+#include <atomic>
 #include <string>
 
 #include "host/vmbus/device.hpp"
@@ -32,6 +33,7 @@ class FakeChannel final : public host::vmbus::OpenChannel {
   uint32_t vp() const override { return 0; }
   void fail(const std::string& why) override {
     failure = why;
+    failed.store(true, std::memory_order_release);
     guest_bell_.ring();
   }
 
@@ -40,7 +42,8 @@ class FakeChannel final : public host::vmbus::OpenChannel {
   RingPages& to_guest() { return to_guest_; }
   Doorbell& host_bell() { return host_bell_; }
   Doorbell& guest_bell() { return guest_bell_; }
-  std::string failure;  ///< read it when the service has ended, or behind a bell
+  std::atomic<bool> failed{false};
+  std::string failure;  ///< behind `failed`
 
  private:
   host::Machine& machine_;

@@ -55,7 +55,7 @@ TEST(SlotTableThreads, EachLifeEndsOnce) {
   });
 
   uint64_t begun = 0;
-  while (begun < 50000) {
+  while (begun < 10000) {
     for (size_t slot = 0; slot < kSlots; slot++) {
       auto& request = requests[slot];
       if (!request.free.load(std::memory_order_acquire)) continue;

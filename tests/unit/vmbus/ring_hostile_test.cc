@@ -77,6 +77,7 @@ TEST_F(HostileRing, CommitOfTheReaderSurvivesAnImpossibleWriteIndex) {
   pages_.control().pending_send_size = 100;
   pages_.control().write_index = 12345;
   EXPECT_EQ(reader.commit(), Signal::No);
+  pages_.control().write_index = 24;
   EXPECT_EQ(reader.read(buffer_).error(), Error::RingCorrupt);
 }
 
