@@ -150,7 +150,7 @@ class Connection {
   Result<void> close(Channel& channel);
   /// Moves the channel's interrupts to another VP. Below 4.1: NotSupported. From 5.3 it ends by the host's answer, below when it is posted.
   Result<void> modify(Channel& channel, uint32_t target_vp, Request& request, Time now);
-  /// Lets go of a channel for good. Errors: BadState (opening or open, a GPADL request waits, or a primary with sub-channels left). The
+  /// Lets go of a channel for good; of its events only ChannelFreed comes after it. Errors: BadState (opening or open, a GPADL request waits, or a primary with sub-channels left). The
   /// host is told as soon as it has rescinded the channel and answered for its last GPADLs, or has not for `rescinded_gpadl` long.
   Result<void> release(Channel& channel);
   /// Asks for an hvsocket connection; the answer comes as an offer, or never. Errors: BadState, Exhausted (8 may wait to be posted).

@@ -177,6 +177,10 @@ void Connection::rescind(Channel& channel) {
   finish(channel.open_request_, false, Error::Gone);
   finish(channel.modify_request_, false, Error::Gone);
   limit_teardowns(channel);
+  if (channel.released_) {
+    free_if_released(channel);  // the port has let go of it already
+    return;
+  }
   if (channel.announced_) {
     channel.tell_rescinded_ = true;
     enqueue(channel);
@@ -201,6 +205,7 @@ Result<void> Connection::release(Channel& channel) {
   });
   if (busy) return Error::BadState;
   channel.released_ = true;
+  channel.tell_rescinded_ = channel.tell_reattached_ = false;
   channel.release_by_ = now_ + limits_.rescinded_gpadl;
   free_if_released(channel);
   return {};

@@ -76,10 +76,11 @@ void Kernel::event_step() {
     }
     case Event::Kind::ChannelRescinded: {
       Driver* driver = driver_of(*event.channel);
-      log_("relid %u rescinded", event.channel->relid());
       if (!driver) fail("a channel rescinded that was never offered");
       if (driver->rescind_told) fail("one channel rescinded twice");
+      if (driver->finished()) fail("a channel rescinded that was released");
       driver->rescind_told = true;
+      log_("relid %u rescinded, its driver in state %d", event.channel->relid(), static_cast<int>(driver->state()));
       driver->stop(true);
       stop_sub_drivers(*event.channel, true);
       break;

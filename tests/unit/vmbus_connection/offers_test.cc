@@ -138,6 +138,15 @@ TEST(Rescind, ANewOfferOfTheSameInstanceWaitsForTheOldOne) {
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed, Kind::ChannelOffered));
 }
 
+TEST(Release, IsTheLastThatThePortHearsOfAChannelButItsStorage) {
+  Guest guest;
+  guest.connect();
+  Channel* channel = guest.offered(1);
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{1}).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed));
+}
+
 TEST(Release, OfAChannelStillOfferedGivesTheRelidBackWithTheRescind) {
   Guest guest;
   guest.connect();
