@@ -11,6 +11,7 @@ probe_kvm() {
   local out status=0
   out=$(timeout 20 "$HOST" probe 2>&1 >/dev/null </dev/null) || status=$?
   PROBE_LINE=${out##*$'\n'}
+  PROBE_LINE=${PROBE_LINE#enlighten-host: KVM is not usable here: }
   [ -n "$PROBE_LINE" ] || PROBE_LINE="the probe ended with status $status"
   return "$status"
 }

@@ -12,7 +12,7 @@ debian enlighten 6.1 4"
 
 suite_guest() {
   local dir=$TOP_DIR/tests/guest kind drivers kernel cpus modules name tests job node_args=() done_boots=' '
-  build_programs
+  built release enlighten-host enlighten-agent enlighten-bridge || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
