@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/vmbus/ring.hpp"
 
+#include "core/base/mutant.hpp"
 #include "core/vmbus/shared.hpp"
 
 namespace hv::vmbus {
@@ -247,7 +248,7 @@ Signal RingReader::commit() {
   }
   // Only the step over the threshold is signalled. More than the wish, as a ring is never filled; a wish that is no
   // multiple of 8 (some peers ask for the size of the ring less one) means the same here as rounded down.
-  const uint32_t free_before = size - distance(before, write_index, size);
+  const uint32_t free_before = size - distance(HV_MUTANT(1) ? committed_ : before, write_index, size);
   const uint32_t free_now = size - distance(committed_, write_index, size);
   return free_before <= wish && free_now > wish ? Signal::Yes : Signal::No;
 }

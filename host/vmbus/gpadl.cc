@@ -112,6 +112,15 @@ void GpadlTable::erase(std::map<Key, Entry>::iterator at) {
   entries_.erase(at);
 }
 
+bool GpadlTable::contains(uint64_t frame) const {
+  for (const auto& [key, entry] : entries_) {
+    for (const GpadlRange& range : entry.gpadl.ranges) {
+      if (std::ranges::find(range.frames, frame) != range.frames.end()) return true;
+    }
+  }
+  return false;
+}
+
 bool GpadlTable::consistent() const {
   size_t words = 0;
   size_t incomplete = 0;

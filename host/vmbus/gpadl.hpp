@@ -60,6 +60,8 @@ class GpadlTable {
 
   size_t count() const { return entries_.size(); }
   size_t words() const { return words_; }
+  /// Whether a complete GPADL has the page; for simulation.
+  bool contains(uint64_t frame) const;
   /// Whether the sums agree with the entries; for tests and fuzzing.
   bool consistent() const;
 

@@ -14,7 +14,8 @@ Builds and runs all suites, or the given ones; a line per test, the five slowest
   loop     core against host in one process, under ASan and TSan
   fuzz     each fuzz target for ENLIGHTEN_FUZZ_SECONDS (60)
   guest    Debian in the machine, with the in-tree drivers and with ours
-  sim      (comes with the bus)
+  sim      guest and host under one seeded clock: 10,000 worlds, the mutants, the ring in every order of accesses
+  mutants  of sim: known bugs brought back, and whether each is caught
 
   --accel auto|kvm|nested   for the guest suite
   --only PATTERN            guest: only the tests whose name matches
@@ -71,6 +72,7 @@ suite_unit() {
   check unit/bad_input_gives_one_clear_line test_bad_input
   check unit/scripts_are_clean_by_shellcheck lint_scripts
   check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
+  check unit/our_bus_exports_what_the_kernels_own_does test_crcs
 }
 
 suite_loop() {
@@ -83,6 +85,29 @@ suite_loop() {
 suite_fuzz() {
   local suffix='' failing=0
   ! built fuzz enlighten_fuzz_targets || ctest_suite fuzz
+}
+
+suite_sim() {
+  local suffix='' failing=0
+  build_preset sim enlighten-sim
+  ctest_suite sim
+}
+
+# Says of each known bug what catches it.
+suite_mutants() {
+  build_preset sim enlighten-sim
+  check sim/mutants "$BUILD_DIR/sim/tests/sim/enlighten-sim" mutants
+  cat "$LOG_DIR/sim-mutants.log"
+}
+
+# Every symbol, its CRC and its kind of export, on each kernel.
+test_crcs() {
+  local series
+  for series in 6.1 6.12; do
+    resolve_kernel "$series"
+    build_modules "$KERNEL_RELEASE"
+    "$TOP_DIR/ports/linux/hv_vmbus/check_crcs" "$MODULES_DIR" "/lib/modules/$KERNEL_RELEASE/build"
+  done
 }
 
 lint_scripts() {
@@ -119,21 +144,17 @@ main() {
         case $1 in --accel) accel=$2 ;; *) only=$2 ;; esac
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
-      unit | loop | fuzz | guest) suites+=("$1"); shift ;;
-      sim) suites+=(sim); shift ;;
-      *) usage_error "unknown suite '$1': give unit, loop, fuzz or guest" ;;
+      unit | loop | sim | mutants | fuzz | guest) suites+=("$1"); shift ;;
+      *) usage_error "unknown suite '$1': give unit, loop, sim, mutants, fuzz or guest" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
-  [ ${#suites[@]} -gt 0 ] || suites=(unit loop fuzz guest)
+  [ ${#suites[@]} -gt 0 ] || suites=(unit loop sim fuzz guest)
   ensure_packages
   mkdir -p "$LOG_DIR"
   for suite in "${suites[@]}"; do
     echo "== $suite"
-    case $suite in
-      sim) record skipped 0 sim "comes with the bus" ;;
-      *) "suite_$suite" ;;
-    esac
+    "suite_$suite"
   done
   echo "== all: $((SECONDS - started)) s"
   summary || exit 1

@@ -9,6 +9,18 @@ IDE=32412632-86cb-44a2-9b5c-50d1417354f5
 now() { cut -d ' ' -f 1 /proc/uptime; }
 fail() { echo "$*"; exit 1; }
 
+# Whether the module of that name is loaded, and ours.
+ours() { case $(cat "/sys/module/$1/version" 2>/dev/null) in enlighten-*) ;; *) return 1 ;; esac; }
+# Whether DRIVERS asks for our module of that name.
+wanted() {
+  case ",$DRIVERS," in
+    *",$1=enlighten,"*) ;;
+    *",$1=inbox,"*) return 1 ;;
+    ",enlighten,"*) ;;
+    *) return 1 ;;
+  esac
+}
+
 # within SECONDS COMMAND...: waits until it succeeds.
 within() {
   local end

@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 test_the_expected_driver_is_loaded() {
-  local version
-  version=$(cat /sys/module/hv_storvsc/version 2>/dev/null || :)
-  case $DRIVERS:$version in
-    enlighten:enlighten-*) ;;
-    enlighten:*) fail "hv_storvsc is '$version', not ours" ;;
-    *:enlighten-*) fail "hv_storvsc is ours: $version" ;;
-  esac
+  if wanted hv_storvsc; then ours hv_storvsc || fail "hv_storvsc is not ours"; else ! ours hv_storvsc || fail "hv_storvsc is ours"; fi
   within 30 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
 }
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Talking with the core and the host: the lock, waiting for the end of a dialogue, posting. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <asm/mshyperv.h>
+
+#include "internal.h"
+
+#define POST_TRIES 100
+
+/* Under hvb_lock: there is a core to talk with. */
+bool hvb_core_ready;
+
+unsigned long hvb_lock(void)
+	__acquires(&vmbus_connection.channelmsg_lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vmbus_connection.channelmsg_lock, flags);
+	return flags;
+}
+
+/* Before anybody else sees it, what has happened is told. */
+void hvb_unlock(unsigned long flags)
+	__releases(&vmbus_connection.channelmsg_lock)
+{
+	if (hvb_core_ready)
+		hvb_core_run_events();
+	spin_unlock_irqrestore(&vmbus_connection.channelmsg_lock, flags);
+}
+
+u64 hvb_now(void)
+{
+	return ktime_get_boottime_ns() / NSEC_PER_MSEC;
+}
+
+void hvb_request_init(struct hvb_request *request)
+{
+	memset(request, 0, sizeof(*request));
+	init_completion(&request->done);
+}
+
+void hvb_event_request_done(void *data, bool ok, enum hvb_error error, u32 host_status)
+{
+	struct hvb_request *request = data;
+
+	request->ok = ok;
+	request->error = error;
+	request->host_status = host_status;
+	/* The waiter's stack may go with this. */
+	complete(&request->done);
+}
+
+/*
+ * Waits until the core has ended the request, which it does by its time limit
+ * at the latest. refused: what the host's refusal is called here.
+ */
+int hvb_request_wait(struct hvb_request *request, int refused)
+{
+	unsigned long flags;
+
+	hvb_post_all();
+	while (!wait_for_completion_timeout(&request->done, HZ)) {
+		flags = hvb_lock();
+		hvb_core_expire(hvb_now());
+		hvb_unlock(flags);
+		hvb_post_all();
+	}
+	if (request->ok)
+		return 0;
+	return request->error == HVB_REFUSED ? refused : hvb_errno(request->error);
+}
+
+static u64 post_hypercall(u32 connection_id, const void *message, size_t size)
+{
+	struct hv_input_post_message *input;
+	unsigned long flags;
+	u64 status;
+
+	local_irq_save(flags);
+	/* The paravisor of a TDX machine cannot read our encrypted per-CPU page. */
+	if (hvb_tdx_paravisor())
+		input = this_cpu_ptr(hvb_cpus)->post_page;
+	else
+		input = *this_cpu_ptr(hyperv_pcpu_input_arg);
+
+	input->connectionid.asu32 = 0;
+	input->connectionid.u.id = connection_id;
+	input->reserved = 0;
+	input->message_type = 1;
+	input->payload_size = size;
+	memcpy(input->payload, message, size);
+
+	if (hvb_tdx_paravisor())
+		status = hvb_tdx_call(HVCALL_POST_MESSAGE, virt_to_phys(input), 0);
+	else if (hv_isolation_type_snp() && hvb_paravisor())
+		status = hv_ghcb_hypercall(HVCALL_POST_MESSAGE, input, NULL, sizeof(*input));
+	else
+		status = hv_do_hypercall(HVCALL_POST_MESSAGE, input, NULL);
+	local_irq_restore(flags);
+	return status;
+}
+
+/* Posts one message, again and again while the host is short of buffers. 0 or -errno. */
+int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_sleep)
+{
+	const struct vmbus_channel_message_header *header = message;
+	u32 delay_us = 1;
+	int tries;
+
+	if (size > HV_MESSAGE_PAYLOAD_BYTE_COUNT)
+		return -EMSGSIZE;
+
+	for (tries = 0; tries < POST_TRIES; tries++) {
+		int status = hv_result(post_hypercall(connection_id, message, size));
+
+		switch (status) {
+		case HV_STATUS_SUCCESS:
+			return 0;
+		case HV_STATUS_INVALID_CONNECTION_ID:
+			/*
+			 * A host of before 5.0 has not got the port that a first contact is
+			 * tried on.
+			 */
+			if (header->msgtype == CHANNELMSG_INITIATE_CONTACT)
+				return -ENXIO;
+			break;
+		case HV_STATUS_INSUFFICIENT_MEMORY:
+		case HV_STATUS_INSUFFICIENT_BUFFERS:
+			break;
+		default:
+			pr_err_ratelimited("posting message type %u failed: 0x%x\n",
+					   header->msgtype, status);
+			return -EINVAL;
+		}
+
+		if (may_sleep && delay_us > 1000)
+			msleep(delay_us / 1000);
+		else if (delay_us > 1000)
+			mdelay(delay_us / 1000);
+		else
+			udelay(delay_us);
+		if (delay_us < 1 << 20)
+			delay_us *= 2;
+		/* Where nothing may sleep, 100 s are too long: give up after about two. */
+		if (!may_sleep && delay_us >= 1 << 20)
+			break;
+	}
+	return -EAGAIN;
+}
+
+static void trace_post(const struct hvb_post *post, int ret)
+{
+	const void *msg = post->bytes;
+
+	switch (((const struct vmbus_channel_message_header *)msg)->msgtype) {
+	case CHANNELMSG_INITIATE_CONTACT:
+		trace_vmbus_negotiate_version(msg, ret);
+		break;
+	case CHANNELMSG_REQUESTOFFERS:
+		trace_vmbus_request_offers(ret);
+		break;
+	case CHANNELMSG_OPENCHANNEL:
+		trace_vmbus_open(msg, ret);
+		break;
+	case CHANNELMSG_CLOSECHANNEL:
+		trace_vmbus_close_internal(msg, ret);
+		break;
+	case CHANNELMSG_GPADL_HEADER:
+		trace_vmbus_establish_gpadl_header(msg, ret);
+		break;
+	case CHANNELMSG_GPADL_BODY:
+		trace_vmbus_establish_gpadl_body(msg, ret);
+		break;
+	case CHANNELMSG_GPADL_TEARDOWN:
+		trace_vmbus_teardown_gpadl(msg, ret);
+		break;
+	case CHANNELMSG_RELID_RELEASED:
+		trace_vmbus_release_relid(msg, ret);
+		break;
+	case CHANNELMSG_MODIFYCHANNEL:
+		trace_vmbus_send_modifychannel(msg, ret);
+		break;
+	case CHANNELMSG_TL_CONNECT_REQUEST:
+		trace_vmbus_send_tl_connect_request(msg, ret);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * Posts what the core has to say, in order. Process context. Another context
+ * that is just posting takes ours along: then there is nothing to do here.
+ */
+void hvb_post_all(void)
+{
+	struct hvb_post *post;
+	unsigned long flags;
+
+	/* Without memory for one message the next caller, or the next second of a wait, does it. */
+	post = kmalloc(sizeof(*post), GFP_NOIO | __GFP_NOWARN);
+	if (!post)
+		return;
+
+	flags = hvb_lock();
+	while (hvb_core_next_post(post)) {
+		int ret;
+
+		hvb_unlock(flags);
+		ret = hvb_post_raw(post->connection_id, post->bytes, post->size, true);
+		trace_post(post, ret);
+		flags = hvb_lock();
+		hvb_core_posted(!ret);
+	}
+	hvb_unlock(flags);
+	kfree(post);
+}

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# What a bus owes to user space and to its devices, whoever's it is.
+BUS=/sys/bus/vmbus/devices
+DEVICE_FILES='id state class_id device_id modalias numa_node out_intr_mask out_read_index out_write_index
+  out_read_bytes_avail out_write_bytes_avail in_intr_mask in_read_index in_write_index in_read_bytes_avail
+  in_write_bytes_avail channel_vp_mapping vendor device driver_override'
+MONITOR_FILES='monitor_id server_monitor_pending client_monitor_pending server_monitor_latency client_monitor_latency
+  server_monitor_conn_id client_monitor_conn_id'
+CHANNEL_FILES='cpu out_mask in_mask read_avail write_avail interrupts events intr_in_full intr_out_empty
+  out_full_first out_full_total subchannel_id'
+
+# The folders of all channels of disk controllers that are open: who has no driver is not.
+open_channels() {
+  local vmbus
+  for vmbus in "$BUS"/*; do
+    ! grep -q -e $SCSI -e $IDE "$vmbus/class_id" || ls -d "$vmbus"/channels/*
+  done
+}
+# Reads the disk past all caches, so that each channel may have something to do.
+some_io() { dd if="$(scsi 0)" of=/dev/null bs=64k count="${1:-256}" iflag=direct 2>/dev/null; }
+
+test_the_expected_bus_is_loaded() {
+  if wanted hv_vmbus; then ours hv_vmbus || fail "hv_vmbus is not ours"; else ! ours hv_vmbus || fail "hv_vmbus is ours"; fi
+  dmesg | grep -q 'Vmbus version:' || fail "no version was agreed on"
+}
+
+test_devices_show_what_they_always_showed() {
+  local vmbus file
+  for vmbus in "$BUS"/*; do
+    [ "$(basename "$vmbus")" = "$(tr -d '{}' <"$vmbus/device_id")" ] || fail "$vmbus is named $(cat "$vmbus/device_id")"
+    for file in $DEVICE_FILES; do
+      [ -r "$vmbus/$file" ] || fail "no $vmbus/$file"
+    done
+    if [ -e "$vmbus/monitor_id" ]; then
+      for file in $MONITOR_FILES; do cat "$vmbus/$file" >/dev/null || fail "$vmbus/$file"; done
+    fi
+    case $(cat "$vmbus/modalias") in vmbus:????????????????????????????????) ;; *) fail "modalias $(cat "$vmbus/modalias")" ;; esac
+    [ "$(cat "$vmbus/vendor")" = 0x1414 ] || fail "vendor $(cat "$vmbus/vendor")"
+  done
+}
+
+test_channels_show_what_they_always_showed() {
+  local channel file vmbus
+  for channel in "$BUS"/*/channels/*; do
+    for file in $CHANNEL_FILES; do
+      [ -r "$channel/$file" ] || fail "no $channel/$file"
+    done
+  done
+  for vmbus in "$BUS"/*; do
+    [ "$(cut -d : -f 1 "$vmbus/channel_vp_mapping" | sort)" = "$(ls "$vmbus/channels" | sort)" ] ||
+      fail "$vmbus has channels $(ls "$vmbus/channels"), and maps $(cat "$vmbus/channel_vp_mapping")"
+  done
+  for channel in $(open_channels); do
+    [ "$(cat "$channel/write_avail")" -gt 0 ] || fail "$channel is not open"
+  done
+}
+
+test_drivers_take_new_ids() {
+  local driver=/sys/bus/vmbus/drivers/hv_storvsc guid=11111111-2222-3333-4444-555555555555
+  echo $guid >$driver/new_id || fail "new_id was refused"
+  ! echo $guid >$driver/new_id 2>/dev/null || fail "the same id was taken twice"
+  ! echo nonsense >$driver/new_id 2>/dev/null || fail "nonsense was taken"
+  echo $guid >$driver/remove_id || fail "remove_id was refused"
+  ! echo $guid >$driver/remove_id 2>/dev/null || fail "what is not there was removed"
+}
+
+test_channels_of_a_device_have_cpus_of_their_own() {
+  local vmbus cpus
+  for vmbus in "$BUS"/*; do
+    grep -q $SCSI "$vmbus/class_id" || continue
+    cpus=$(cut -d : -f 2 "$vmbus/channel_vp_mapping" | sort | uniq -d)
+    [ -z "$cpus" ] || fail "several channels of $vmbus on CPU $cpus"
+  done
+}
+
+test_interrupts_move_to_other_cpus_under_io() {
+  local channel cpu io
+  [ "$CPUS" -gt 1 ] || return 0
+  (while :; do some_io || exit 1; done) &
+  io=$!
+  for channel in $(open_channels); do
+    for cpu in $(seq 0 $((CPUS - 1))) 0 $((CPUS - 1)); do
+      echo "$cpu" >"$channel/cpu" || fail "$channel does not go to CPU $cpu"
+      [ "$(cat "$channel/cpu")" = "$cpu" ] || fail "$channel is on CPU $(cat "$channel/cpu"), not $cpu"
+      kill -0 "$io" || fail "the disk was disturbed"
+    done
+  done
+  ! echo "$CPUS" >"$channel/cpu" 2>/dev/null || fail "a CPU that is not there was taken"
+  kill "$io"
+  wait "$io" || :
+  some_io || fail "the disk does not answer any more"
+}
+
+# In-tree buses of these kernels refuse to let a CPU go that a channel interrupts.
+test_cpus_go_and_come_under_io() {
+  local cpu io
+  [ "$CPUS" -gt 1 ] && ours hv_vmbus || return 0
+  (while :; do some_io || exit 1; done) &
+  io=$!
+  for cpu in $(seq $((CPUS - 1))) 1; do
+    echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not go"
+    ! grep -hq ":$cpu\$" "$BUS"/*/channel_vp_mapping || fail "a channel is left on CPU $cpu"
+    kill -0 "$io" || fail "the disk was disturbed when CPU $cpu went"
+    echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not come"
+    kill -0 "$io" || fail "the disk was disturbed when CPU $cpu came"
+  done
+  kill "$io"
+  wait "$io" || :
+  some_io || fail "the disk does not answer any more"
+}
+
+test_the_bus_is_traced() {
+  local trace=/sys/kernel/tracing
+  mount -t tracefs trace $trace 2>/dev/null || :
+  [ -d $trace/events/hyperv/vmbus_chan_sched ] || fail "no events"
+  echo 1 >$trace/events/hyperv/vmbus_chan_sched/enable
+  echo 1 >$trace/events/hyperv/vmbus_setevent/enable
+  some_io 16
+  echo 0 >$trace/events/hyperv/vmbus_chan_sched/enable
+  echo 0 >$trace/events/hyperv/vmbus_setevent/enable
+  grep -q 'vmbus_chan_sched: relid 0x' $trace/trace || fail "no interrupt was traced"
+  echo >$trace/trace
+}
+
+# The in-tree bus loses its timers for good when it is unloaded.
+test_the_bus_and_all_its_drivers_reload_10_times() {
+  local round disk module
+  ours hv_vmbus || return 0
+  umount -a -t ext4,iso9660 2>/dev/null || :
+  disk=$(scsi 0)
+  mkfs.ext4 -q -F "$disk" 65536
+  mkdir -p /mnt/fs
+  for round in $(seq 10); do
+    mount "$disk" /mnt/fs
+    echo "round $round" >>/mnt/fs/rounds
+    umount /mnt/fs
+    for module in hv_storvsc hv_utils hv_balloon hv_vmbus; do
+      [ ! -e "/sys/module/$module" ] || rmmod $module || fail "round $round: $module cannot be unloaded"
+    done
+    [ ! -e /sys/bus/vmbus ] || fail "round $round: the bus is still there"
+    modprobe hv_vmbus || fail "round $round: the bus cannot be loaded"
+    modprobe hv_storvsc || fail "round $round: the driver cannot be loaded"
+    within 60 device $SCSI 0 >/dev/null || fail "round $round: no disk came back"
+    disk=$(scsi 0)
+    within 20 test -b "$disk"
+    e2fsck -f -n "$disk" >/tmp/fsck 2>&1 || { cat /tmp/fsck; fail "round $round: the file system is damaged"; }
+  done
+  mount "$disk" /mnt/fs
+  [ "$(wc -l </mnt/fs/rounds)" = 10 ] || fail "rounds are lost: $(cat /mnt/fs/rounds)"
+  umount /mnt/fs
+}
