@@ -28,14 +28,15 @@ main() {
     build_modules "$KERNEL_RELEASE"
   done
   if [ "$images" = 1 ]; then
+    parse_drivers enlighten
     ensure_node_image
     ensure_tools
     ensure_debian
     for series in $kernels; do
       ensure_kernel "$series"
       build_modules "$KERNEL_RELEASE"
-      # shellcheck disable=SC2046
-      ensure_modset "$KERNEL_RELEASE" $(find "$MODULES_DIR" -maxdepth 1 -name '*.ko' | sort)
+      # shellcheck disable=SC2046,SC2086
+      ensure_modset "$KERNEL_RELEASE" $(printf "$MODULES_DIR/%s.ko " $OUR_DRIVERS)
     done
   fi
 }
