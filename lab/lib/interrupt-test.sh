@@ -6,12 +6,17 @@ interrupted_after() {
   local after=$1 pid status=0 left
   shift
   set -m
-  "$TOP_DIR/enlighten" "$@" >"$SCRATCH/interrupted.log" 2>&1 </dev/null &
+  # Whoever started the suite in the background had SIGINT ignored, and a shell cannot undo that by itself.
+  env --default-signal=INT "$TOP_DIR/enlighten" "$@" >"$SCRATCH/interrupted.log" 2>&1 </dev/null &
   pid=$!
   set +m
   sleep "$after"
   kill -INT -- "-$pid" 2>/dev/null || :
   wait "$pid" || status=$?
+  if [ "$status" != 130 ]; then
+    echo "after $after s of ./enlighten $*: status $status, not 130: the interrupt did not end it"
+    bad=1
+  fi
   if ! left=$(no_process_of "$pid"); then
     echo "after $after s of ./enlighten $*: status $status, and these were left:"
     echo "$left"
