@@ -51,12 +51,27 @@ suite_guest() {
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
   mkfifo "$SCRATCH/stream"
+  local try
+  for try in 1 2 3; do
+    run_guests && return
+    # A guest that fails ends its session only. What ended here is the machine under all of them, a stock kernel in QEMU's
+    # emulation of SVM: it was seen to die so, rarely, and why is not known (docs/STATUS.md). The session it was in begins anew.
+    [ "$ENDED_SESSIONS" = 0 ] || sed -i "1,${ENDED_SESSIONS}d" "$job/sessions"
+    [ -s "$job/sessions" ] || return 0
+    echo "the nested machine ended by itself (try $try of 3); what is left: $(paste -sd, "$job/sessions")"
+  done
+  record failed 0 guest/node "the nested machine ended by itself"
+}
+
+# One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
+run_guests() {
+  ENDED_SESSIONS=0
   "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
     "${node_args[@]}" --log "$LOG_DIR/node-kernel.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
   follow_guests <"$SCRATCH/stream"
-  wait "$NODE_PID" || record failed 0 guest/node "the node ended with an error"
+  wait "$NODE_PID"
 }
 
 # follow_guests: turns the node's stream into results, as they come.
@@ -73,16 +88,18 @@ follow_guests() {
         [ "${words[2]}" = passed ] || printf '%s' "$text"
         test='' text='' ;;
       '@ended '*)
+        ENDED_SESSIONS=$((ENDED_SESSIONS + 1))
         if [ "${words[1]}" != 0 ]; then
           record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
           printf '%s' "$text"
         else
           record passed "${words[2]}" "$prefix/boots_and_powers_off"
-        fi ;;
+        fi
+        text='' ;;
       *) text+="    $line"$'\n' ;;
     esac
   done
-  [ "$prefix" != guest ] || printf '%s' "$text"
+  printf '%s' "$text"
 }
 
 # The disks that hold something: an ISO image and an ext4 disk.
