@@ -8,7 +8,7 @@ ensure_node_image() {
   ensure_kernel 6.1
   NODE_KERNEL=$KERNEL_IMAGE
   local hash
-  hash=$(hash_inputs "$LAB_DIR/l1/init" "$LAB_DIR"/l1/vmrun/* "$LAB_DIR/lib/initramfs.sh" "$(command -v busybox)" <<<"$KERNEL_DIR $NODE_MODULES $(type make_node_image)")
+  hash=$(hash_inputs "$LAB_DIR/l1/init" "$LAB_DIR/lib/initramfs.sh" "$(command -v busybox)" <<<"$KERNEL_DIR $NODE_MODULES $(type make_node_image)")
   NODE_INITRD=$CACHE_DIR/node-$hash.cpio
   [ -e "$NODE_INITRD" ] || with_lock node make_node_image_once
 }
@@ -25,22 +25,12 @@ make_node_image() {
   tree_base "$tree"
   # shellcheck disable=SC2086
   tree_modules "$tree" "$KERNEL_DIR" "$KERNEL_RELEASE" $NODE_MODULES
-  make_vmrun_module "$tree/lib/modules/$KERNEL_RELEASE/updates"
   depmod -b "$tree" "$KERNEL_RELEASE"
   install -m 755 "$LAB_DIR/l1/init" "$tree/init"
   tree_pack "$tree" "$NODE_INITRD.part"
   rm -rf "$tree"
   find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -mmin +60 -delete
   mv "$NODE_INITRD.part" "$NODE_INITRD"
-}
-
-# make_vmrun_module DIR: the module that keeps guests clear of a defect of the emulation (lab/l1/vmrun).
-make_vmrun_module() {
-  local build=$NODE_INITRD.tree/vmrun
-  cp -r "$LAB_DIR/l1/vmrun" "$build"
-  make -s -C "/lib/modules/$KERNEL_RELEASE/build" M="$build" modules
-  install -D -m 644 "$build/enlighten_vmrun.ko" "$1/enlighten_vmrun.ko"
-  rm -rf "$build"
 }
 
 # The nested machine gets what this machine has; more than 8 only cost memory.
