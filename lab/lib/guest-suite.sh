@@ -12,7 +12,7 @@ debian enlighten 6.1 4"
 
 suite_guest() {
   local dir=$TOP_DIR/tests/guest kind drivers kernel cpus modules name tests job node_args=() done_boots=' '
-  built release enlighten-host enlighten-agent enlighten-bridge || return 0
+  built release enlighten-host enlighten-agent enlighten-bridge enlighten-hold || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
@@ -67,7 +67,7 @@ suite_guest() {
 run_guests() {
   ENDED_SESSIONS=0
   "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
-    "${node_args[@]}" --log "$LOG_DIR/node-kernel.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
+    "${node_args[@]}" --log "$LOG_DIR/node-kernel-$try.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
   follow_guests <"$SCRATCH/stream"
