@@ -8,8 +8,8 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
 
   --exec CMD           runs CMD in the guest by its shell: stdout, stderr and exit status are CMD's;
                        the guest's console goes to build/log/console.log
-  --drivers SPEC       enlighten (default: every module of ours but hv_vmbus, which is young and asked for by name), inbox
-                       (in-tree alone), or a list: inbox,hv_storvsc=enlighten
+  --drivers SPEC       enlighten (default: every module of ours, the rest in-tree), inbox (in-tree alone), or a list:
+                       inbox,hv_storvsc=enlighten
   --guest NAME         debian (default: a real root file system with systemd) or minimal (busybox initramfs)
   --kernel WHICH       6.1 (default), 6.12, or a bzImage FILE (with --initrd)
   --initrd FILE        the initrd for a kernel FILE

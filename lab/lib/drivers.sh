@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # What --drivers means.
 
-# Not in the default set: it has not passed the guest suite yet, and is asked for by name.
-EARLY_MODULES='hv_vmbus'
-
 # parse_drivers SPEC -> sets OUR_DRIVERS, the names of the modules of ours that the guest gets.
 parse_drivers() {
   local spec=$1 part known name whose chosen=' '
@@ -11,7 +8,7 @@ parse_drivers() {
   [ -n "$spec" ] || usage_error "--drivers is empty: give enlighten, inbox, or a list as inbox,hv_storvsc=enlighten"
   while IFS= read -r -d, part; do
     case $part in
-      enlighten) chosen=" $(our_modules | grep -vxF -e "$EARLY_MODULES" | tr '\n' ' ')" ;;
+      enlighten) chosen=" $known" ;;
       inbox) chosen=' ' ;;
       *=enlighten | *=inbox)
         name=${part%%=*} whose=${part#*=}
