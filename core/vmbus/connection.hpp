@@ -7,12 +7,22 @@
 #include <cstdint>
 #include <span>
 
+#include "core/base/guid.hpp"
 #include "core/base/intrusive.hpp"
 #include "core/base/result.hpp"
 #include "core/vmbus/channel.hpp"
 #include "core/wire/vmbus.hpp"
 
 namespace hv::vmbus {
+
+/// What a confidential VM takes from its host, where the port knows no better.
+inline constexpr std::array<Guid, 5> kSafeClasses = {
+    "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid,  // SCSI
+    "f8615163-df3e-46c5-913f-f2d2f965ed0e"_guid,  // network
+    "9527e630-d0ae-497b-adce-e80ab0175caf"_guid,  // time synchronisation
+    "57164f39-9115-4e78-ab55-382f3bd5422d"_guid,  // heartbeat
+    "0e0b6031-5213-4934-818b-38d90ced39db"_guid,  // shutdown
+};
 
 struct ConnectionConfig {
   wire::vmbus::Version max_version = wire::vmbus::Version::V5_3;
@@ -21,7 +31,9 @@ struct ConnectionConfig {
   uint64_t interrupt_page = 0;    ///< guest-physical; told below 5.0
   uint64_t monitor_page1 = 0;     ///< guest-physical, host to guest
   uint64_t monitor_page2 = 0;     ///< guest-physical, guest to host
-  bool isolated = false;          ///< a confidential VM: at least 5.2, and only the device classes that are safe there
+  bool isolated = false;          ///< a confidential VM: at least 5.2, and only `safe_classes` and hvsocket connections
+  /// The device classes whose drivers are hardened against the host; outlives the Connection.
+  std::span<const Guid> safe_classes = kSafeClasses;
 };
 
 /// How long each wait lasts at most. A port that measures time itself takes the same figures.
@@ -37,6 +49,16 @@ struct Post {
   std::array<std::byte, wire::vmbus::kMaxMessageSize> bytes{};
   std::span<const std::byte> payload() const { return std::span(bytes).first(size); }
 };
+
+/// What came of posting a message.
+enum class PostResult : uint8_t {
+  Posted,
+  Again,    ///< the host is short of memory, or does not listen yet: try again, a little later each time
+  NoPort,   ///< a host of before 5.0 where a newer version was proposed: final, and nothing to complain about
+  Refused,  ///< final
+};
+/// `status`: the low 16 bits of what HvCallPostMessage returned for `message`. Needs no lock.
+PostResult post_result(std::span<const std::byte> message, uint16_t status);
 
 /// What the port has to do or to tell.
 struct Event {
@@ -183,8 +205,6 @@ class Connection {
   size_t channel_count() const { return channel_count_; }
   /// Not Dead.
   size_t gpadl_count() const { return gpadl_count_; }
-  /// May the class be used in a confidential VM?
-  static bool allowed_in_isolation(const Guid& class_id);
   /// The next version below that this driver speaks, 0 when there is none.
   static wire::vmbus::Version lower_version(wire::vmbus::Version version);
 
@@ -246,6 +266,7 @@ class Connection {
   void wake_held_back();
   void disconnected(bool answered);
   void end_resume();
+  bool is_safe_class(const Guid& class_id) const;
   Gpadl* find_gpadl(uint32_t id) const;
   bool has_sub_channels(const Channel& primary) const;
   void violation(MessageType type, uint32_t id, Error why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "core/base/guid.hpp"
+#include "core/base/bytes.hpp"
 #include "core/vmbus/connection.hpp"
 
 namespace hv::vmbus {
@@ -15,15 +15,25 @@ Version Connection::lower_version(Version version) {
   return Version{};
 }
 
-bool Connection::allowed_in_isolation(const Guid& class_id) {
-  static constexpr Guid allowed[] = {
-      "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid,  // SCSI
-      "f8615163-df3e-46c5-913f-f2d2f965ed0e"_guid,  // network
-      "9527e630-d0ae-497b-adce-e80ab0175caf"_guid,  // time synchronisation
-      "57164f39-9115-4e78-ab55-382f3bd5422d"_guid,  // heartbeat
-      "0e0b6031-5213-4934-818b-38d90ced39db"_guid,  // shutdown
-  };
-  for (const Guid& guid : allowed) {
+PostResult post_result(std::span<const std::byte> message, uint16_t status) {
+  switch (status) {
+    case wire::vmbus::kHypercallSuccess:
+      return PostResult::Posted;
+    case wire::vmbus::kHypercallInsufficientMemory:
+    case wire::vmbus::kHypercallInsufficientBuffers:
+      return PostResult::Again;
+    case wire::vmbus::kHypercallInvalidConnectionId: {
+      ByteReader reader(message);
+      const auto header = reader.take<wire::vmbus::MessageHeader>();
+      return header && header->type == wire::vmbus::MessageType::InitiateContact ? PostResult::NoPort : PostResult::Again;
+    }
+    default:
+      return PostResult::Refused;
+  }
+}
+
+bool Connection::is_safe_class(const Guid& class_id) const {
+  for (const Guid& guid : config_.safe_classes) {
     if (guid == class_id) return true;
   }
   return false;

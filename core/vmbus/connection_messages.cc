@@ -129,7 +129,7 @@ Result<void> Connection::on_offer(const wire::OfferChannel& offer) {
 
 Result<void> Connection::accept_offer(const wire::OfferChannel& offer) {
   const bool hvsocket = offer.flags & wire::kOfferTlnpiProvider;
-  if (config_.isolated && !hvsocket && !allowed_in_isolation(offer.class_id)) return Error::NotSupported;
+  if (config_.isolated && !hvsocket && !is_safe_class(offer.class_id)) return Error::NotSupported;
   if ((offer.monitor_allocated & 1) && offer.monitor_id >= 128) return Error::BadValue;
 
   Channel* primary = nullptr;

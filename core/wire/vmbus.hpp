@@ -197,4 +197,10 @@ struct [[gnu::packed]] TlConnectResult {
 };
 static_assert(sizeof(TlConnectResult) == 36);
 
+/// Results of HvCallPostMessage. Source: TLFS, hypercall status codes.
+inline constexpr uint16_t kHypercallSuccess = 0x00;
+inline constexpr uint16_t kHypercallInsufficientMemory = 0x0b;
+inline constexpr uint16_t kHypercallInvalidConnectionId = 0x12;
+inline constexpr uint16_t kHypercallInsufficientBuffers = 0x33;
+
 }  // namespace hv::wire::vmbus

@@ -41,6 +41,18 @@ static const struct {
 	{ HV_IMC_GUID },
 };
 
+/* The classes whose drivers may be used in a confidential machine; how many. list has room for all. */
+size_t hvb_safe_classes(guid_t *list)
+{
+	size_t count = 0;
+	u16 i;
+
+	for (i = 0; i < HV_UNKNOWN; i++)
+		if (vmbus_devs[i].allowed_in_isolated)
+			list[count++] = vmbus_devs[i].guid;
+	return count;
+}
+
 u16 hvb_device_class(const struct vmbus_channel *ch)
 {
 	const guid_t *type = &ch->offermsg.offer.if_type;
@@ -63,24 +75,6 @@ bool hvb_is_perf_channel(const struct vmbus_channel *ch)
 	return vmbus_devs[ch->device_id].perf_device;
 }
 
-/*
- * The first of ours, which are in falling order, that is among the count offered
- * ones; -1 when none is.
- */
-static int common_version(const int *ours, int ours_count, const struct ic_version *offered,
-			  u32 count)
-{
-	int i;
-	u32 j;
-
-	for (i = 0; i < ours_count; i++)
-		for (j = 0; j < count; j++)
-			if (ours[i] >> 16 == offered[j].major &&
-			    (ours[i] & 0xFFFF) == offered[j].minor)
-				return ours[i];
-	return -1;
-}
-
 /**
  * vmbus_prep_negotiate_resp() - choose versions and write the answer over the host's offer
  * @icmsghdrp: the message's header, in @buf
@@ -100,51 +94,12 @@ bool vmbus_prep_negotiate_resp(struct icmsg_hdr *icmsghdrp, u8 *buf, u32 buflen,
 			       const int *srv_version, int srv_vercnt,
 			       int *nego_fw_version, int *nego_srv_version)
 {
-	struct icmsg_negotiate *negotiate;
-	u32 frameworks, services;
-	int framework = -1;
-	int service = -1;
-	bool found;
-
 	if (buflen < ICMSG_HDR + offsetof(struct icmsg_negotiate, reserved)) {
 		pr_err_ratelimited("Invalid icmsg negotiate\n");
 		return false;
 	}
-
 	icmsghdrp->icmsgsize = 0x10;
-	negotiate = (struct icmsg_negotiate *)(buf + ICMSG_HDR);
-	frameworks = negotiate->icframe_vercnt;
-	services = negotiate->icmsg_vercnt;
-
-	if (frameworks > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
-	    services > IC_VERSION_NEGOTIATION_MAX_VER_COUNT ||
-	    ICMSG_NEGOTIATE_PKT_SIZE(frameworks, services) > buflen) {
-		pr_err_ratelimited("Invalid icmsg negotiate - icframe_major: %u, icmsg_major: %u\n",
-				   frameworks, services);
-	} else {
-		framework = common_version(fw_version, fw_vercnt, negotiate->icversion_data,
-					   frameworks);
-		if (framework >= 0)
-			service = common_version(srv_version, srv_vercnt,
-						 negotiate->icversion_data + frameworks, services);
-	}
-
-	found = framework >= 0 && service >= 0;
-	negotiate->icframe_vercnt = found;
-	negotiate->icmsg_vercnt = found;
-	/* Hosts are used to be told how many versions there were where none fits. */
-	if (framework < 0)
-		framework = frameworks << 16;
-	if (service < 0)
-		service = services << 16;
-	negotiate->icversion_data[0].major = framework >> 16;
-	negotiate->icversion_data[0].minor = framework & 0xFFFF;
-	negotiate->icversion_data[1].major = service >> 16;
-	negotiate->icversion_data[1].minor = service & 0xFFFF;
-	if (nego_fw_version)
-		*nego_fw_version = framework;
-	if (nego_srv_version)
-		*nego_srv_version = service;
-	return found;
+	return hvb_core_negotiate(buf + ICMSG_HDR, buflen - ICMSG_HDR, fw_version, fw_vercnt,
+				  srv_version, srv_vercnt, nego_fw_version, nego_srv_version);
 }
 EXPORT_SYMBOL_GPL(vmbus_prep_negotiate_resp);

@@ -129,11 +129,14 @@ static int alloc_pages_and_queues(void)
  */
 int hvb_connect(void)
 {
+	guid_t safe_classes[HV_UNKNOWN];
 	struct hvb_core_config config = {
 		.max_version = max_version,
 		.message_vp = hv_cpu_number_to_vp_number(HVB_CONNECT_CPU),
 		.message_vtl = hvb_vtl(),
 		.isolated = hv_is_isolation_supported(),
+		.safe_classes = safe_classes,
+		.safe_class_count = hvb_safe_classes(safe_classes),
 	};
 	struct hvb_request request;
 	enum hvb_error error;

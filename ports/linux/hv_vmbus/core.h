@@ -65,6 +65,9 @@ struct hvb_core_config {
 	u32 message_vp;
 	u8 message_vtl;
 	bool isolated;
+	/* What is taken in a confidential machine: GUIDs, copied. */
+	const void *safe_classes;
+	size_t safe_class_count;
 	u64 interrupt_page;
 	u64 monitor_page1;
 	u64 monitor_page2;
@@ -84,6 +87,8 @@ void hvb_core_init(const struct hvb_core_config *config);
 void hvb_core_exit(void);
 enum hvb_error hvb_core_message(const void *message, size_t size);
 void hvb_core_expire(u64 now);
+/* When hvb_core_expire() is needed next; ~0: nothing has a time limit. */
+u64 hvb_core_next_deadline(void);
 bool hvb_core_next_post(struct hvb_post *post);
 void hvb_core_posted(bool accepted);
 /* Calls hvb_event_*() for all that has happened, in order. */
@@ -123,7 +128,16 @@ void hvb_core_offer(const struct hvb_core_channel *channel, void *offer);
 /* The owner of the primary of a sub-channel, else NULL. */
 void *hvb_core_primary(const struct hvb_core_channel *channel);
 
-/* These two need no lock. */
+/* What came of posting a message; see hv::vmbus::PostResult. */
+enum hvb_post_result {
+	HVB_POSTED,
+	HVB_POST_AGAIN,
+	HVB_POST_NO_PORT,
+	HVB_POST_REFUSED,
+};
+
+/* These need no lock. status: of the hypercall. */
+enum hvb_post_result hvb_core_post_result(const void *message, size_t size, u16 status);
 size_t hvb_core_crash_unload(void *message, size_t size);
 bool hvb_core_is_unload_response(const void *message, size_t size);
 
@@ -166,6 +180,13 @@ enum hvb_error hvb_core_peek(struct hvb_core_reader *reader, void *buffer, size_
 void hvb_core_step(struct hvb_core_reader *reader);
 /* Gives the host the room of all that was stepped over: true when it has to be signalled. */
 bool hvb_core_give_back(struct hvb_core_reader *reader);
+
+/*
+ * Chooses the versions of an integration service and writes the answer over the offer, which is
+ * body: what is behind the message's header. framework and service may be NULL. Needs no lock.
+ */
+bool hvb_core_negotiate(void *body, size_t size, const int *frameworks, int framework_count,
+			const int *services, int service_count, int *framework, int *service);
 
 #ifdef __cplusplus
 }

@@ -30,11 +30,15 @@ static_assert(sizeof(hvb_post::bytes) == hv::wire::vmbus::kMaxMessageSize);
 static_assert(HVB_TRUNCATED == 1 + static_cast<int>(Error::Truncated));
 static_assert(HVB_RING_CORRUPT == 1 + static_cast<int>(Error::RingCorrupt));
 static_assert(HVB_TIMED_OUT == 1 + static_cast<int>(Error::TimedOut));
+static_assert(HVB_POSTED == static_cast<int>(hv::vmbus::PostResult::Posted));
+static_assert(HVB_POST_REFUSED == static_cast<int>(hv::vmbus::PostResult::Refused));
 static_assert(HVB_GONE == 1 + static_cast<int>(Error::Gone));
 
 // No constructor runs when a module is loaded: hvb_core_init makes it.
 alignas(Connection) unsigned char connection_storage[sizeof(Connection)];
 Connection& connection() { return *std::launder(reinterpret_cast<Connection*>(connection_storage)); }
+
+hv::Guid safe_classes[32];
 
 Channel& of(hvb_core_channel* channel) { return *std::launder(reinterpret_cast<Channel*>(channel)); }
 const Channel& of(const hvb_core_channel* channel) { return *std::launder(reinterpret_cast<const Channel*>(channel)); }
@@ -55,6 +59,9 @@ const char* hvb_error_name(hvb_error error) {
 }
 
 void hvb_core_init(const hvb_core_config* config) {
+  const size_t safe = config->safe_class_count < std::size(safe_classes) ? config->safe_class_count : std::size(safe_classes);
+  static_assert(sizeof(hv::Guid) == 16);
+  if (safe) __builtin_memcpy(safe_classes, config->safe_classes, safe * sizeof(hv::Guid));
   new (connection_storage) Connection(
       ConnectionConfig{.max_version = static_cast<hv::wire::vmbus::Version>(config->max_version),
                        .message_vp = config->message_vp,
@@ -62,7 +69,8 @@ void hvb_core_init(const hvb_core_config* config) {
                        .interrupt_page = config->interrupt_page,
                        .monitor_page1 = config->monitor_page1,
                        .monitor_page2 = config->monitor_page2,
-                       .isolated = config->isolated},
+                       .isolated = config->isolated,
+                       .safe_classes = std::span(safe_classes).first(safe)},
       kLimits);
 }
 
@@ -73,6 +81,7 @@ hvb_error hvb_core_message(const void* message, size_t size) {
 }
 
 void hvb_core_expire(u64 now) { connection().expire(now); }
+u64 hvb_core_next_deadline() { return connection().next_deadline(); }
 
 bool hvb_core_next_post(hvb_post* post) {
   Post next;
@@ -181,6 +190,11 @@ void hvb_core_offer(const hvb_core_channel* channel, void* offer) {
 void* hvb_core_primary(const hvb_core_channel* channel) {
   const Channel* primary = of(channel).primary();
   return primary ? primary->owner : nullptr;
+}
+
+hvb_post_result hvb_core_post_result(const void* message, size_t size, u16 status) {
+  const auto result = hv::vmbus::post_result(std::span(static_cast<const std::byte*>(message), size), status);
+  return static_cast<hvb_post_result>(result);
 }
 
 size_t hvb_core_crash_unload(void* message, size_t size) {

@@ -131,6 +131,7 @@ void hvb_remove_all(void);
 void hvb_reset_callbacks(struct vmbus_channel *ch);
 
 /* classes.c */
+size_t hvb_safe_classes(guid_t *list);
 u16 hvb_device_class(const struct vmbus_channel *ch);
 bool hvb_is_perf_channel(const struct vmbus_channel *ch);
 

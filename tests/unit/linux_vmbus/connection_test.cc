@@ -50,6 +50,7 @@ class Face : public testing::Test {
   Face() {
     events.clear();
     const hvb_core_config config{.max_version = 0x00050003, .message_vp = 0, .message_vtl = 0, .isolated = false,
+                                 .safe_classes = nullptr, .safe_class_count = 0,
                                  .interrupt_page = 0x1000, .monitor_page1 = 0x2000, .monitor_page2 = 0x3000};
     hvb_core_init(&config);
     hvb_core_donate(&channels_[0], first);
@@ -112,6 +113,15 @@ TEST_F(Face, TellsTheVersionAgreedOn) {
   EXPECT_EQ(hvb_core_version(), 0x00050003u);
   EXPECT_EQ(hvb_core_connection_id(), 4u);
   EXPECT_TRUE(hvb_core_connected());
+}
+
+TEST_F(Face, TellsWhenTheNextTimeLimitIs) {
+  EXPECT_EQ(hvb_core_next_deadline(), ~u64{0});
+  ASSERT_EQ(hvb_core_connect(&request_, request_name, 5), HVB_OK);
+  EXPECT_EQ(hvb_core_next_deadline(), 60'005u);
+  hvb_core_expire(60'005);
+  EXPECT_EQ(hvb_core_next_deadline(), ~u64{0});
+  EXPECT_THAT(happened(), ElementsAre("done request timed out"));
 }
 
 TEST_F(Face, GivesTheOfferAsItStandsOnTheWire) {

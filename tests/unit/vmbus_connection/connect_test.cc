@@ -137,6 +137,22 @@ TEST(Connect, ProposesAnOlderVersionWhereTheHostHasNoPortForNewerOnes) {
   EXPECT_EQ(guest.connection.version(), Version::V4_1);
 }
 
+TEST(Post, IsTriedAgainWhileTheHostIsShortOfMemory) {
+  const wire::MessageHeader open{MessageType::OpenChannel, 0};
+  EXPECT_EQ(post_result(bytes_of(open), 0), PostResult::Posted);
+  EXPECT_EQ(post_result(bytes_of(open), 0x0b), PostResult::Again);
+  EXPECT_EQ(post_result(bytes_of(open), 0x33), PostResult::Again);
+  EXPECT_EQ(post_result(bytes_of(open), 0x05), PostResult::Refused);
+}
+
+TEST(Post, ToAPortThatIsNotThereEndsAFirstContactAlone) {
+  const wire::MessageHeader contact{MessageType::InitiateContact, 0};
+  const wire::MessageHeader open{MessageType::OpenChannel, 0};
+  EXPECT_EQ(post_result(bytes_of(contact), 0x12), PostResult::NoPort);
+  EXPECT_EQ(post_result(bytes_of(open), 0x12), PostResult::Again);
+  EXPECT_EQ(post_result({}, 0x12), PostResult::Again);
+}
+
 TEST(Isolation, InsistsOn52) {
   Guest guest(ConnectionConfig{.isolated = true});
   Request request;
@@ -153,6 +169,17 @@ TEST(Isolation, RefusesAnOlderMaxVersionAtOnce) {
   Guest guest(ConnectionConfig{.max_version = Version::V4_1, .isolated = true});
   Request request;
   EXPECT_EQ(guest.connection.connect(request, 0).error(), Error::NotSupported);
+}
+
+TEST(Isolation, TakesTheClassesThatThePortNames) {
+  static constexpr Guid kPci = "44c4f61d-4444-4400-9d52-802e27ede19f"_guid;
+  static constexpr std::array kNamed = {kPci};
+  Guest guest(ConnectionConfig{.isolated = true, .safe_classes = kNamed});
+  guest.connect();
+  auto offer = Guest::offer(1);
+  offer.class_id = kPci;
+  EXPECT_TRUE(guest.host(MessageType::OfferChannel, offer).ok());
+  EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(2)).error(), Error::NotSupported);
 }
 
 TEST(Isolation, TakesOnlyClassesFromTheList) {
