@@ -224,10 +224,11 @@ void hvb_disconnect(void)
 {
 	drop_queues();
 	if (hvb_core_ready) {
+		hvb_core_ready = false;
+		hvb_stop_expiry();
 		hvb_take_spares_back();
 		hvb_gpadl_forget_all();
 		hvb_core_exit();
-		hvb_core_ready = false;
 	}
 	drop_pages();
 }

@@ -100,6 +100,7 @@ u64 hvb_now(void);
 void hvb_request_init(struct hvb_request *request);
 int hvb_request_wait(struct hvb_request *request, int refused);
 void hvb_post_all(void);
+void hvb_stop_expiry(void);
 int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_sleep);
 
 /* contact.c */

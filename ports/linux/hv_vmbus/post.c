@@ -5,8 +5,8 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <asm/mshyperv.h>
 
 #include "internal.h"
@@ -15,6 +15,13 @@
 
 /* Under hvb_lock: there is a core to talk with. */
 bool hvb_core_ready;
+
+static void expire_fn(struct work_struct *work);
+
+/* Runs when the first of the core's time limits is due. On a queue of the kernel's own: ours go first. */
+static DECLARE_DELAYED_WORK(expiry, expire_fn);
+/* Of the core's clock; under hvb_lock. */
+static u64 expiry_at = U64_MAX;
 
 unsigned long hvb_lock(void)
 	__acquires(&vmbus_connection.channelmsg_lock)
@@ -25,18 +32,54 @@ unsigned long hvb_lock(void)
 	return flags;
 }
 
+/* Has expire_fn() run by the next time limit: with every change of it, and only then. Call with hvb_lock. */
+static void plan_expiry(void)
+{
+	u64 next = hvb_core_next_deadline();
+	u64 now;
+
+	if (next == expiry_at)
+		return;
+	expiry_at = next;
+	if (next == U64_MAX)
+		return; /* once too often does no harm */
+	now = hvb_now();
+	mod_delayed_work(system_unbound_wq, &expiry,
+			 msecs_to_jiffies(next > now ? min_t(u64, next - now, INT_MAX) : 0) + 1);
+}
+
 /* Before anybody else sees it, what has happened is told. */
 void hvb_unlock(unsigned long flags)
 	__releases(&vmbus_connection.channelmsg_lock)
 {
-	if (hvb_core_ready)
+	if (hvb_core_ready) {
 		hvb_core_run_events();
+		plan_expiry();
+	}
 	spin_unlock_irqrestore(&vmbus_connection.channelmsg_lock, flags);
 }
 
 u64 hvb_now(void)
 {
 	return ktime_get_boottime_ns() / NSEC_PER_MSEC;
+}
+
+static void expire_fn(struct work_struct *work)
+{
+	unsigned long flags = hvb_lock();
+
+	expiry_at = U64_MAX;
+	if (hvb_core_ready)
+		hvb_core_expire(hvb_now());
+	hvb_unlock(flags);
+	hvb_post_all();
+}
+
+/* The core is not ready any more, so nothing plans it anew. */
+void hvb_stop_expiry(void)
+{
+	cancel_delayed_work_sync(&expiry);
+	expiry_at = U64_MAX;
 }
 
 void hvb_request_init(struct hvb_request *request)
@@ -117,23 +160,16 @@ int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_s
 		return -EMSGSIZE;
 
 	for (tries = 0; tries < POST_TRIES; tries++) {
-		int status = hv_result(post_hypercall(connection_id, message, size));
+		u16 status = hv_result(post_hypercall(connection_id, message, size));
 
-		switch (status) {
-		case HV_STATUS_SUCCESS:
+		switch (hvb_core_post_result(message, size, status)) {
+		case HVB_POSTED:
 			return 0;
-		case HV_STATUS_INVALID_CONNECTION_ID:
-			/*
-			 * A host of before 5.0 has not got the port that a first contact is
-			 * tried on.
-			 */
-			if (header->msgtype == CHANNELMSG_INITIATE_CONTACT)
-				return -ENXIO;
+		case HVB_POST_AGAIN:
 			break;
-		case HV_STATUS_INSUFFICIENT_MEMORY:
-		case HV_STATUS_INSUFFICIENT_BUFFERS:
-			break;
-		default:
+		case HVB_POST_NO_PORT:
+			return -ENXIO;
+		case HVB_POST_REFUSED:
 			pr_err_ratelimited("posting message type %u failed: 0x%x\n",
 					   header->msgtype, status);
 			return -EINVAL;
@@ -200,24 +236,19 @@ static void trace_post(const struct hvb_post *post, int ret)
  */
 void hvb_post_all(void)
 {
-	struct hvb_post *post;
+	/* There is never a second one under way: the core gives none before hvb_core_posted(). */
+	static struct hvb_post post;
 	unsigned long flags;
 
-	/* Without memory for one message the next caller, or the next second of a wait, does it. */
-	post = kmalloc(sizeof(*post), GFP_NOIO | __GFP_NOWARN);
-	if (!post)
-		return;
-
 	flags = hvb_lock();
-	while (hvb_core_next_post(post)) {
+	while (hvb_core_ready && hvb_core_next_post(&post)) {
 		int ret;
 
 		hvb_unlock(flags);
-		ret = hvb_post_raw(post->connection_id, post->bytes, post->size, true);
-		trace_post(post, ret);
+		ret = hvb_post_raw(post.connection_id, post.bytes, post.size, true);
+		trace_post(&post, ret);
 		flags = hvb_lock();
 		hvb_core_posted(!ret);
 	}
 	hvb_unlock(flags);
-	kfree(post);
 }
