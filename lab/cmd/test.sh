@@ -18,7 +18,7 @@ Builds and runs all suites, or the given ones; a line per test, the five slowest
   mutants  of sim: known bugs brought back, and whether each is caught
 
   --accel auto|kvm|nested   for the guest suite
-  --only PATTERN            guest: only the tests whose name matches
+  --only 'PATTERN...'       guest: only the tests whose name matches one of them
 
 Exit status: 0 all passed; 1 a test failed or a suite could not be built; 2 wrong command line.
 USAGE

@@ -1,24 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The guest suite: makes everything the node needs, boots it once, and reports what tests/guest/node/suite says.
 
-# The sessions: KIND DRIVERS KERNEL CPUS. All the minimal guest's tests run in each minimal one.
-GUEST_SESSIONS="minimal inbox 6.1 1
+# The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's tests run in each minimal one.
+# {our, in-tree} bus x {our, in-tree} storage, spread over kernels and CPUs.
+GUEST_SESSIONS="minimal inbox 6.1 2
+minimal inbox,hv_storvsc=enlighten 6.1 1
+minimal inbox,hv_storvsc=enlighten 6.12 4
+minimal inbox,hv_vmbus=enlighten 6.1 4
+minimal inbox,hv_vmbus=enlighten 6.12 2
 minimal enlighten 6.1 1
-minimal inbox 6.1 4
-minimal enlighten 6.1 4
+minimal enlighten 6.1 4 4
+minimal enlighten 6.1 8
 minimal enlighten 6.12 2
 debian inbox 6.1 2
-debian enlighten 6.1 4"
+debian enlighten 6.1 4
+debian enlighten 6.12 2
+qemu enlighten 6.1 2"
 
+QEMU_BIOS=/usr/share/seabios/bios-256k.bin
+
+# For longer runs: guest_sessions (lines as above), guest_reloads and guest_hotplugs (rounds), guest_limit (seconds of a minimal session).
 suite_guest() {
-  local dir=$TOP_DIR/tests/guest kind drivers kernel cpus modules name tests job node_args=() done_boots=' '
+  local dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
   built release enlighten-host enlighten-agent enlighten-bridge enlighten-hold || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
   mkdir -p "$job/tests"
   printf '%s\n' "${guest_sessions:-$GUEST_SESSIONS}" >"$job/sessions"
-  while read -r kind drivers kernel cpus; do
+  while read -r kind drivers kernel _; do
     case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
     done_boots="$done_boots$kind-$drivers-$kernel "
     ensure_kernel "$kernel"
@@ -29,9 +39,11 @@ suite_guest() {
     [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
     mkdir -p "$job/boot/$kernel"
     ln -sf "$KERNEL_IMAGE" "$job/boot/$kernel/kernel"
-    if [ "$kind" = minimal ]; then
+    if [ "$kind" = minimal ] || [ "$kind" = qemu ]; then
       ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
-      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.minimal"
+      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.$kind"
+      [ "$kind" = minimal ] || node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
+        --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
     else
       ensure_debian
       ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
@@ -45,9 +57,10 @@ suite_guest() {
   ensure_tools
   guest_media
   cp "$dir"/minimal/*.sh "$job/tests/"
-  tests=$(cat "$job"/tests/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | tr '\n' ' ')
-  printf "TESTS='%s'\nONLY='%s'\n" "$tests" "${only:-*}" >"$job/parameters"
-  cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$job/"
+  tests=$(cat "$job"/tests/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
+  printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" >"$job/parameters"
+  echo "${guest_limit:-420}" >"$job/limit"
+  cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
   mkfifo "$SCRATCH/stream"
@@ -61,6 +74,18 @@ suite_guest() {
     echo "the nested machine ended by itself (try $try of 3); what is left: $(paste -sd, "$job/sessions")"
   done
   record failed 0 guest/node "the nested machine ended by itself"
+}
+
+# matching PATTERNS: of the names on stdin those that match one of the patterns, in one line.
+matching() {
+  local name pattern patterns
+  read -ra patterns <<<"$1"
+  while read -r name; do
+    for pattern in "${patterns[@]}"; do
+      # shellcheck disable=SC2053
+      [[ $name != $pattern ]] || { printf '%s ' "$name"; break; }
+    done
+  done
 }
 
 # One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
@@ -81,7 +106,7 @@ follow_guests() {
     line=${line%$'\r'}
     read -ra words <<<"$line"
     case $line in
-      '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu" test='' text='' ;;
+      '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu${words[5]:+-${words[5]}channels}" test='' text='' ;;
       '@begin '*) test=${words[1]} text='' ;;
       '@end '*)
         record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"

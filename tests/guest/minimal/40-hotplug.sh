@@ -6,7 +6,7 @@ test_disks_come_and_go_under_io() {
   local disk writer round
   (while :; do dd if=/dev/zero of="$(scsi 0)" bs=256k count=64 seek=800 conv=fsync 2>/dev/null || exit 1; done) &
   writer=$!
-  for round in 1 2 3; do
+  for round in $(seq "${HOTPLUGS:-4}"); do
     ask_host disk.add "path=/tmp/guest/hot.raw" name=hot lun=9
     within 60 device $SCSI 9 >/dev/null || fail "round $round: the disk did not come"
     disk=$(scsi 9)

@@ -73,42 +73,6 @@ test_channels_of_a_device_have_cpus_of_their_own() {
   done
 }
 
-test_interrupts_move_to_other_cpus_under_io() {
-  local channel cpu io
-  [ "$CPUS" -gt 1 ] || return 0
-  (while :; do some_io || exit 1; done) &
-  io=$!
-  for channel in $(open_channels); do
-    for cpu in $(seq 0 $((CPUS - 1))) 0 $((CPUS - 1)); do
-      echo "$cpu" >"$channel/cpu" || fail "$channel does not go to CPU $cpu"
-      [ "$(cat "$channel/cpu")" = "$cpu" ] || fail "$channel is on CPU $(cat "$channel/cpu"), not $cpu"
-      kill -0 "$io" || fail "the disk was disturbed"
-    done
-  done
-  ! echo "$CPUS" >"$channel/cpu" 2>/dev/null || fail "a CPU that is not there was taken"
-  kill "$io"
-  wait "$io" || :
-  some_io || fail "the disk does not answer any more"
-}
-
-# In-tree buses of these kernels refuse to let a CPU go that a channel interrupts.
-test_cpus_go_and_come_under_io() {
-  local cpu io
-  [ "$CPUS" -gt 1 ] && ours hv_vmbus || return 0
-  (while :; do some_io || exit 1; done) &
-  io=$!
-  for cpu in $(seq $((CPUS - 1))) 1; do
-    echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not go"
-    ! grep -hq ":$cpu\$" "$BUS"/*/channel_vp_mapping || fail "a channel is left on CPU $cpu"
-    kill -0 "$io" || fail "the disk was disturbed when CPU $cpu went"
-    echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not come"
-    kill -0 "$io" || fail "the disk was disturbed when CPU $cpu came"
-  done
-  kill "$io"
-  wait "$io" || :
-  some_io || fail "the disk does not answer any more"
-}
-
 test_the_bus_is_traced() {
   local trace=/sys/kernel/tracing
   mount -t tracefs trace $trace 2>/dev/null || :
@@ -120,32 +84,4 @@ test_the_bus_is_traced() {
   echo 0 >$trace/events/hyperv/vmbus_setevent/enable
   grep -q 'vmbus_chan_sched: relid 0x' $trace/trace || fail "no interrupt was traced"
   echo >$trace/trace
-}
-
-# The in-tree bus loses its timers for good when it is unloaded.
-test_the_bus_and_all_its_drivers_reload_10_times() {
-  local round disk module
-  ours hv_vmbus || return 0
-  umount -a -t ext4,iso9660 2>/dev/null || :
-  disk=$(scsi 0)
-  mkfs.ext4 -q -F "$disk" 65536
-  mkdir -p /mnt/fs
-  for round in $(seq 10); do
-    mount "$disk" /mnt/fs
-    echo "round $round" >>/mnt/fs/rounds
-    umount /mnt/fs
-    for module in hv_storvsc hv_utils hv_balloon hv_vmbus; do
-      [ ! -e "/sys/module/$module" ] || rmmod $module || fail "round $round: $module cannot be unloaded"
-    done
-    [ ! -e /sys/bus/vmbus ] || fail "round $round: the bus is still there"
-    modprobe hv_vmbus || fail "round $round: the bus cannot be loaded"
-    modprobe hv_storvsc || fail "round $round: the driver cannot be loaded"
-    within 60 device $SCSI 0 >/dev/null || fail "round $round: no disk came back"
-    disk=$(scsi 0)
-    within 20 test -b "$disk"
-    e2fsck -f -n "$disk" >/tmp/fsck 2>&1 || { cat /tmp/fsck; fail "round $round: the file system is damaged"; }
-  done
-  mount "$disk" /mnt/fs
-  [ "$(wc -l </mnt/fs/rounds)" = 10 ] || fail "rounds are lost: $(cat /mnt/fs/rounds)"
-  umount /mnt/fs
 }
