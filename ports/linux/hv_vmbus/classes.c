@@ -41,7 +41,7 @@ static const struct {
 	{ HV_IMC_GUID },
 };
 
-/* The classes whose drivers may be used in a confidential machine; how many. list has room for all. */
+/* Lists the classes that may be used in a confidential machine, and says how many there are. */
 size_t hvb_safe_classes(guid_t *list)
 {
 	size_t count = 0;

@@ -18,7 +18,7 @@ bool hvb_core_ready;
 
 static void expire_fn(struct work_struct *work);
 
-/* Runs when the first of the core's time limits is due. On a queue of the kernel's own: ours go first. */
+/* Runs when the core's first time limit is due; on a queue of the kernel's, as ours go first. */
 static DECLARE_DELAYED_WORK(expiry, expire_fn);
 /* Of the core's clock; under hvb_lock. */
 static u64 expiry_at = U64_MAX;
@@ -32,7 +32,7 @@ unsigned long hvb_lock(void)
 	return flags;
 }
 
-/* Has expire_fn() run by the next time limit: with every change of it, and only then. Call with hvb_lock. */
+/* Has expire_fn() run at the next time limit, if that has changed. Call with hvb_lock. */
 static void plan_expiry(void)
 {
 	u64 next = hvb_core_next_deadline();
