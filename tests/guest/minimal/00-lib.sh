@@ -59,7 +59,8 @@ run_test() { # in a subshell: a test that fails ends alone
   (set -e; "test_$name") >/tmp/log 2>&1
   case $? in 0) ;; 77) status=skipped ;; *) status=failed ;; esac
   kernel_is_calm >>/tmp/log 2>&1 || { status=failed; dmesg -c >>/tmp/log; }
-  [ "$status" = passed ] || { tail -n 60 /tmp/log | sed 's/^@/ @/'; dmesg | tail -n 30; }
+  [ "$status" = passed ] || tail -n 60 /tmp/log | sed 's/^@/ @/'
+  [ "$status" != failed ] || dmesg | tail -n 30
   echo "@end $name $status $(echo "$(now) $start" | awk '{ print $1 - $2 }')"
 }
 # What a test writes goes to a log; what it asks of the node has to get out.
