@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-. "$LAB_DIR/lib/bench-storvsc.sh"
+. "$LAB_DIR/lib/bench-guest.sh"
 
 usage() {
   cat <<'USAGE'
 usage: ./enlighten bench [NAME ...] [options]
 
+  vmbus          the two below
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
-  storvsc        our hv_storvsc against the in-tree one, in one boot of one guest, A B A B: ratios, signals and interrupts per I/O
+  vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
+  storvsc        our hv_storvsc against the in-tree one, in one boot of one guest, A B A B
   loop           core against host in one process: ns per request
   instructions   callgrind: instructions per request in the core of storvsc
 
-Without a NAME: vmbus-native, loop, storvsc.
+In a guest: ratios of IOPS; signals, interrupts and CPU time per I/O. Without a NAME: vmbus, loop, storvsc.
 
-  --pairs N      storvsc: pairs of runs (default 5)
-  --seconds N    storvsc: seconds per measurement (default 4)
-  --cpus N       storvsc: the guest's CPUs (default 2)
+  --pairs N      in a guest: pairs of runs (default 5)
+  --seconds N    in a guest: seconds per measurement (default 4)
+  --cpus N       in a guest: its CPUs (default 2)
   --accel auto|kvm|nested
 USAGE
 }
@@ -35,18 +37,21 @@ main() {
         esac
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
-      vmbus-native | storvsc | loop | instructions) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give vmbus-native, storvsc, loop or instructions" ;;
+      vmbus) names+=(vmbus-native vmbus-guest); shift ;;
+      vmbus-native | vmbus-guest | storvsc | loop | instructions) names+=("$1"); shift ;;
+      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, loop or instructions" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
   [ "$cpus" -ge 1 ] && [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
-  [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop storvsc)
+  [ "$seconds" -ge 2 ] || usage_error "--seconds $seconds: give 2 or more"
+  [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop vmbus-guest storvsc)
   ensure_packages
   for name in "${names[@]}"; do
     echo "== $name"
     case $name in
       storvsc) bench_storvsc ;;
+      vmbus-guest) bench_vmbus_guest ;;
       vmbus-native) bench_native vmbus_bench ;;
       loop) bench_native loop_bench ;;
       instructions)
