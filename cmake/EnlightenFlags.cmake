@@ -20,7 +20,7 @@ if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-add_compile_options(-Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough)
+add_compile_options(-Wall -Wextra -Werror -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wimplicit-fallthrough)
 include_directories(${CMAKE_SOURCE_DIR})
 if(ENLIGHTEN_SANITIZE)
   add_compile_options(-fsanitize=${ENLIGHTEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

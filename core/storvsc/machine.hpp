@@ -69,7 +69,8 @@ class Machine {
   template <SendChannel C>
   Result<void> submit(C& channel, size_t slot, const Request& request, std::span<const std::byte> ranges) {
     if (slot >= requests()) return Error::BadId;
-    const auto packet = HV_TRY(execute_packet(dialect_, request));
+    HV_TRY(check_request(dialect_, request));
+    const Packet packet = execute_packet(dialect_, request);
     const uint64_t id = HV_TRY(slots_.arm(slot));
     const auto bytes = packet.bytes(dialect_);
     return settle(slot, ranges.empty() ? channel.send_in_band(bytes, id) : channel.send_gpa_direct(ranges, bytes, id));

@@ -54,11 +54,14 @@ Packet reset_bus_packet(uint8_t path) {
   return packet;
 }
 
-Result<Packet> execute_packet(const Dialect& dialect, const Request& request) {
+Result<void> check_request(const Dialect& dialect, const Request& request) {
   if (request.cdb.empty() || request.cdb.size() > wire::storvsc::kCdbSize) return Error::BadValue;
-
   if (mishandled(dialect, request.cdb[0])) return Error::NotSupported;
+  return {};
+}
 
+Packet execute_packet(const Dialect& dialect, const Request& request) {
+  if (request.cdb.size() > wire::storvsc::kCdbSize) __builtin_trap();
   const size_t extension =
       dialect.packet_size == wire::storvsc::kPacketSize ? sizeof(wire::storvsc::ScsiRequestExtension) : 0;
   Packet packet;

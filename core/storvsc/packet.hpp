@@ -59,9 +59,12 @@ struct AdapterNames {
   uint64_t port;
 };
 
-/// The packet for `request`. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this
+/// Whether `request` can be sent. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this
 /// version do not fail but mishandle).
-Result<Packet> execute_packet(const Dialect& dialect, const Request& request);
+Result<void> check_request(const Dialect& dialect, const Request& request);
+
+/// The packet for `request`, which check_request() has let pass.
+Packet execute_packet(const Dialect& dialect, const Request& request);
 
 /// A packet of `operation` with no body.
 Packet plain_packet(wire::storvsc::Operation operation);

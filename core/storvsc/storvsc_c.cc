@@ -92,11 +92,6 @@ std::span<const std::byte> ranges_of(const hv_storvsc_request& request) {
           (HV_STORVSC_RANGE_WORDS + size_t{request.frame_count}) * sizeof(uint64_t)};
 }
 
-Result<hv::storvsc::Event> next_event(Machine& machine, RingChannel& channel) {
-  const auto packet = HV_TRY(channel.read());
-  return machine.receive(packet);
-}
-
 static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) ==
               sizeof(hv::wire::GpaDirectHeader) + sizeof(hv::wire::GpaRangeHeader));
 static_assert(sizeof(hv_storvsc_slot) == sizeof(hv::Slot) && alignof(hv_storvsc_slot) == alignof(hv::Slot));
@@ -181,22 +176,25 @@ int hv_storvsc_submit_reset(hv_storvsc* machine, hv_storvsc_channel* channel, ui
 int hv_storvsc_publish(hv_storvsc_channel* channel) { return signal_of(of(channel).publish()); }
 
 int hv_storvsc_receive(hv_storvsc* machine, hv_storvsc_channel* channel, hv_storvsc_event* event) {
-  auto received = next_event(of(machine), of(channel));
+  const auto packet = of(channel).read();
+  if (!packet) return status_of(packet.error());
+  const auto received = of(machine).receive(*packet);
   if (!received) return status_of(received.error());
-  event->kind = static_cast<uint32_t>(received->kind);
-  event->slot = static_cast<uint32_t>(received->slot);
-  const auto& completion = received->completion;
-  event->completion = {.intelligible = received->intelligible,
+  const auto& seen = *received;
+  const auto& completion = seen.completion;
+  event->kind = static_cast<uint32_t>(seen.kind);
+  event->slot = static_cast<uint32_t>(seen.slot);
+  event->completion = {.intelligible = seen.intelligible,
                        .srb_code = completion.srb_code,
                        .scsi_status = completion.scsi_status,
                        .sense_length = static_cast<uint8_t>(completion.sense.size()),
                        .nt_status = completion.nt_status,
                        .moved = completion.moved,
                        .sense = completion.sense.data()};
-  event->packet = received->packet.data();
-  event->packet_length = static_cast<uint32_t>(received->packet.size());
-  event->node_name = received->names.node;
-  event->port_name = received->names.port;
+  event->packet = seen.packet.data();
+  event->packet_length = static_cast<uint32_t>(seen.packet.size());
+  event->node_name = seen.names.node;
+  event->port_name = seen.names.port;
   return HV_OK;
 }
 

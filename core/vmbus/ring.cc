@@ -33,6 +33,58 @@ bool known(PacketType type) {
   return false;
 }
 
+/// A packet to be laid down. `extra` and `payload` are checked: their lengths fit the descriptor and the ring.
+struct Parts {
+  uint64_t head;  ///< the descriptor's first half
+  uint64_t transaction_id;
+  std::span<const std::byte> extra;
+  std::span<const std::span<const std::byte>> payload;
+  uint32_t payload_size;
+};
+
+/// Writes packets from `at` on. `wraps`: they may go on at the start of the data, and each step looks whether they do.
+template <bool wraps>
+struct Pen {
+  std::byte* data;
+  uint32_t size;
+  uint32_t at;
+
+  uint32_t behind(uint32_t length) const { return wraps ? wrap(at + length, size) : at + length; }
+
+  void word(uint64_t value) {
+    shared::write8(data + at, value);
+    at = behind(kUnit);
+  }
+
+  void bytes(std::span<const std::byte> from) {
+    if (from.empty()) return;
+    const uint32_t length = static_cast<uint32_t>(from.size());
+    const uint32_t to_end = size - at;
+    if (!wraps || length <= to_end) {
+      shared::copy_in(data + at, from.data(), length);
+    } else {
+      shared::copy_in(data + at, from.data(), to_end);
+      shared::copy_in(data, from.data() + to_end, length - to_end);
+    }
+    at = behind(length);
+  }
+
+  void packet(const Parts& parts) {
+    const uint32_t start = at;
+    word(parts.head);
+    word(parts.transaction_id);
+    bytes(parts.extra);
+    if (parts.payload_size % kUnit != 0) {
+      // The last word first, as zeros; the payload then covers what is its own of it.
+      shared::write8(data + behind(parts.payload_size & ~(kUnit - 1)), 0);
+    }
+    for (const auto part : parts.payload) bytes(part);
+    at = align_up(at, kUnit);
+    at = behind(0);
+    word(uint64_t{start} << 32);
+  }
+};
+
 }  // namespace
 
 Result<RingMemory> RingMemory::create(std::span<std::byte> memory, bool mirrored) {
@@ -71,27 +123,13 @@ bool RingWriter::accept(uint32_t read_index) {
   return true;
 }
 
-uint32_t RingWriter::free_behind_staged() const {
+inline uint32_t RingWriter::free_behind_staged() const {
   return memory_.size() - kAlwaysFree - distance(peer_, staged_, memory_.size());
 }
 
 Result<uint32_t> RingWriter::free_bytes() {
   if (corrupt_ || !accept(shared::load_acquire(memory_.control().read_index))) return Error::RingCorrupt;
   return free_behind_staged();
-}
-
-/// Copies into the ring and returns the index behind it.
-inline uint32_t RingWriter::put(uint32_t at, const std::byte* from, size_t length) {
-  std::byte* const data = memory_.data();
-  const uint32_t size = memory_.size();
-  const uint32_t to_end = size - at;
-  if (length <= to_end || memory_.mirrored()) [[likely]] {
-    shared::copy_in(data + at, from, length);
-  } else {
-    shared::copy_in(data + at, from, to_end);
-    shared::copy_in(data, from + to_end, length - to_end);
-  }
-  return wrap(at + static_cast<uint32_t>(length), size);
 }
 
 Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
@@ -112,28 +150,17 @@ Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transac
     if (total > free_behind_staged()) return Error::RingFull;
   }
 
-  std::byte* const data = memory_.data();
   const uint32_t size = memory_.size();
   const uint32_t length = static_cast<uint32_t>(total) - kTrailer;
   const uint64_t offset8 = (sizeof(PacketDescriptor) + extra.size()) / kUnit;
   const uint64_t head = static_cast<uint64_t>(type) | offset8 << 16 | uint64_t{length / kUnit} << 32 | uint64_t{flags} << 48;
-
-  uint32_t at = staged_;
-  shared::write8(data + at, head);
-  at = wrap(at + kUnit, size);
-  shared::write8(data + at, transaction_id);
-  at = wrap(at + kUnit, size);
-  if (!extra.empty()) at = put(at, extra.data(), extra.size());
-  if (payload_size % kUnit != 0) {
-    // The last word first, as zeros; the payload then covers what is its own of it.
-    shared::write8(data + wrap(at + static_cast<uint32_t>(payload_size & ~size_t{kUnit - 1}), size), 0);
+  const Parts parts{head, transaction_id, extra, payload, static_cast<uint32_t>(payload_size)};
+  if (memory_.mirrored() || total <= size - staged_) [[likely]] {
+    Pen<false>{memory_.data(), size, staged_}.packet(parts);
+  } else {
+    Pen<true>{memory_.data(), size, staged_}.packet(parts);
   }
-  for (const auto part : payload) {
-    if (!part.empty()) at = put(at, part.data(), part.size());
-  }
-  at = wrap(align_up(at, kUnit), size);
-  shared::write8(data + at, uint64_t{staged_} << 32);
-  staged_ = wrap(at + kTrailer, size);
+  staged_ = wrap(staged_ + static_cast<uint32_t>(total), size);
   return {};
 }
 

@@ -102,7 +102,6 @@ class RingWriter {
       : memory_(memory), committed_(write_index), staged_(write_index), peer_(read_index) {}
   bool accept(uint32_t read_index);
   uint32_t free_behind_staged() const;
-  uint32_t put(uint32_t at, const std::byte* from, size_t length);
 
   RingMemory memory_;
   uint32_t committed_;  ///< our write index as the peer sees it

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-. "$LAB_DIR/lib/bench-storvsc.sh"
+. "$LAB_DIR/lib/bench-guest.sh"
 
 usage() {
   cat <<'USAGE'
-usage: ./enlighten bench [storvsc|ring|loop ...] [options]
+usage: ./enlighten bench [NAME ...] [options]
 
-  storvsc   our hv_storvsc against the in-tree one, in one boot of one guest, A B A B: ratios, signals and interrupts per I/O
-  ring      the ring natively: ns per packet, against memcpy of the same bytes
-  loop      core against host in one process: ns per request
+  vmbus          the two below
+  vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
+  vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
+  storvsc        our hv_storvsc against the in-tree one, in one boot of one guest, A B A B
+  loop           core against host in one process: ns per request
+  instructions   callgrind: instructions per request in the core of storvsc
 
-  --pairs N      storvsc: pairs of runs (default 5)
-  --seconds N    storvsc: seconds per measurement (default 4)
-  --cpus N       storvsc: the guest's CPUs (default 2)
+In a guest: ratios of IOPS; signals, interrupts and CPU time per I/O. Without a NAME: vmbus, loop, storvsc.
+
+  --pairs N      in a guest: pairs of runs (default 5)
+  --seconds N    in a guest: seconds per measurement (default 4)
+  --cpus N       in a guest: its CPUs (default 2)
   --accel auto|kvm|nested
 USAGE
 }
 
 main() {
-  local names=() name program
+  local names=() name
   accel=auto pairs=5 seconds=4 cpus=2
   while [ $# -gt 0 ]; do
     case $1 in
@@ -32,22 +37,31 @@ main() {
         esac
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
-      storvsc | ring | loop) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give storvsc, ring or loop" ;;
+      vmbus) names+=(vmbus-native vmbus-guest); shift ;;
+      vmbus-native | vmbus-guest | storvsc | loop | instructions) names+=("$1"); shift ;;
+      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, loop or instructions" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
   [ "$cpus" -ge 1 ] && [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
-  [ ${#names[@]} -gt 0 ] || names=(ring loop storvsc)
+  [ "$seconds" -ge 2 ] || usage_error "--seconds $seconds: give 2 or more"
+  [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop vmbus-guest storvsc)
   ensure_packages
   for name in "${names[@]}"; do
     echo "== $name"
     case $name in
       storvsc) bench_storvsc ;;
-      *)
-        build_preset release "${name}_bench"
-        program=$BUILD_DIR/release/bench/${name}_bench
-        "$program" ;;
+      vmbus-guest) bench_vmbus_guest ;;
+      vmbus-native) bench_native vmbus_bench ;;
+      loop) bench_native loop_bench ;;
+      instructions)
+        build_preset release loop_bench
+        "$TOP_DIR/bench/instructions" "$BUILD_DIR/release/bench" ;;
     esac
   done
+}
+
+bench_native() {
+  build_preset release "$1"
+  "$BUILD_DIR/release/bench/$1"
 }

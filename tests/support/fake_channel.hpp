@@ -13,11 +13,11 @@ namespace hv::test {
 /// An open channel without a bus: both rings in plain memory, both sides of them at hand, a doorbell each way.
 class FakeChannel final : public host::vmbus::OpenChannel {
  public:
-  explicit FakeChannel(host::Machine& machine, uint16_t index = 0, size_t ring_bytes = 64 * 1024)
+  explicit FakeChannel(host::Machine& machine, uint16_t index = 0, size_t ring_bytes = 64 * 1024, bool mirrored = false)
       : machine_(machine),
         index_(index),
-        to_host_(ring_bytes),
-        to_guest_(ring_bytes),
+        to_host_(ring_bytes, mirrored),
+        to_guest_(ring_bytes, mirrored),
         incoming_(to_host_.reader()),
         outgoing_(to_guest_.writer()) {}
 

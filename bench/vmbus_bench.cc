@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// What the ring costs above the copying itself: one thread writes packets and reads them back, against memcpy of the same bytes into the same
-// memory and out of it.
+// What a packet costs in the ring: one thread writes packets and reads them back, against the same protocol in plain C
+// that validates nothing, and against memcpy of the same bytes into the same memory and out of it.
 #include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/plain_ring.h"
 #include "core/vmbus/ring.hpp"
 #include "tests/support/ring_pages.hpp"
 
@@ -18,7 +19,10 @@ using namespace hv::vmbus;
 constexpr size_t kRingData = 512 * 1024;
 
 struct Bed {
-  explicit Bed(size_t size) : payload(size, std::byte{7}), buffer(size + 64) {}
+  explicit Bed(size_t size) : payload(size, std::byte{7}), buffer(size + 64) {
+    plain_ring_init(&plain_writer, plain_pages.bytes().data(), plain_pages.bytes().size());
+    plain_ring_init(&plain_reader, plain_pages.bytes().data(), plain_pages.bytes().size());
+  }
 
   void through_ring(unsigned count, unsigned batch) {
     const std::array<std::span<const std::byte>, 1> parts{payload};
@@ -27,6 +31,23 @@ struct Bed {
       bench::keep(writer.commit());
       for (unsigned i = 0; i < batch; i++) bench::keep(reader.read(buffer).take());
       bench::keep(reader.commit());
+    }
+  }
+
+  void through_plain_ring(unsigned count, unsigned batch) {
+    const auto type = static_cast<uint16_t>(wire::PacketType::DataInBand);
+    plain_packet packet;
+    for (unsigned done = 0; done < count; done += batch) {
+      for (unsigned i = 0; i < batch; i++) {
+        if (!plain_ring_stage(&plain_writer, type, 0, i, payload.data(), static_cast<uint32_t>(payload.size())))
+          __builtin_trap();
+      }
+      bench::keep(plain_ring_publish(&plain_writer));
+      for (unsigned i = 0; i < batch; i++) {
+        if (plain_ring_read(&plain_reader, &packet, buffer.data()) < 0) __builtin_trap();
+        bench::keep(packet);
+      }
+      bench::keep(plain_ring_give_back(&plain_reader));
     }
   }
 
@@ -55,6 +76,8 @@ struct Bed {
   test::RingPages pages{kRingData, true};
   RingWriter writer = pages.writer();
   RingReader reader = pages.reader();
+  test::RingPages plain_pages{kRingData, true};
+  plain_ring plain_writer, plain_reader;
   std::vector<std::byte> payload;
   std::vector<std::byte> buffer;
   size_t place = 0;
@@ -67,11 +90,14 @@ int main(int argc, char** argv) {
   for (const unsigned batch : {1u, 32u}) {
     for (const size_t size : {16u, 64u, 256u, 1024u, 4096u, 8192u}) {
       const auto bed = std::make_shared<Bed>(size);
-      cases.push_back({std::to_string(size) + " bytes, batch " + std::to_string(batch), "packet",
-                       [bed, batch](unsigned count) { bed->through_ring(count, batch); },
-                       [bed, batch](unsigned count) { bed->by_memcpy(count, batch); }});
+      const auto name = std::to_string(size) + " bytes, batch " + std::to_string(batch);
+      const auto ours = [bed, batch](unsigned count) { bed->through_ring(count, batch); };
+      cases.push_back({name, "packet", "plain C ring, unvalidated", ours,
+                       [bed, batch](unsigned count) { bed->through_plain_ring(count, batch); }});
+      cases.push_back(
+          {name, "packet", "memcpy in and out", ours, [bed, batch](unsigned count) { bed->by_memcpy(count, batch); }});
     }
   }
-  return bench::run(argc, argv, "ring: write and read of one packet", "the ring, one publication and one giving back per batch",
-                    "memcpy of the payload in and out", cases);
+  return bench::run(argc, argv, "vmbus: write and read of one packet",
+                    "the ring of core/vmbus, one publication and one giving back per batch", cases);
 }

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Runs in the minimal guest, behind tests/guest/minimal/00-lib.sh; SECONDS_EACH is set before. What the benchmarks in a guest share.
+# Says `@result PAIR WHOSE JOB IOPS KIB_PER_S CPU_US`; `@mark PAIR WHOSE JOB start|end` asks the node for the host's counters.
+
+mount_tools
+mkdir -p /tmp/tools
+cp -a /tools/bin /tools/lib /tmp/tools/
+umount /tools
+modprobe scsi_transport_fc
+
+load_storvsc() { # load_storvsc inbox|enlighten
+  local modules
+  modules=/lib/modules/$(uname -r)
+  rmmod hv_storvsc
+  case $1 in
+    inbox) insmod "$modules/kernel/drivers/scsi/hv_storvsc.ko" ;;
+    *) insmod "$modules/updates/hv_storvsc.ko" ;;
+  esac
+  within 60 device $SCSI 0 >/dev/null || { echo "no disk with $1"; exit 1; }
+  within 20 test -b "$(scsi 0)"
+  sleep 1
+}
+
+reads() { awk '{ print $1 }' "/sys/block/$(device $SCSI 0)/stat"; }
+# Hundredths of a second that all CPUs worked, interrupts included, and the reads so far.
+sample() { awk '$1 == "cpu" { printf "%d ", $2 + $3 + $4 + $7 + $8 }' /proc/stat; reads; }
+
+measure() { # measure PAIR WHOSE JOB fio-options...
+  local label="$1 $2 $3" before first fio
+  shift 3
+  echo "@mark $label start"
+  sleep 1
+  before=$(reads)
+  LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/fio --name=b --filename="$(scsi 0)" --direct=1 --ioengine=libaio --readonly --size=192M \
+    --time_based --runtime="$SECONDS_EACH" --ramp_time=1 --randrepeat=1 --norandommap --output-format=terse --terse-version=3 "$@" \
+    >/tmp/fio.out 2>&1 &
+  fio=$!
+  # CPU time is taken in the middle of the run: fio's own start is not in it.
+  within 30 eval '[ "$(reads)" -gt "$((before + 10))" ]' || { cat /tmp/fio.out; exit 1; }
+  sleep 1
+  first=$(sample)
+  sleep $((SECONDS_EACH - 1))
+  echo "$first $(sample)" >/tmp/window
+  wait "$fio"
+  sleep 0.5
+  awk -F ';' -v l="$label" -v w="$(cat /tmp/window)" '
+    BEGIN { split(w, s, " "); n = s[4] - s[2] }
+    $1 == 3 { print "@result " l " " $8 " " $7 " " (n > 0 ? (s[3] - s[1]) * 10000 / n : 0) }' /tmp/fio.out | grep . || cat /tmp/fio.out
+  echo "@mark $label end"
+  sleep 1
+}
+
+measure_random() { # measure_random PAIR WHOSE [SUFFIX]: 4 KiB reads one by one, and 32 at once
+  measure "$1" "$2" "randread-4k-qd1$3" --rw=randread --bs=4k --iodepth=1
+  measure "$1" "$2" "randread-4k-qd32$3" --rw=randread --bs=4k --iodepth=32
+}

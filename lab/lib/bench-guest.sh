@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# Benchmarks in a guest: ours against in-tree, in turn; ratios by pair, the median of them counts.
+
+# ./enlighten bench storvsc: both drivers in one boot of one guest.
+bench_storvsc() {
+  bench_guest_prepare hv_storvsc
+  bench_guest_initrd ours "$MODULES_DIR/hv_storvsc.ko"
+  bench_guest_boot ours storvsc "PAIRS=$pairs"
+  bench_guest_run $((200 + pairs * 6 * (seconds + 12)))
+}
+
+# ./enlighten bench vmbus, in the guest: both buses, each under both storage drivers; a boot each time.
+bench_vmbus_guest() {
+  local pair bus
+  bench_guest_prepare hv_vmbus hv_storvsc
+  bench_guest_initrd inbox "$MODULES_DIR/hv_storvsc.ko"
+  bench_guest_initrd enlighten "$MODULES_DIR/hv_storvsc.ko" "$MODULES_DIR/hv_vmbus.ko"
+  for pair in $(seq "$pairs"); do
+    for bus in inbox enlighten; do bench_guest_boot "$bus" vmbus "PAIR=$pair BUS=$bus"; done
+  done
+  bench_guest_run $((120 + 4 * (seconds + 12)))
+}
+
+# bench_guest_prepare MODULE...: builds all that is needed, these modules of ours among it -> sets BENCH_JOB.
+bench_guest_prepare() {
+  local module
+  build_programs
+  choose_accel "$accel"
+  scratch_dir
+  BENCH_JOB=$SCRATCH/bench
+  rm -rf "$BENCH_JOB" "$SCRATCH/stream" "$SCRATCH/lines"
+  mkdir -p "$BENCH_JOB"
+  : >"$BENCH_JOB/boots"
+  BENCH_FILES=()
+  ensure_kernel 6.1
+  build_modules "$KERNEL_RELEASE"
+  for module; do [ -e "$MODULES_DIR/$module.ko" ] || die "the module $module.ko was not built in $MODULES_DIR"; done
+  ensure_tools
+}
+
+# bench_guest_initrd NAME MODULE.ko...: the minimal guest with these modules of ours.
+bench_guest_initrd() {
+  ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${@:2}"
+  BENCH_FILES+=(--file "$MINIMAL_INITRD:$1.initrd")
+}
+
+# bench_guest_boot INITRD SCRIPT VARIABLES: one boot, in which bench/guest/SCRIPT.sh runs.
+bench_guest_boot() {
+  local number
+  number=$(wc -l <"$BENCH_JOB/boots")
+  { echo "$3 SECONDS_EACH=$seconds"; cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" "$TOP_DIR/bench/guest/$2.sh"; } \
+    >"$BENCH_JOB/exec$number"
+  echo "$1.initrd exec$number" >>"$BENCH_JOB/boots"
+}
+
+# bench_guest_run LIMIT: all boots, none longer than LIMIT seconds, and the report.
+bench_guest_run() {
+  local name line status=0
+  echo "$cpus" >"$BENCH_JOB/cpus"
+  echo "$1" >"$BENCH_JOB/limit"
+  for name in "$BENCH_JOB"/*; do BENCH_FILES+=(--file "$name"); done
+  [ "$ACCEL" = kvm ] || ensure_node_image
+  echo "in-tree and ours in turn, $pairs pairs, $seconds s each measurement, $cpus CPUs, $ACCEL, $(wc -l <"$BENCH_JOB/boots") boots"
+  mkfifo "$SCRATCH/stream"
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --file "$KERNEL_IMAGE:kernel" \
+    "${BENCH_FILES[@]}" --file "$TOP_DIR/bench/guest/node" -- sh ./node >"$SCRATCH/stream" 2>&1 </dev/null &
+  NODE_PID=$!
+  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      @*) printf '%s\n' "$line" >>"$SCRATCH/lines" ;;
+      *) printf '%s\n' "$line" >&2 ;;
+    esac
+    case $line in
+      '@result '*) printf '%s\n' "$line" | awk '{ printf "  pair %s  %-9s  %-27s %8d IOPS %8d KiB/s %8.1f us of CPU per I/O\n", $2, $3, $4, $5, $6, $7 }' ;;
+    esac
+  done <"$SCRATCH/stream"
+  wait "$NODE_PID" || status=$?
+  [ "$status" = 0 ] && [ -s "$SCRATCH/lines" ] || die "the benchmark's guest ended with status $status"
+  bench_guest_report "$SCRATCH/lines"
+}
+
+# Medians of the ratios ours / in-tree, and per I/O: signals (guest to host), interrupts (host to guest), the guest's CPU time.
+bench_guest_report() {
+  awk '
+    function sort(list, n,  i, j, t) {
+      for (i = 2; i <= n; i++) for (j = i; j > 1 && list[j] < list[j - 1]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+    }
+    function median(list, n) { return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2 }
+    function both(ours, theirs, digits) { return sprintf("%.*f (in-tree %.*f)", digits, ours, digits, theirs) }
+    $1 == "@result" {
+      iops[$2, $3, $4] = $5; cpu[$2, $3, $4] = $7
+      if ($2 > pairs) pairs = $2
+      if (!($4 in seen)) { seen[$4] = 1; job[++jobs] = $4 }
+    }
+    $1 == "@counters" && $5 == "start" { si[$2, $3, $4] = $6; so[$2, $3, $4] = $7; pk[$2, $3, $4] = $8 }
+    $1 == "@counters" && $5 == "end" {
+      signals[$3, $4] += $6 - si[$2, $3, $4]; interrupts[$3, $4] += $7 - so[$2, $3, $4]; packets[$3, $4] += $8 - pk[$2, $3, $4]
+    }
+    END {
+      printf "%-27s %21s %15s %24s %24s %26s\n", "", "ours / in-tree (IOPS)", "lowest-highest", "signals per I/O", "interrupts per I/O", "CPU us per I/O"
+      for (j = 1; j <= jobs; j++) {
+        n = 0
+        for (p = 1; p <= pairs; p++) if (iops[p, "inbox", job[j]] > 0 && iops[p, "enlighten", job[j]] > 0) {
+          r[++n] = iops[p, "enlighten", job[j]] / iops[p, "inbox", job[j]]
+          c[0, n] = cpu[p, "inbox", job[j]]; c[1, n] = cpu[p, "enlighten", job[j]]
+        }
+        if (n == 0) continue
+        sort(r, n)
+        for (i = 0; i < 2; i++) {
+          d = i ? "enlighten" : "inbox"; k = packets[d, job[j]] ? packets[d, job[j]] : 1
+          s[i] = signals[d, job[j]] / k; t[i] = interrupts[d, job[j]] / k
+          for (p = 1; p <= n; p++) m[p] = c[i, p]
+          sort(m, n); u[i] = median(m, n)
+        }
+        printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %26s\n", job[j], median(r, n), r[1], r[n], both(s[1], s[0], 3), both(t[1], t[0], 3), both(u[1], u[0], 1)
+      }
+    }' "$1"
+}
