@@ -15,7 +15,7 @@ namespace hv::host::hostile {
 struct Plan {
   uint64_t seed = 0;
   uint32_t rate = 100;                         ///< per mille of what passes by
-  std::optional<std::chrono::seconds> after;   ///< since the start; none: when somebody says so
+  std::optional<std::chrono::seconds> after = {};  ///< since the start; none: when somebody says so
 };
 
 /// What a hostile host does.

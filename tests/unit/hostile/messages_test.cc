@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "host/hostile/intent.hpp"
@@ -80,7 +81,7 @@ TEST(MessageForger, TamperingRepeatsCutsSpoilsLosesAndReorders) {
   EXPECT_TRUE(counts.contains(0));
   EXPECT_TRUE(counts.contains(2));
   EXPECT_TRUE(sizes.contains(3));
-  EXPECT_TRUE(sizes.contains(200));
+  EXPECT_GT(*sizes.rbegin(), 100u);
   EXPECT_TRUE(overtaken);
   EXPECT_TRUE(spoilt);
 }
