@@ -29,6 +29,9 @@ RingMemory ring_in(std::vector<std::byte>& pages) {
   return ring;
 }
 
+/// The index is in the guest's memory: what it says now need not be what it said when the channel was opened.
+uint32_t start_index(const RingMemory& ring) { return (ring.control().write_index % ring.size()) & ~7u; }
+
 }  // namespace
 
 Channel::Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place)
@@ -39,7 +42,7 @@ Channel::Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place)
       shadow_reader_(RingReader::create(ring_in(pages_)).take()),
       buffer_(kPacketMost),
       stream_(intent, place),
-      write_index_(inner.outgoing().memory().control().write_index) {}
+      write_index_(start_index(inner.outgoing().memory())) {}
 
 void Channel::signal_guest() {
   {
