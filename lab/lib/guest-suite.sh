@@ -8,7 +8,14 @@ minimal inbox 6.1 4
 minimal enlighten 6.1 4
 minimal enlighten 6.12 2
 debian inbox 6.1 2
-debian enlighten 6.1 4"
+debian enlighten 6.1 4
+kexec inbox 6.1 2
+kexec enlighten,hv_vmbus=enlighten 6.1 2
+kdump inbox 6.1 2
+kdump enlighten,hv_vmbus=enlighten 6.1 2
+hostile enlighten,hv_vmbus=enlighten 6.1 2"
+# What the hostile host draws from; guest_seeds is for more of them.
+GUEST_SEEDS="1 2 3 4"
 
 suite_guest() {
   local dir=$TOP_DIR/tests/guest kind drivers kernel cpus modules name tests job node_args=() done_boots=' '
@@ -16,7 +23,7 @@ suite_guest() {
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
-  mkdir -p "$job/tests"
+  mkdir -p "$job"
   printf '%s\n' "${guest_sessions:-$GUEST_SESSIONS}" >"$job/sessions"
   while read -r kind drivers kernel cpus; do
     case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
@@ -29,9 +36,9 @@ suite_guest() {
     [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
     mkdir -p "$job/boot/$kernel"
     ln -sf "$KERNEL_IMAGE" "$job/boot/$kernel/kernel"
-    if [ "$kind" = minimal ]; then
+    if [ "$kind" != debian ]; then
       ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
-      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.minimal"
+      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.$kind"
     else
       ensure_debian
       ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
@@ -44,9 +51,14 @@ suite_guest() {
   done <"$job/sessions"
   ensure_tools
   guest_media
-  cp "$dir"/minimal/*.sh "$job/tests/"
-  tests=$(cat "$job"/tests/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | tr '\n' ' ')
-  printf "TESTS='%s'\nONLY='%s'\n" "$tests" "${only:-*}" >"$job/parameters"
+  for kind in minimal kexec kdump hostile; do
+    mkdir -p "$job/tests/$kind"
+    [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
+    cp "$dir/$kind"/*.sh "$job/tests/$kind/"
+    tests=$(cat "$dir/$kind"/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | tr '\n' ' ')
+    printf "TESTS='%s'\nONLY='%s'\n" "$tests" "${only:-*}" >"$job/tests/$kind/parameters"
+  done
+  printf '%s\n' "${guest_seeds:-$GUEST_SEEDS}" >"$job/seeds"
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts

@@ -3,7 +3,7 @@
 
 MINIMAL_MODULES="hv_vmbus hv_storvsc hv_utils hv_balloon sd_mod sr_mod sg isofs loop"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
-TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns"
+TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg"
 
 # ensure_minimal KERNEL_DIR RELEASE AGENT [MODULE.ko...] -> sets MINIMAL_INITRD.
 ensure_minimal() {
