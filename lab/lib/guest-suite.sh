@@ -8,12 +8,13 @@ minimal inbox 6.1 4
 minimal enlighten 6.1 4
 minimal enlighten 6.12 2
 debian inbox 6.1 2
-debian enlighten 6.1 4
-kexec inbox 6.1 2
-kexec enlighten,hv_vmbus=enlighten 6.1 2
-kdump inbox 6.1 2
-kdump enlighten,hv_vmbus=enlighten 6.1 2
-hostile enlighten,hv_vmbus=enlighten 6.1 2"
+debian enlighten 6.1 4"
+# Not among them yet, as they have not passed: asked for by guest_sessions (docs/STATUS.md).
+#   kexec inbox 6.1 2
+#   kexec enlighten,hv_vmbus=enlighten 6.1 2
+#   kdump inbox 6.1 2
+#   kdump enlighten,hv_vmbus=enlighten 6.1 2
+#   hostile enlighten,hv_vmbus=enlighten 6.1 2
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 
