@@ -11,6 +11,8 @@
 #include "host/backends/file_backend.hpp"
 #include "host/control/devices.hpp"
 #include "host/control/socket.hpp"
+#include "host/hostile/methods.hpp"
+#include "host/hostile/server.hpp"
 #include "host/storvsp/disk_methods.hpp"
 #include "host/storvsp/disks.hpp"
 #include "host/vmbus/server.hpp"
@@ -71,9 +73,14 @@ void check_disks(const RunOptions& options) {
 
 struct HyperVDevices::Parts {
   Parts(const RunOptions& options, KvmMachine& machine, EventLog& log)
-      : server(machine, server_options(options, log)), disks(server, machine.vp_count(), disk_options(options)) {}
+      : hostile(options.hostile ? std::make_unique<host::hostile::Server>(machine, server_options(options, log), *options.hostile) : nullptr),
+        honest(hostile ? nullptr : std::make_unique<host::vmbus::Server>(machine, server_options(options, log))),
+        server(hostile ? *hostile : *honest),
+        disks(server, machine.vp_count(), disk_options(options)) {}
 
-  host::vmbus::Server server;
+  const std::unique_ptr<host::hostile::Server> hostile;  ///< --hostile
+  const std::unique_ptr<host::vmbus::Server> honest;     ///< without
+  host::vmbus::Server& server;
   host::storvsp::DiskManager disks;
   host::control::Methods methods;
   std::optional<host::control::ControlSocket> socket;
@@ -94,6 +101,7 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
   host::control::add_server_methods(parts_->methods, parts_->server);
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
   add_machine_methods(parts_->methods, options, machine, end);
+  if (parts_->hostile) host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);
   parts_->socket.emplace(options.control, parts_->methods);
 }
 

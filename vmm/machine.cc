@@ -68,7 +68,8 @@ KvmMachine::KvmMachine(MachineConfig config, EndBox& end)
       retry_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       router_(vm_.get()),
       devices_(router_, end, std::move(config.com1), std::move(config.com2)),
-      synic_(config.vcpus, memory_, router_, retry_timer_.get()) {
+      synic_(config.vcpus, memory_, router_, retry_timer_.get()),
+      crashed_(std::move(config.crashed)) {
   if (!retry_timer_) fail_errno("timerfd_create");
   set_memory_regions();
   set_msr_filter();
@@ -246,7 +247,7 @@ void KvmMachine::write_msr(uint32_t, kvm_run& run) {
     std::string text;
     // P3 and P4 are address and length of a text, if the guest says so.
     if ((run.msr.data & kCrashMessage) != 0) text = crash_text(memory_, crash_[3], crash_[4]);
-    end_.report({EndReason::Panic, text.empty() ? crash_registers(crash_) : text, 0});
+    crashed_(text.empty() ? crash_registers(crash_) : text);
   } else if (run.msr.index >= kMsrCrashFirst && run.msr.index < kMsrCrashControl) {
     const std::lock_guard lock(crash_mutex_);
     crash_[run.msr.index - kMsrCrashFirst] = run.msr.data;

@@ -32,6 +32,7 @@ struct MachineConfig {
   boot::BootFiles boot;
   serial::Uart::Callbacks com1;
   serial::Uart::Callbacks com2;
+  std::function<void(const std::string& text)> crashed;  ///< the guest reported a crash by its registers; a vCPU's thread
 };
 
 /// The KVM machine: vCPUs, memory, interrupt controllers, boot, and the SynIC for the Hyper-V devices.
@@ -94,6 +95,7 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   std::mutex signals_mutex_;
   std::vector<std::pair<uint32_t, int>> signals_;  ///< connection id and eventfd, for taking it away again
 
+  std::function<void(const std::string& text)> crashed_;
   std::mutex crash_mutex_;
   std::array<uint64_t, 5> crash_{};  ///< HV_X64_MSR_CRASH_P0..P4
 };

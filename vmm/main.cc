@@ -34,6 +34,8 @@ struct RawRun {
   std::vector<std::string> dvds;
   std::string exec;
   std::string exec_file;
+  std::string on_crash = "end";
+  std::string hostile;
 };
 
 void add_run_options(CLI::App& run, RawRun& raw) {
@@ -66,6 +68,13 @@ void add_run_options(CLI::App& run, RawRun& raw) {
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   run.add_option("--timeout", raw.timeout, "report the guest as hung after so many seconds (exit status 124)")->type_name("SECONDS");
+  run.add_option("--hostile", raw.hostile,
+                 "lie to the guest in messages and packets, as SEED decides: after so many seconds, or when hostile.start is called (ctl)")
+      ->type_name("SEED[,after=SECONDS][,rate=PER_MILLE]");
+  run.add_option("--on-crash", raw.on_crash,
+                 "when the guest reports a crash: end (default, exit status 12), or continue, for a guest that saves a dump")
+      ->check(CLI::IsMember({"end", "continue"}))
+      ->type_name("end|continue");
   run.add_option("--json-events", raw.options.json_events, "write what happens to FILE, one JSON object a line")->type_name("FILE");
   run.add_flag("--verbose", raw.options.verbose, "say more on stderr");
   run.footer("Exit status: 0 the guest powered off, 10 it rebooted, 11 triple fault, 12 panic, 124 hang or time limit,\n"
@@ -90,6 +99,8 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   }
   if (raw.timeout < 0) throw UsageFailure("--timeout " + std::to_string(raw.timeout) + ": give seconds, 0 for none");
   options.timeout = static_cast<uint32_t>(raw.timeout);
+  if (run.count("--hostile") != 0) options.hostile = parse_hostile(raw.hostile);
+  options.on_crash = raw.on_crash == "continue" ? OnCrash::Continue : OnCrash::End;
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
   if (run.count("--exec") != 0) options.exec = raw.exec;

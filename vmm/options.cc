@@ -2,6 +2,7 @@
 #include "vmm/options.hpp"
 
 #include <charconv>
+#include <chrono>
 
 #include "vmm/failure.hpp"
 
@@ -64,6 +65,27 @@ host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd) {
     }
   }
   return disk;
+}
+
+host::hostile::Plan parse_hostile(std::string_view text) {
+  constexpr uint32_t kSecondsMost = 86400;
+  constexpr uint32_t kAlways = 1000;
+  host::hostile::Plan hostile;
+  size_t comma = text.find(',');
+  hostile.seed = parse_number(text.substr(0, comma), "--hostile SEED", UINT32_MAX);
+  while (comma != std::string_view::npos) {
+    text.remove_prefix(comma + 1);
+    comma = text.find(',');
+    const std::string_view part = text.substr(0, comma);
+    if (starts_with_key(part, "after=")) {
+      hostile.after = std::chrono::seconds(parse_number(part.substr(6), "--hostile after", kSecondsMost));
+    } else if (starts_with_key(part, "rate=")) {
+      hostile.rate = parse_number(part.substr(5), "--hostile rate", kAlways);
+    } else {
+      throw UsageFailure("--hostile: unknown property '" + std::string(part) + "'");
+    }
+  }
+  return hostile;
 }
 
 }  // namespace hv::vmm

@@ -7,10 +7,17 @@
 #include <string_view>
 #include <vector>
 
+#include "host/hostile/intent.hpp"
 #include "host/storvsp/disks.hpp"
 #include "vmm/memory.hpp"
 
 namespace hv::vmm {
+
+/// What to do when the guest reports a crash.
+enum class OnCrash : unsigned char {
+  End,       ///< the run ends, status 12
+  Continue,  ///< it is said; the guest goes on, to save a dump for example
+};
 
 struct RunOptions {
   std::string kernel;
@@ -27,6 +34,8 @@ struct RunOptions {
   std::string storage_version = "6.2";
   uint16_t scsi_channels = 0;     ///< per controller; 0: as Hyper-V, one for four vCPUs
   uint32_t timeout = 0;           ///< seconds; 0: none
+  std::optional<host::hostile::Plan> hostile;  ///< a host that lies
+  OnCrash on_crash = OnCrash::End;
   std::string json_events;        ///< empty: none
   bool verbose = false;
 };
@@ -36,5 +45,8 @@ uint64_t parse_size(std::string_view text);
 
 /// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
 host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);
+
+/// "SEED[,after=SECONDS][,rate=PER_MILLE]". Throws UsageFailure.
+host::hostile::Plan parse_hostile(std::string_view text);
 
 }  // namespace hv::vmm

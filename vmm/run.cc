@@ -110,7 +110,7 @@ class EventLoop {
       end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
     }
     if (power_off_deadline_ && now >= *power_off_deadline_) end_.report({EndReason::TimedOut, "it does not power off", 0});
-    if (panic_.seen() && !panic_deadline_) panic_deadline_ = now + kPanicGrace;
+    if (options_.on_crash == OnCrash::End && panic_.seen() && !panic_deadline_) panic_deadline_ = now + kPanicGrace;
     if (panic_deadline_ && now >= *panic_deadline_) end_.report({EndReason::Panic, panic_.line(), 0});
     if (now - last_stuck_look_ >= kStuckInterval) {
       last_stuck_look_ = now;
@@ -200,6 +200,12 @@ int run(const RunOptions& options) {
                      if (exec) exec->receive(bytes);
                    },
                .set_interrupt = {}},
+      .crashed =
+          [&options, &end, &log](const std::string& text) {
+            log.write("crash", {{"text", text}});
+            if (options.on_crash == OnCrash::End) return end.report({EndReason::Panic, text, 0});
+            std::fprintf(stderr, "enlighten-host: the guest panicked, and goes on: %s\n", text.c_str());
+          },
   };
   boot::check_files(config.boot);
   check_disks(options);

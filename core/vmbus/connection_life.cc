@@ -145,7 +145,7 @@ void Connection::ring_done(Channel& channel) {
 void Connection::offer_or_hold(Channel& channel) {
   bool wait = channel.primary_ && channel.primary_->held_back_;
   channels_.for_each([&](Channel& other) {
-    if (&other != &channel && other.rescinded_ && other.announced_ && other.offer_.class_id == channel.offer_.class_id &&
+    if (&other != &channel && other.rescinded_ && other.announced_ &&
         other.offer_.instance_id == channel.offer_.instance_id && other.sub_index() == channel.sub_index()) {
       wait = true;
     }

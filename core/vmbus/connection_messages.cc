@@ -136,8 +136,9 @@ Result<void> Connection::accept_offer(const wire::OfferChannel& offer) {
   bool duplicate = false;
   bool reattached = false;
   channels_.for_each([&](Channel& channel) {
-    if (channel.rescinded_ || channel.released_ || channel.offer_.class_id != offer.class_id ||
-        channel.offer_.instance_id != offer.instance_id) {
+    if (channel.rescinded_ || channel.released_ || channel.offer_.instance_id != offer.instance_id) return;
+    if (channel.offer_.class_id != offer.class_id) {  // the instance alone names a device
+      duplicate = true;
       return;
     }
     if (channel.state_ == Channel::State::Suspended && offer.sub_channel_index == 0) {

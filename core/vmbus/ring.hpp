@@ -65,6 +65,7 @@ class RingWriter {
  public:
   /// Goes on at the write index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingWriter> create(RingMemory memory);
+  const RingMemory& memory() const { return memory_; }
 
   /// Bytes that `stage` of a packet with this much extra and payload takes, descriptor and trailer included.
   static constexpr size_t packet_size(size_t extra, size_t payload) {
@@ -120,6 +121,7 @@ class RingReader {
  public:
   /// Goes on at the read index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingReader> create(RingMemory memory);
+  const RingMemory& memory() const { return memory_; }
 
   /// Copies the next packet, without its descriptor, into `buffer` and steps over it; the peer does not get the room back before `commit`.
   /// Errors: RingEmpty; BadLength (does not fit `buffer`: the packet is stepped over); BadValue (a packet type that the protocol does not

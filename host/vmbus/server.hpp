@@ -51,7 +51,7 @@ struct ServerStatus {
 /// The VMBus server of one machine: devices on one side, a guest on the other. One thread of its own does all the work, in the order in
 /// which it was asked for: control messages of the guest, devices coming and going. Devices serve their channels on threads of their own.
 /// Concurrency: all methods from any thread but a device's callbacks. Message posting never waits for a device.
-class Server final : public MessageSink {
+class Server : public MessageSink {
  public:
   Server(Machine& machine, ServerOptions options);
   /// Closes all channels and lets go of all devices.
@@ -59,8 +59,8 @@ class Server final : public MessageSink {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Offers a device. Errors: BadId (such an instance is there), Exhausted.
-  Result<void> add(std::shared_ptr<Device> device);
+  /// Offers a device. Errors: BadId (such an instance is there), Exhausted. Virtual for hosts that put something around their devices.
+  virtual Result<void> add(std::shared_ptr<Device> device);
 
   enum class Removal {
     Released,  ///< the guest let go, or did not know the device

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The guest's half of `--exec`: takes one command over the second serial port, runs it by /bin/sh, sends back what it
-// writes and its exit status, then powers the guest off. A frame is a type byte, a little-endian length and a payload.
+// writes and its exit status, then powers the guest off. With --run it takes none: a kernel that was started by another goes on
+// with what the first was told. A frame is a type byte, a little-endian length and a payload.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -161,18 +162,20 @@ int shell(const std::string& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string wait_command, off_command;
+  std::string wait_command, off_command, run_command;
   const char* path = "/dev/ttyS1";
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--wait" && i + 1 < argc) {
       wait_command = argv[++i];
+    } else if (option == "--run" && i + 1 < argc) {
+      run_command = argv[++i];
     } else if (option == "--off" && i + 1 < argc) {
       off_command = argv[++i];
     } else if (option.starts_with("/")) {
       path = argv[i];
     } else {
-      fprintf(stderr, "usage: enlighten-agent [--wait COMMAND] [--off COMMAND] [TTY]\n");
+      fprintf(stderr, "usage: enlighten-agent [--wait COMMAND] [--off COMMAND] [--run COMMAND] [TTY]\n");
       return 2;
     }
   }
@@ -183,10 +186,13 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (!wait_command.empty()) shell(wait_command);
-  write_all(tty, kMagic.data(), kMagic.size());
-  send(tty, 'R', {});
   FrameReader reader;
-  Frame frame{};
+  Frame frame{'C', run_command};
+  if (run_command.empty()) {
+    write_all(tty, kMagic.data(), kMagic.size());
+    send(tty, 'R', {});
+    frame.type = 0;
+  }
   while (frame.type != 'C') {
     if (!reader.take(frame) && !fill(tty, reader)) return 1;
   }

@@ -22,6 +22,9 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
   --net MODE           none (default; the network comes later)
   --control PATH       a Unix socket for './enlighten ctl'
   --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
+  --hostile SEED[,after=SECONDS][,rate=PER_MILLE]
+                       a host that lies to the guest, as SEED decides, from then on (or from './enlighten ctl hostile.start')
+  --on-crash WHAT      end (default), or continue: the guest goes on after it reported a crash, to save a dump
   --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
   --timeout SECONDS    the guest is then reported as hung, status 124
   --verbose            the host's own messages
@@ -71,13 +74,13 @@ add_disk() {
 
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append='' cpus=2 memory=1G
-  disks=() control='' accel=auto limit='' verbose=0 version=''
+  disks=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
       --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | --dvd | --net | --control | \
-        --vmbus-version | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
+        --vmbus-version | --hostile | --on-crash | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
     case $1 in
@@ -94,6 +97,8 @@ parse_run() {
       --net) [ "$2" = none ] || usage_error "--net '$2': only none for now, the network comes later" ;;
       --control) control=$2 ;;
       --vmbus-version) version=$2 ;;
+      --hostile) hostile=$2 ;;
+      --on-crash) on_crash=$2 ;;
       --accel) accel=$2 ;;
       --timeout) limit=$2 ;;
     esac
@@ -107,6 +112,8 @@ parse_run() {
   { [ "$mib" -ge 128 ] && [ "$mib" -le 8192 ]; } || usage_error "--memory $memory: give a size from 128M to 8G"
   case $limit in '') ;; *[!0-9]* | 0* | ???????*) usage_error "--timeout '$limit': give seconds" ;; esac
   case $version in '' | 2.4 | 3.0 | 4.0 | 4.1 | 5.0 | 5.1 | 5.2 | 5.3) ;; *) usage_error "--vmbus-version '$version': give 2.4 3.0 4.0 4.1 5.0 5.1 5.2 or 5.3" ;; esac
+  case $hostile in '' | [0-9]*) ;; *) usage_error "--hostile '$hostile': give a number as seed" ;; esac
+  case $on_crash in end | continue) ;; *) usage_error "--on-crash '$on_crash': give end or continue" ;; esac
   [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
   parse_drivers "$drivers"
 }
@@ -195,6 +202,8 @@ main() {
   fi
   [ -z "$limit" ] || host_args+=(--timeout "$limit")
   [ -z "$version" ] || host_args+=(--vmbus-version "$version")
+  [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
+  [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)
   host_args+=("${host_disks[@]}" --append "$words${append:+ $append}")
   # The nested machine needs memory for the guest, and for itself and the files in it.

@@ -16,6 +16,14 @@ debian inbox 6.1 2
 debian enlighten 6.1 4
 debian enlighten 6.12 2
 qemu enlighten 6.1 2"
+# Not among them yet, as they have not passed: asked for by guest_sessions (docs/STATUS.md).
+#   kexec inbox 6.1 2
+#   kexec enlighten,hv_vmbus=enlighten 6.1 2
+#   kdump inbox 6.1 2
+#   kdump enlighten,hv_vmbus=enlighten 6.1 2
+#   hostile enlighten,hv_vmbus=enlighten 6.1 2
+# What the hostile host draws from; guest_seeds is for more of them.
+GUEST_SEEDS="1 2 3 4"
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
@@ -26,7 +34,7 @@ suite_guest() {
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
-  mkdir -p "$job/tests"
+  mkdir -p "$job"
   printf '%s\n' "${guest_sessions:-$GUEST_SESSIONS}" >"$job/sessions"
   while read -r kind drivers kernel _; do
     case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
@@ -39,10 +47,10 @@ suite_guest() {
     [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
     mkdir -p "$job/boot/$kernel"
     ln -sf "$KERNEL_IMAGE" "$job/boot/$kernel/kernel"
-    if [ "$kind" = minimal ] || [ "$kind" = qemu ]; then
+    if [ "$kind" != debian ]; then
       ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
       ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.$kind"
-      [ "$kind" = minimal ] || node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
+      [ "$kind" != qemu ] || node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
         --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
     else
       ensure_debian
@@ -56,9 +64,15 @@ suite_guest() {
   done <"$job/sessions"
   ensure_tools
   guest_media
-  cp "$dir"/minimal/*.sh "$job/tests/"
-  tests=$(cat "$job"/tests/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
-  printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" >"$job/parameters"
+  for kind in minimal kexec kdump hostile; do
+    mkdir -p "$job/tests/$kind"
+    [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
+    cp "$dir/$kind"/*.sh "$job/tests/$kind/"
+    tests=$(cat "$dir/$kind"/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
+    printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" \
+      >"$job/tests/$kind/parameters"
+  done
+  printf '%s\n' "${guest_seeds:-$GUEST_SEEDS}" >"$job/seeds"
   echo "${guest_limit:-420}" >"$job/limit"
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done

@@ -4,7 +4,7 @@
 MINIMAL_MODULES="hv_vmbus hv_storvsc hv_utils hv_balloon hv_netvsc hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic
   sd_mod sr_mod sg isofs loop"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
-TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns"
+TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg"
 
 # ensure_minimal KERNEL_DIR RELEASE AGENT [MODULE.ko...] -> sets MINIMAL_INITRD.
 ensure_minimal() {

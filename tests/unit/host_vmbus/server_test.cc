@@ -217,6 +217,21 @@ TEST_F(ServerTest, ResetLeavesNoGuestMemoryInUse) {
   EXPECT_EQ(device->open.size(), 1u);
 }
 
+TEST_F(ServerTest, ANewKernelsContactLeavesNothingOfTheDeadOneInUse) {
+  auto device = std::make_shared<TestDevice>(1);
+  ASSERT_TRUE(server.add(device).ok());
+  connect();
+  open_ring(1, 1);
+  ASSERT_EQ(device->open.size(), 1u);
+  say(contact(Version::V5_2));
+  EXPECT_TRUE(device->open.empty());
+  EXPECT_EQ(machine.mappings(), 0u);
+  EXPECT_EQ(machine.bound(), 0u);
+  say(plain(MessageType::RequestOffers));
+  open_ring(1, 1, 32);
+  EXPECT_EQ(device->open.size(), 1u);
+}
+
 TEST_F(ServerTest, DropsAConnectionThatDoesNotTakeItsMessages) {
   auto device = std::make_shared<TestDevice>(1);
   ASSERT_TRUE(server.add(device).ok());

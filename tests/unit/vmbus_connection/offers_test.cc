@@ -49,6 +49,18 @@ TEST(Offers, OfOneInstanceAreTakenOnce) {
   EXPECT_EQ(guest.connection.channel_count(), 1u);
 }
 
+TEST(Offers, OfAnInstanceInAnotherClassAreRefused) {
+  Guest guest;
+  guest.connect();
+  guest.offered(5, 1);
+  auto offer = Guest::offer(6, 1);
+  offer.class_id.bytes[0] ^= 1;
+  EXPECT_EQ(guest.host(MessageType::OfferChannel, offer).error(), Error::BadId);
+  offer.sub_channel_index = 3;
+  EXPECT_EQ(guest.host(MessageType::OfferChannel, offer).error(), Error::BadId);
+  EXPECT_EQ(guest.connection.channel_count(), 1u);
+}
+
 TEST(Offers, RefuseAMonitorBitOutsideThePage) {
   Guest guest;
   guest.connect();

@@ -38,5 +38,16 @@ TEST(Options, UnknownPropertiesAreRefused) {
   EXPECT_THROW(parse_disk("x,bus=ide", true), UsageFailure);
 }
 
+TEST(Options, AHostileHostIsASeedAndItsProperties) {
+  const auto plan = parse_hostile("42,after=10,rate=250");
+  EXPECT_EQ(plan.seed, 42u);
+  EXPECT_EQ(plan.after, std::chrono::seconds(10));
+  EXPECT_EQ(plan.rate, 250u);
+  EXPECT_FALSE(parse_hostile("1").after);
+  for (const char* const bad : {"", "x", "-1", "1,", "1,rate=1001", "1,rate=", "1,when=2", "1,after=-1"}) {
+    EXPECT_THROW(parse_hostile(bad), UsageFailure) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace hv::vmm

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# A host that lies. For each of SEEDS: everything is loaded anew and works, then the host attacks it under I/O; afterwards the kernel
+# must not have complained (run_test looks), must not have flooded its log, and must let all of it go.
+ATTACK_SECONDS=5
+LINES_MOST=400  # of one attack: what is rate-limited in the drivers, and the SCSI layer's own about each error
+
+works() { [ "$(timeout 20 dd if="$1" bs=64k count=16 iflag=direct 2>/dev/null | wc -c)" = 1048576 ]; }
+
+# background COMMAND...: it may meet a host that does not answer, and is not waited for.
+background() { ("$@" >/dev/null 2>&1 &) }
+keep_reading() { while dd if="$1" of=/dev/null bs=64k iflag=direct; do :; done; }
+keep_writing() { while dd if=/dev/zero of="$1" bs=16k count=512 oflag=direct; do :; done; }
+
+load_all() {
+  local block
+  modprobe hv_vmbus || fail "the bus cannot be loaded"
+  modprobe hv_storvsc || fail "the driver cannot be loaded"
+  within 60 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
+  within 20 test -b "$(scsi 0)" || fail "no block device"
+  works "$(scsi 0)" || fail "the disk does not work with a host that does not lie"
+  # A command that the host has lost is given up when its device is being removed, and its time is over.
+  for block in /sys/block/sd*; do echo 3 >"$block/device/timeout"; done
+}
+
+# Gives all up, lost requests too. What never ends here hangs: unloading has no other way out.
+unload() {
+  local module
+  for module in hv_storvsc hv_utils hv_balloon hv_vmbus; do
+    [ ! -e "/sys/module/$module" ] || rmmod $module
+  done
+  : >/tmp/unloaded
+}
+
+attack() { # attack SEED
+  local seed=$1 disk other lines host
+  rm -f /tmp/unloaded
+  load_all
+  disk=$(scsi 0)
+  other=$(scsi 1)
+  dmesg -c >/dev/null
+  ask_host hostile.start "seed=$seed" "rate=$((20 + seed % 5 * 60))"
+  for _ in 1 2 3; do
+    background keep_reading "$disk"
+    background keep_writing "$other"
+  done
+  sleep 1
+  ask_host disk.add "path=/tmp/guest/hot.raw" name=hot lun=9
+  for host in /sys/class/scsi_host/host*; do background sh -c "echo '- - -' >$host/scan"; done
+  sleep $((ATTACK_SECONDS - 1))
+  ask_host disk.remove name=hot
+  [ $((seed % 3)) != 0 ] || background unload
+  sleep 1
+  ask_host hostile.stop
+  [ $((seed % 3)) = 0 ] || background unload
+  within 110 test -e /tmp/unloaded || { cat /proc/[0-9]*/stack 2>/dev/null | head -n 60; fail "the modules cannot be unloaded"; }
+  [ ! -e /sys/bus/vmbus ] || fail "the bus is still there"
+  lines=$(dmesg | wc -l)
+  [ "$lines" -le $LINES_MOST ] || { dmesg | cut -d ']' -f 2- | sort | uniq -c | sort -rn | head -n 20; fail "$lines lines in the log"; }
+}
+
+test_an_honest_host_is_served() {
+  local module
+  for module in hv_vmbus hv_storvsc; do ! wanted $module || ours $module || fail "$module is not ours"; done
+  load_all
+  unload
+}
+
+# A test for each seed; that it is all right afterwards is the last one's.
+for seed in $SEEDS; do eval "test_seed_$seed() { attack $seed; }"; done
+test_an_honest_host_is_served_again() { load_all; }
+TESTS="an_honest_host_is_served $(printf 'seed_%s ' $SEEDS) an_honest_host_is_served_again"
