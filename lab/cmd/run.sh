@@ -209,7 +209,7 @@ main() {
   # The nested machine needs memory for the guest, and for itself and the files in it.
   say "booting ${guest} $kernel, $cpus CPUs, ${mib}M, drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"
   local status=0
-  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus)" --memory "$((mib + 640))M" "${node_args[@]}" -- \
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus "$cpus")" --memory "$((mib + 640))M" "${node_args[@]}" -- \
     enlighten-host "${host_args[@]}" <&0 &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"

@@ -9,7 +9,6 @@ BUILD_DIR=$TOP_DIR/build
 HOST=$BUILD_DIR/release/vmm/enlighten-host
 AGENT=$BUILD_DIR/release/enlighten-agent
 BRIDGE=$BUILD_DIR/release/enlighten-bridge
-HOLD=$BUILD_DIR/release/enlighten-hold
 CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
 PROGRAM=${PROGRAM:-enlighten}
 

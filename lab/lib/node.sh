@@ -33,8 +33,15 @@ make_node_image() {
   mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
 
-# The nested machine gets what this machine has; more than 8 only cost memory.
-node_cpus() { local n; n=$(nproc); [ "$n" -le 8 ] || n=8; echo "$n"; }
+# node_cpus GUEST_CPUS: what this machine has, and not fewer than the guest: vCPUs that share an emulated CPU make the emulation
+# fail more often (lab/README.md). More than 8 only cost memory.
+node_cpus() {
+  local n
+  n=$(nproc)
+  [ "$n" -ge "$1" ] || n=$1
+  [ "$n" -le 8 ] || n=8
+  echo "$n"
+}
 
 # The frequency of this machine's TSC, which the nested machine sees as it is; nothing when it is not known.
 node_tsc_khz() {

@@ -2,6 +2,7 @@
 # Results of the suites: a line per test as it ends, and the summary.
 
 RESULTS=()  # "STATUS SECONDS NAME" each
+BEGUN_ANEW=0  # sessions of the guest suite that the emulation ended
 
 # record STATUS SECONDS NAME [REASON]: STATUS is passed, failed or skipped.
 record() {
@@ -47,6 +48,7 @@ summary() {
   echo 'the slowest:'
   grep -v '^skipped' "$LOG_DIR/results" | sort -k2,2 -g -r | head -n 5 | awk '{ t = $2; $1 = $2 = ""; printf "  %7.1f s %s\n", t, $0 }'
   ! [ "$failed" -gt 0 ] || { echo 'failed:'; sed -n 's/^failed [^ ]* /  /p' "$LOG_DIR/results"; }
+  [ "$BEGUN_ANEW" = 0 ] || echo "begun anew because the emulation ended under them: $BEGUN_ANEW sessions (lab/README.md)"
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
