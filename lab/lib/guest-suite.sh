@@ -22,7 +22,7 @@ qemu enlighten 6.1 2"
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 # How often a session is begun when the emulation ends under it.
-GUEST_TRIES=5
+GUEST_TRIES=8
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
