@@ -29,6 +29,7 @@ main() {
   done
   if [ "$images" = 1 ]; then
     parse_drivers enlighten
+    ensure_qemu
     ensure_node_image
     ensure_tools
     ensure_debian

@@ -22,12 +22,6 @@ make_debian_once() {
   step "making the Debian root file system (mmdebstrap, takes a minute or two)" make_debian "$1"
 }
 
-# This machine's own sources of Debian 12, so that its mirror and keys are used.
-debian_sources() {
-  apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|deb [trusted=no] $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    sed -n 's/^Debian|bookworm[^|]*|deb \[trusted=no\]/deb/p' | sort -u
-}
-
 make_debian() {
   local part=$DEBIAN_DIR.part kernels=$1 kernel hooks=()
   rm -rf "$part"

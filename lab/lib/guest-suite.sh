@@ -80,23 +80,33 @@ suite_guest() {
   mkfifo "$SCRATCH/stream"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   [ ! -e "$job/nested" ] || node_args+=(--file "$job/nested")
-  local try=1
+  local try=1 cpus
+  cpus=$(node_cpus "$(cut -d ' ' -f 4 "$job/sessions" | sort -n | tail -n 1)")
   until run_guests; do
     # A guest that fails ends its session only. What ended here is the machine under all of them, or a guest by a triple fault in
     # it: QEMU's emulation of SVM does that to guests of several CPUs, with the in-tree drivers alone too (lab/README.md). The session
-    # begins anew in a new machine, and nothing that it said before counts.
+    # begins anew in a new machine. What failed in it before counts; what passed is seen again.
     if [ "$ENDED_SESSIONS" != 0 ]; then
       sed -i "1,${ENDED_SESSIONS}d" "$job/sessions"
       try=1
     fi
     [ -s "$job/sessions" ] || return 0
-    RESULTS=("${RESULTS[@]:0:SESSION_RESULTS}")
+    keep_failures "$SESSION_RESULTS"
     if [ "$try" = "$GUEST_TRIES" ]; then
       record failed 0 "guest/$(head -n 1 "$job/sessions" | tr ' ' -)" "the emulation ended $try times under it"
       return 0
     fi
     try=$((try + 1)) BEGUN_ANEW=$((BEGUN_ANEW + 1))
     echo "the emulation ended under the session '$(head -n 1 "$job/sessions")': it begins anew in a new machine, try $try of $GUEST_TRIES"
+  done
+}
+
+# keep_failures FROM: of the results from the index FROM on only those that failed.
+keep_failures() {
+  local result since=("${RESULTS[@]:$1}")
+  RESULTS=("${RESULTS[@]:0:$1}")
+  for result in "${since[@]}"; do
+    case $result in failed*) RESULTS+=("$result") ;; esac
   done
 }
 
@@ -115,18 +125,19 @@ matching() {
 # One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
 run_guests() {
   ENDED_SESSIONS=0 SESSION_RESULTS=${#RESULTS[@]}
-  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus "$(head -n 1 "$job/sessions" | cut -d ' ' -f 4)")" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
     "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
-  follow_guests <"$SCRATCH/stream"
+  follow_guests $(($(cat "$job/limit") + 60)) <"$SCRATCH/stream"
   wait "$NODE_PID"
 }
 
-# follow_guests: turns the node's stream into results, as they come.
+# follow_guests LIMIT: turns the node's stream into results, as they come. A session ends by its own limit, if need be: a node silent
+# for LIMIT seconds is dead itself.
 follow_guests() {
-  local line prefix=guest test='' text='' words
-  while IFS= read -r line; do
+  local line prefix=guest test='' text='' words status=0
+  while IFS= read -t "$1" -r line || { status=$?; false; }; do
     line=${line%$'\r'}
     read -ra words <<<"$line"
     case $line in
@@ -149,6 +160,10 @@ follow_guests() {
     esac
   done
   printf '%s' "$text"
+  if [ "$status" -gt 128 ]; then
+    echo "the machine said nothing for $1 s: ended"
+    kill -TERM "$NODE_PID"
+  fi
 }
 
 # The disks that hold something: an ISO image and an ext4 disk.

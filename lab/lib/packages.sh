@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The Debian packages the project needs: which are missing, and installing them.
+# The Debian packages the project needs: which are missing, installing them, and where this machine gets them from.
 
 missing_packages() {
   local wanted have
@@ -26,4 +26,10 @@ ensure_packages() {
   # shellcheck disable=SC2086
   step "installing $(echo "$missing" | wc -w) Debian packages" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends $missing
+}
+
+# This machine's own sources of Debian 12, so that its mirror and keys are used.
+debian_sources() {
+  apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|deb [trusted=no] $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+    sed -n 's/^Debian|bookworm[^|]*|deb \[trusted=no\]/deb/p' | sort -u
 }
