@@ -8,7 +8,7 @@ usage: ./enlighten bench [NAME ...] [options]
   vmbus          the two below
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
   vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
-  storvsc        our hv_storvsc against the in-tree one, in one boot of one guest, A B A B
+  storvsc        our hv_storvsc against the in-tree one, in one boot for each pair, A B A B
   loop           core against host in one process: ns per request
   instructions   callgrind: instructions per request in the core of storvsc
 
