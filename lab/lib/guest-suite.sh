@@ -133,12 +133,17 @@ run_guests() {
   wait "$NODE_PID"
 }
 
-# follow_guests LIMIT: turns the node's stream into results, as they come. A session ends by its own limit, if need be: a node silent
-# for LIMIT seconds is dead itself.
+# follow_guests LIMIT: turns the node's stream into results, as they come. A node that does not even say that it is alive has hung, and so
+# has one whose session says nothing for LIMIT seconds, as each session has a limit of its own: it is ended.
 follow_guests() {
-  local line prefix=guest test='' text='' words status=0
-  while IFS= read -t "$1" -r line || { status=$?; false; }; do
+  local line prefix=guest test='' text='' words status=0 heard=$SECONDS
+  while IFS= read -t 90 -r line || { status=$?; false; }; do
     line=${line%$'\r'}
+    if [ "$line" = @alive ]; then
+      [ $((SECONDS - heard)) -le "$1" ] || { status=129; break; }
+      continue
+    fi
+    heard=$SECONDS
     read -ra words <<<"$line"
     case $line in
       '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu${words[5]:+-${words[5]}channels}" test='' text='' ;;
@@ -161,7 +166,7 @@ follow_guests() {
   done
   printf '%s' "$text"
   if [ "$status" -gt 128 ]; then
-    echo "the machine said nothing for $1 s: ended"
+    echo "the machine has said nothing of the session for $((SECONDS - heard)) s: it is ended"
     kill -TERM "$NODE_PID"
   fi
 }

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
+# unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod does not wait for that.
+unload() { within 20 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
+
 # Unloads the MODULEs in this order, if loaded, and loads them again in the opposite one. ROUND is for the messages.
 reload() { # reload ROUND MODULE...
   local round=$1 module loaded=''
   shift
   for module in "$@"; do
     [ -e "/sys/module/$module" ] || continue
-    rmmod "$module" || fail "round $round: $module cannot be unloaded"
+    unload "$module" || fail "round $round: $module cannot be unloaded"
     loaded="$module $loaded"
   done
   [ -z "$(ls -d /sys/block/sd* 2>/dev/null)" ] || fail "round $round: a disk is still there"
@@ -53,7 +56,7 @@ test_modules_unload_while_devices_are_probed() {
   local round
   umount -a -t ext4,iso9660 2>/dev/null || :
   for round in $(seq 10); do
-    rmmod hv_storvsc || fail "round $round: hv_storvsc cannot be unloaded"
+    unload hv_storvsc || fail "round $round: hv_storvsc cannot be unloaded"
     modprobe hv_storvsc
   done
   ! ours hv_vmbus || for round in $(seq 5); do
