@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 
 #include "vmm/failure.hpp"
+#include "vmm/kvm_abi.hpp"
 
 namespace hv::vmm {
 
@@ -58,6 +59,12 @@ std::vector<std::string> Kvm::missing() const {
     if (check(needed.number) == 0) names.emplace_back(needed.name);
   }
   return names;
+}
+
+std::optional<uint64_t> Kvm::msr_feature(uint32_t index) const {
+  KvmList list(std::vector<kvm_msr_entry>{{.index = index, .reserved = 0, .data = 0}});
+  if (kvm_ioctl(fd_.get(), kGetMsrs, list.data()) != 1) return std::nullopt;
+  return list.entries().at(0).data;
 }
 
 Fd Kvm::create_vm() const {

@@ -15,6 +15,7 @@ namespace hv::vmm {
 // C++ than in C, and the size is part of the request's number. Here are the numbers and the layout as the kernel has them.
 inline constexpr size_t kKvmListHeader = 8;
 inline constexpr unsigned long kGetSupportedCpuid = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x05, kKvmListHeader);
+inline constexpr unsigned long kGetMsrs = _IOC(_IOC_READ | _IOC_WRITE, KVMIO, 0x88, kKvmListHeader);
 inline constexpr unsigned long kSetMsrs = _IOC(_IOC_WRITE, KVMIO, 0x89, kKvmListHeader);
 inline constexpr unsigned long kSetCpuid2 = _IOC(_IOC_WRITE, KVMIO, 0x90, kKvmListHeader);
 inline constexpr unsigned long kSetGsiRouting = _IOC(_IOC_WRITE, KVMIO, 0x6a, kKvmListHeader);

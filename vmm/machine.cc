@@ -84,7 +84,7 @@ KvmMachine::KvmMachine(MachineConfig config, EndBox& end)
   const CpuidTable cpuid(kvm_, vcpus_[0]->fd(), config.vcpus);
   for (uint32_t i = 0; i < config.vcpus; ++i) {
     set_cpuid(vcpus_[i]->fd(), cpuid.for_vcpu(i));
-    vcpus_[i]->enable_hyperv();
+    vcpus_[i]->enable_hyperv(kvm_);
   }
   vcpus_[0]->set_entry(entry);
 }

@@ -120,7 +120,7 @@ std::string run_guest(const Kvm& kvm, Seen& seen) {
 
   Vcpu vcpu(vm.get(), 0, kvm.run_size());
   set_cpuid(vcpu.fd(), CpuidTable(kvm, vcpu.fd(), 1).for_vcpu(0));
-  vcpu.enable_hyperv();
+  vcpu.enable_hyperv(kvm);
   vcpu.set_entry(boot::enter_long_mode(memory, kCodeAddress, 0));
 
   // A guest that neither ends nor leaves is taken out after a while.

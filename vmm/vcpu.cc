@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ Vcpu::~Vcpu() {
   if (run_ != nullptr) ::munmap(run_, run_size_);
 }
 
-void Vcpu::enable_hyperv() {
+void Vcpu::enable_hyperv(const Kvm& kvm) {
   kvm_enable_cap capability{};
   capability.cap = KVM_CAP_HYPERV_SYNIC2;
   if (kvm_ioctl(fd_.get(), KVM_ENABLE_CAP, &capability) != 0) fail_errno("enabling HYPERV_SYNIC2");
@@ -68,6 +69,9 @@ void Vcpu::enable_hyperv() {
   constexpr uint32_t kMtrrDefaultType = 0x2ff;
   constexpr uint64_t kEnabledWriteBack = 1u << 11 | 6;
   set_msr(fd_.get(), kMtrrDefaultType, kEnabledWriteBack);
+  // As this machine has it: KVM refuses any other value to the guest, even what it reads there, when it comes back from hibernation.
+  constexpr uint32_t kAmdDecodeConfig = 0xc0011029;
+  if (const std::optional<uint64_t> value = kvm.msr_feature(kAmdDecodeConfig)) set_msr(fd_.get(), kAmdDecodeConfig, *value);
 }
 
 void Vcpu::set_entry(const boot::EntryState& entry) {

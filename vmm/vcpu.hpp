@@ -14,6 +14,8 @@
 
 namespace hv::vmm {
 
+class Kvm;
+
 /// What a vCPU's thread asks of the machine at an exit. Called on the vCPU's thread.
 class ExitHandler {
  public:
@@ -40,8 +42,8 @@ class Vcpu {
   int fd() const { return fd_.get(); }
   kvm_run& run() { return *run_; }
 
-  /// Turns on the SynIC, sets the memory type registers. After set_cpuid(). Throws Failure.
-  void enable_hyperv();
+  /// Turns on the SynIC, sets the registers that firmware would. After set_cpuid(). Throws Failure.
+  void enable_hyperv(const Kvm& kvm);
   /// Makes this the boot processor, to start at `entry`. The others wait for INIT and SIPI. Throws Failure.
   void set_entry(const boot::EntryState& entry);
 

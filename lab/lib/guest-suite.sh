@@ -26,7 +26,7 @@ GUEST_TRIES=8
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
-# For longer runs: guest_sessions (lines as above), guest_reloads and guest_hotplugs (rounds), guest_hibernate, guest_limit (seconds of a minimal session).
+# For longer runs: guest_sessions (lines as above), guest_reloads and guest_hotplugs (rounds), guest_limit (seconds of a minimal session).
 suite_guest() {
   local dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
   built release enlighten-host enlighten-agent enlighten-bridge || return 0
@@ -68,8 +68,7 @@ suite_guest() {
     [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
     cp "$dir/$kind"/*.sh "$job/tests/$kind/"
     tests=$(cat "$dir/$kind"/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
-    printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\nHIBERNATE='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" \
-      "${guest_hibernate:-}" \
+    printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" \
       >"$job/tests/$kind/parameters"
   done
   printf '%s\n' "${guest_seeds:-$GUEST_SEEDS}" >"$job/seeds"
