@@ -25,6 +25,7 @@ constexpr uint32_t kBytes = kPages * wire::kPageSize;
 class Handle final : public host::vmbus::DeviceHandle {
  public:
   bool offer_sub_channels(uint16_t) override { return true; }
+  void find_gpadl(uint16_t, uint32_t) override {}
 };
 
 /// Guest and host take turns in one thread. The guest is what the kernel module is: the core by its face for C, rings

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "host/control/socket.hpp"
 #include "host/hostile/methods.hpp"
 #include "host/hostile/server.hpp"
+#include "host/netvsp/nic_methods.hpp"
+#include "host/netvsp/nics.hpp"
 #include "host/storvsp/disk_methods.hpp"
 #include "host/storvsp/disks.hpp"
 #include "host/vmbus/server.hpp"
@@ -42,6 +45,13 @@ host::storvsp::DiskManagerOptions disk_options(const RunOptions& options) {
   disks.newest = static_cast<wire::storvsc::Version>((options.storage_version[0] - '0') << 8 | (options.storage_version[2] - '0'));
   if (options.scsi_channels != 0) disks.sub_channels = static_cast<uint16_t>(options.scsi_channels - 1);
   return disks;
+}
+
+wire::netvsc::Version network_version(const RunOptions& options) {
+  using wire::netvsc::Version;
+  const std::map<std::string, Version> versions{{"1", Version::V1}, {"2", Version::V2}, {"4", Version::V4},
+                                                {"5", Version::V5}, {"6", Version::V6}, {"6.1", Version::V6_1}};
+  return versions.at(options.network_version);
 }
 
 void add_machine_methods(host::control::Methods& methods, const RunOptions& options, KvmMachine& machine, EndBox& end) {
@@ -76,12 +86,14 @@ struct HyperVDevices::Parts {
       : hostile(options.hostile ? std::make_unique<host::hostile::Server>(machine, server_options(options, log), *options.hostile) : nullptr),
         honest(hostile ? nullptr : std::make_unique<host::vmbus::Server>(machine, server_options(options, log))),
         server(hostile ? *hostile : *honest),
-        disks(server, machine.vp_count(), disk_options(options)) {}
+        disks(server, machine.vp_count(), disk_options(options)),
+        nics(server, machine.vp_count(), network_version(options)) {}
 
   const std::unique_ptr<host::hostile::Server> hostile;  ///< --hostile
   const std::unique_ptr<host::vmbus::Server> honest;     ///< without
   host::vmbus::Server& server;
   host::storvsp::DiskManager disks;
+  host::netvsp::NicManager nics;
   host::control::Methods methods;
   std::optional<host::control::ControlSocket> socket;
 };
@@ -90,16 +102,22 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
     : machine_(machine), parts_(std::make_unique<Parts>(options, machine, log)) {
   try {
     for (const host::storvsp::DiskSpec& disk : options.disks) parts_->disks.add(disk);
+    for (const host::netvsp::NicSpec& nic : options.nics) parts_->nics.add(nic);
   } catch (const host::storvsp::DiskError& error) {
     throw Failure(error.what());
   } catch (const host::BackendError& error) {
     throw Failure(error.what());
+  } catch (const host::netvsp::NicError& error) {
+    throw UsageFailure(std::string("--net: ") + error.what());
+  } catch (const host::NetError& error) {
+    throw UsageFailure(std::string("--net: ") + error.what());
   }
   parts_->server.drain();
   machine_.set_sink(&parts_->server);
   if (options.control.empty()) return;
   host::control::add_server_methods(parts_->methods, parts_->server);
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
+  host::netvsp::add_nic_methods(parts_->methods, parts_->nics);
   add_machine_methods(parts_->methods, options, machine, end);
   if (parts_->hostile) host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);
   parts_->socket.emplace(options.control, parts_->methods);

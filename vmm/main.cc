@@ -32,6 +32,8 @@ struct RawRun {
   int timeout = 0;
   std::vector<std::string> disks;
   std::vector<std::string> dvds;
+  std::vector<std::string> nets;
+  std::vector<std::string> forwards;
   std::string exec;
   std::string exec_file;
   std::string on_crash = "end";
@@ -50,6 +52,12 @@ void add_run_options(CLI::App& run, RawRun& raw) {
   run.add_option("--dvd", raw.dvds, "a DVD drive with this ISO image")
       ->type_name("PATH[,lun=N][,controller=N][,name=NAME]")
       ->allow_extra_args(false);
+  run.add_option("--net", raw.nets, "a network adapter, and where its frames go (default: none); repeat for more")
+      ->type_name("user|tap=IF|null|echo|none[,mac=MAC][,name=NAME][,queues=N]")
+      ->allow_extra_args(false);
+  run.add_option("--forward", raw.forwards, "with --net user: a port here leads to one of the guest; repeat for more")
+      ->type_name("tcp|udp:[ADDRESS:]PORT-:PORT")
+      ->allow_extra_args(false);
   run.add_option("--console", raw.options.console,
                  "the first serial port: stdio (a terminal is raw, Ctrl-A x ends), none or file:PATH (default: stdio, with --exec none)")
       ->type_name("WHERE");
@@ -63,6 +71,9 @@ void add_run_options(CLI::App& run, RawRun& raw) {
       ->type_name("VERSION");
   run.add_option("--storage-version", raw.options.storage_version, "highest version of the storage protocol to agree to (default 6.2)")
       ->check(CLI::IsMember({"2.0", "4.2", "5.1", "6.0", "6.2"}))
+      ->type_name("VERSION");
+  run.add_option("--network-version", raw.options.network_version, "highest version of the network protocol to agree to (default 6.1)")
+      ->check(CLI::IsMember({"1", "2", "4", "5", "6", "6.1"}))
       ->type_name("VERSION");
   run.add_option("--scsi-channels", raw.options.scsi_channels, "channels of each SCSI controller, 1 to 64 (default: one for four vCPUs)")
       ->check(CLI::Range(1, 64))
@@ -103,6 +114,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
   options.on_crash = raw.on_crash == "continue" ? OnCrash::Continue : OnCrash::End;
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));
+  options.nics = parse_nics(raw.nets, raw.forwards);
   if (run.count("--exec") != 0) options.exec = raw.exec;
   if (run.count("--exec-file") != 0) options.exec = read_command(raw.exec_file);
   if (options.exec && options.exec->size() > serial::AgentStream::kPayloadMost) throw UsageFailure("--exec: at most 1 MiB of commands");

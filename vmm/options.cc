@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vmm/options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 
@@ -86,6 +87,29 @@ host::hostile::Plan parse_hostile(std::string_view text) {
     }
   }
   return hostile;
+}
+
+std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets, const std::vector<std::string>& forwards) {
+  std::vector<host::netvsp::NicSpec> nics;
+  try {
+    for (const std::string& net : nets) {
+      if (net != "none") nics.push_back(host::netvsp::parse_nic(net));
+    }
+    const auto user = std::find_if(nics.begin(), nics.end(), [](const auto& nic) { return nic.net == "user"; });
+    for (const std::string& forward : forwards) {
+      if (user == nics.end()) throw UsageFailure("--forward " + forward + ": only with --net user");
+      user->forwards.push_back(host::parse_forward(forward));
+    }
+  } catch (const host::netvsp::NicError& error) {
+    throw UsageFailure(std::string("--net: ") + error.what());
+  } catch (const host::NetError& error) {
+    throw UsageFailure(std::string("--forward ") + error.what());
+  }
+  for (const auto& nic : nics) {
+    const bool known = nic.net == "user" || nic.net == "null" || nic.net == "echo" || (nic.net.starts_with("tap=") && nic.net.size() > 4);
+    if (!known) throw UsageFailure("--net " + nic.net + ": give user, tap=INTERFACE, null, echo or none");
+  }
+  return nics;
 }
 
 }  // namespace hv::vmm

@@ -36,6 +36,8 @@ class Port {
         machine_.opened(rings->channel, opens, actions);
       } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
         if (open_.erase(closing->channel) != 1) broken();
+      } else if (const auto* taken = std::get_if<TakeGpadl>(&action)) {
+        if (!open_.contains(taken->channel)) broken();
       } else if (const auto* retarget = std::get_if<Retarget>(&action)) {
         if (!open_.contains(retarget->channel) || retarget->vp >= 4) broken();
       } else if (const auto* gone = std::get_if<Gone>(&action)) {

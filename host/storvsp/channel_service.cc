@@ -12,7 +12,7 @@
 
 #include "host/scsi/bigendian.hpp"
 #include "host/scsi/identity.hpp"
-#include "host/storvsp/guest_buffer.hpp"
+#include "host/vmbus/guest_buffer.hpp"
 
 namespace hv::host::storvsp {
 namespace {
@@ -177,7 +177,7 @@ void ChannelService::start(IoQueue& queue, const Incoming& packet, std::span<con
   if (length > 0) {
     const uint32_t most = shared_.session.limits().max_transfer_bytes;
     const auto resolved = length > most ? Result<void>(Error::BadLength)
-                                        : resolve_guest_buffer(channel_.machine(), extra, length,
+                                        : vmbus::resolve_guest_buffer(channel_.machine(), extra, length,
                                                                most / wire::kPageSize + 64, request.guest);
     if (!resolved) {
       request.fail(scsi::kInvalidFieldInCdb);

@@ -23,6 +23,7 @@ struct ControllerShared {
 
   Session session;
   LunTable luns;
+  bool allow_uring = true;
   bool ignore_path = false;  ///< an IDE disk is found by its target alone: guests do not set the path
   std::atomic<vmbus::DeviceHandle*> handle{nullptr};
 };
@@ -40,7 +41,8 @@ class ChannelService {
   ChannelService& operator=(const ChannelService&) = delete;
 
   /// Serves until `stop`, then lets all I/O come to its end. Afterwards no memory of the guest is in use.
-  void run(bool allow_uring = true);
+  void run(bool allow_uring);
+  void run() { run(shared_.allow_uring); }
 
   /// One round of it, without waiting: takes what is in the ring, answers what has finished. True: there is nothing to
   /// do but to wait.

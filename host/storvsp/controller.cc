@@ -2,7 +2,6 @@
 #include "host/storvsp/controller.hpp"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <cstring>
 
@@ -74,44 +73,15 @@ std::string name_of(const ControllerOptions& options) {
 }  // namespace
 
 Controller::Controller(const ControllerOptions& options)
-    : options_(options), name_(name_of(options)), offer_(offer_of(options)), shared_(options.limits) {
+    : name_(name_of(options)), offer_(offer_of(options)), shared_(options.limits) {
   shared_.ignore_path = options.bus == ControllerOptions::Bus::Ide;
+  shared_.allow_uring = options.allow_uring;
 }
 
-Controller::~Controller() {
-  for (auto& [index, served] : served_) {
-    served->service.stop();
-    served->thread.join();
-  }
-}
-
-bool Controller::opened(vmbus::OpenChannel& channel) {
-  try {
-    auto served = std::make_unique<Served>(channel, shared_);
-    ChannelService& service = served->service;
-    served->thread = std::thread([&service, uring = options_.allow_uring] { service.run(uring); });
-    ::pthread_setname_np(served->thread.native_handle(),
-                         fmt::format("{}/{}", name_, channel.index()).substr(0, 15).c_str());
-    const std::lock_guard lock(mutex_);
-    served_[channel.index()] = std::move(served);
-    return true;
-  } catch (const std::exception&) {
-    return false;  // no thread or no descriptor left
-  }
-}
+bool Controller::opened(vmbus::OpenChannel& channel) { return channels_.start(name_, channel, shared_); }
 
 void Controller::closed(vmbus::OpenChannel& channel) {
-  std::unique_ptr<Served> served;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = served_.find(channel.index());
-    if (found == served_.end()) return;
-    served = std::move(found->second);
-    served_.erase(found);
-  }
-  served->service.stop();
-  served->thread.join();
-  if (channel.index() == 0) shared_.session.reset();
+  if (channels_.end(channel) && channel.index() == 0) shared_.session.reset();
 }
 
 bool Controller::add(Address address, std::shared_ptr<scsi::LogicalUnit> unit) {
@@ -132,8 +102,7 @@ void Controller::announce() {
     // What the guests of that time understood.
     for (const auto& [address, unit] : *shared_.luns.snapshot()) unit->raise(scsi::kReportedLunsChanged);
   }
-  const std::lock_guard lock(mutex_);
-  for (auto& [index, served] : served_) served->service.luns_changed(told && index == 0);
+  channels_.each([told](uint16_t index, ChannelService& service) { service.luns_changed(told && index == 0); });
 }
 
 }  // namespace hv::host::storvsp

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "host/storvsp/channel_service.hpp"
+#include "host/vmbus/channel_threads.hpp"
 #include "host/vmbus/device.hpp"
 
 namespace hv::host::storvsp {
@@ -26,7 +24,6 @@ struct ControllerOptions {
 class Controller final : public vmbus::Device {
  public:
   explicit Controller(const ControllerOptions& options);
-  ~Controller() override;
 
   const vmbus::OfferInfo& offer() const override { return offer_; }
   std::string name() const override { return name_; }
@@ -46,18 +43,10 @@ class Controller final : public vmbus::Device {
   uint16_t protocol_version() const { return shared_.session.version(); }
 
  private:
-  struct Served {
-    Served(vmbus::OpenChannel& channel, ControllerShared& shared) : service(channel, shared) {}
-    ChannelService service;
-    std::thread thread;
-  };
-
-  const ControllerOptions options_;
   const std::string name_;
   vmbus::OfferInfo offer_;
   ControllerShared shared_;
-  std::mutex mutex_;  ///< of served_
-  std::map<uint16_t, std::unique_ptr<Served>> served_;
+  vmbus::ChannelThreads<ChannelService> channels_;
 };
 
 /// As Hyper-V: one channel per four vCPUs, of at most 256. Channels beyond the primary.

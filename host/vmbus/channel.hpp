@@ -33,6 +33,7 @@ class ServedChannel final : public OpenChannel {
 
   /// No interrupt goes to the old VP once this has returned.
   void retarget(uint32_t vp);
+  uint32_t relid() const { return relid_; }
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
  private:

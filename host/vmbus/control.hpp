@@ -72,6 +72,11 @@ struct OpenRings {
 struct CloseRings {
   ChannelKey channel;
 };
+/// The guest takes back a GPADL that the open channel's device may use. When it is done the device does not.
+struct TakeGpadl {
+  ChannelKey channel;
+  uint32_t gpadl_id;
+};
 struct Retarget {
   ChannelKey channel;
   uint32_t vp;
@@ -88,7 +93,7 @@ struct Connected {
   hv::wire::vmbus::Version version;
 };
 struct Disconnected {};
-using Action = std::variant<PostMessage, OpenRings, CloseRings, Retarget, Gone, Complain, Connected, Disconnected>;
+using Action = std::variant<PostMessage, OpenRings, CloseRings, TakeGpadl, Retarget, Gone, Complain, Connected, Disconnected>;
 using Actions = std::vector<Action>;
 
 /// The control messages of one guest as a state machine: what happened goes in, actions come out; it does no I/O itself.

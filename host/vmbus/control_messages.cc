@@ -136,6 +136,7 @@ void ControlMachine::on_gpadl_teardown(ByteReader& reader, Actions& actions) {
     complain(Complaint::GpadlInUse, request->gpadl_id, actions);
     close(at->first, at->second, actions);
   }
+  if (at->second.state == ChannelState::Open) actions.push_back(TakeGpadl{at->first, request->gpadl_id});
   if (gpadls_.remove(request->channel_id, request->gpadl_id)) {
     post(Message(MessageType::GpadlTorndown, wire::GpadlTorndown{request->gpadl_id}), actions);
   }

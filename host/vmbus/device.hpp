@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/base/guid.hpp"
@@ -64,6 +65,13 @@ class Device {
   virtual bool opened(OpenChannel& channel) = 0;
   /// Closed by the guest or taken away: on return the device touches neither `channel` nor memory of the guest through it.
   virtual void closed(OpenChannel& channel) = 0;
+  /// The answer to DeviceHandle::find_gpadl: the frames of its pages, in order; none when the open channel has no such GPADL of one range
+  /// of whole pages. Whether they are RAM is not known here.
+  virtual void gpadl_found(OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) {
+    (void)channel, (void)gpadl_id, (void)frames;
+  }
+  /// The guest takes a GPADL of an open channel back: on return the device does not touch its pages any more.
+  virtual void gpadl_gone(OpenChannel& channel, uint32_t gpadl_id) { (void)channel, (void)gpadl_id; }
 };
 
 /// How a device asks the server for more channels of its own. Any thread; never waits for the server.
@@ -73,6 +81,8 @@ class DeviceHandle {
   /// Offers sub-channels 1..count to the guest soon; any that exist already are kept, and all go when the primary closes.
   /// False: more than a device may have; nothing is offered.
   virtual bool offer_sub_channels(uint16_t count) = 0;
+  /// Asks for a GPADL of the open channel `index`; the answer is Device::gpadl_found, unless the channel closes first.
+  virtual void find_gpadl(uint16_t index, uint32_t gpadl_id) = 0;
 };
 
 }  // namespace hv::host::vmbus

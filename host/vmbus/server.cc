@@ -6,6 +6,7 @@
 #include <exception>
 #include <future>
 
+#include "core/wire/ring.hpp"
 #include "host/vmbus/versions.hpp"
 
 namespace hv::host::vmbus {
@@ -24,6 +25,10 @@ class Server::Attached final : public DeviceHandle {
       if (!offered) server.log_.line(fmt::format("no more sub-channels: {}", hv::name(offered.error())));
     });
     return true;
+  }
+
+  void find_gpadl(uint16_t index, uint32_t gpadl_id) override {
+    server_.later([&server = server_, key = key, index, gpadl_id] { server.answer_gpadl(key, index, gpadl_id); });
   }
 
   std::shared_ptr<Device> device;
@@ -240,6 +245,8 @@ void Server::perform_one(Action& action, Actions& more) {
     open(*rings, more);
   } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
     close(closing->channel);
+  } else if (const auto* taken = std::get_if<TakeGpadl>(&action)) {
+    if (Attached* device = owner(taken->channel)) device->device->gpadl_gone(*device->open[taken->channel], taken->gpadl_id);
   } else if (const auto* retarget = std::get_if<Retarget>(&action)) {
     if (Attached* device = owner(retarget->channel)) device->open[retarget->channel]->retarget(retarget->vp);
   } else if (const auto* gone = std::get_if<Gone>(&action)) {
@@ -286,6 +293,20 @@ void Server::close(ChannelKey channel) {
   const auto at = attached->open.find(channel);
   attached->device->closed(*at->second);
   attached->open.erase(at);
+}
+
+void Server::answer_gpadl(ChannelKey primary, uint16_t index, uint32_t gpadl_id) {
+  const auto at = devices_.find(primary);
+  if (at == devices_.end()) return;
+  for (auto& [key, channel] : at->second->open) {
+    if (channel->index() != index) continue;
+    const Gpadl* gpadl = control_.gpadls().find(channel->relid(), gpadl_id);
+    const bool whole_pages = gpadl != nullptr && gpadl->ranges.size() == 1 && gpadl->ranges.front().byte_offset == 0 &&
+                             gpadl->ranges.front().byte_count % hv::wire::kPageSize == 0;
+    at->second->device->gpadl_found(*channel, gpadl_id,
+                                    whole_pages ? std::span<const uint64_t>(gpadl->ranges.front().frames) : std::span<const uint64_t>());
+    return;
+  }
 }
 
 void Server::let_go(ChannelKey primary) {

@@ -94,6 +94,7 @@ class Server : public MessageSink {
   void open(const OpenRings& rings, Actions& more);
   void close(ChannelKey channel);
   void let_go(ChannelKey primary);
+  void answer_gpadl(ChannelKey primary, uint16_t index, uint32_t gpadl_id);
   void close_all();
   Attached* owner(ChannelKey channel);
 

@@ -35,6 +35,7 @@ class Handle final : public host::vmbus::DeviceHandle {
     offered = count;
     return true;
   }
+  void find_gpadl(uint16_t, uint32_t) override {}
   std::atomic<uint16_t> offered{0};
 };
 

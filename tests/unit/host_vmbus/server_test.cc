@@ -29,7 +29,11 @@ class TestDevice final : public Device {
   }
   void closed(OpenChannel& channel) override { open.erase(channel.index()); }
 
+  void gpadl_found(OpenChannel&, uint32_t id, std::span<const uint64_t> frames) override { found[id] = {frames.begin(), frames.end()}; }
+  void gpadl_gone(OpenChannel&, uint32_t id) override { found.erase(id); }
+
   DeviceHandle* handle = nullptr;
+  std::map<uint32_t, std::vector<uint64_t>> found;  ///< GPADLs asked for and not taken back
   std::map<uint16_t, OpenChannel*> open;
   bool refuse = false;
 
@@ -69,6 +73,26 @@ class ServerTest : public ::testing::Test {
   std::vector<std::string> lines;
   Server server;
 };
+
+TEST_F(ServerTest, ADeviceGetsTheGpadlsOfItsOpenChannelUntilTheyAreTakenBack) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  open_ring(1, 1);
+  const auto words = range_words(3, 40);
+  say(gpadl_header(1, 2, words, words.size()));
+  for (const uint32_t id : {2u, 9u}) device->handle->find_gpadl(0, id);
+  device->handle->find_gpadl(7, 2);
+  server.drain();
+  EXPECT_EQ(device->found.at(2), (std::vector<uint64_t>{40, 41, 42}));
+  EXPECT_TRUE(device->found.at(9).empty());
+  say(message(MessageType::GpadlTeardown, wire::GpadlTeardown{1, 2}));
+  EXPECT_FALSE(device->found.contains(2));
+  say(channel_message(MessageType::CloseChannel, 1));
+  device->handle->find_gpadl(0, 1);
+  server.drain();
+  EXPECT_FALSE(device->found.contains(1));
+}
 
 TEST_F(ServerTest, HandsTheDeviceBothRings) {
   auto device = std::make_shared<TestDevice>(1);

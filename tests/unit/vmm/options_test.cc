@@ -49,5 +49,31 @@ TEST(Options, AHostileHostIsASeedAndItsProperties) {
   }
 }
 
+TEST(Options, NicsHavePropertiesAndPorts) {
+  const auto nics = parse_nics({"none", "null,queues=4,name=a,mac=00:15:5D:01:02:03", "user", "tap=t0"}, {"tcp:2222-:22", "udp:0.0.0.0:53-:5353"});
+  ASSERT_EQ(nics.size(), 3u);
+  EXPECT_EQ(nics[0].net, "null");
+  EXPECT_EQ(nics[0].queues, 4);
+  EXPECT_EQ(nics[0].name, "a");
+  EXPECT_EQ(host::netvsp::text(*nics[0].mac), "00:15:5d:01:02:03");
+  ASSERT_EQ(nics[1].forwards.size(), 2u);
+  EXPECT_EQ(nics[1].forwards[0].address, "127.0.0.1");
+  EXPECT_EQ(nics[1].forwards[0].port, 2222);
+  EXPECT_EQ(nics[1].forwards[0].guest_port, 22);
+  EXPECT_TRUE(nics[1].forwards[1].udp);
+  EXPECT_EQ(nics[1].forwards[1].address, "0.0.0.0");
+}
+
+TEST(Options, WrongNicsAndPortsAreRefused) {
+  for (const char* const bad : {"", "wifi", "tap=", "user,", "user,queues=0", "user,queues=65", "user,queues=a", "user,mac=1", "user,name=",
+                                "user,mac=01:00:00:00:00:00", "user,mac=00-15-5d-01-02-03", "user,x=1"}) {
+    EXPECT_THROW(parse_nics({bad}, {}), UsageFailure) << bad;
+  }
+  for (const char* const bad : {"", "tcp", "22-:22", "tcp:0-:22", "tcp:22-:0", "tcp:65536-:22", "tcp:22", "tcp:300.0.0.1:22-:22", "tcp:a:22-:22"}) {
+    EXPECT_THROW(parse_nics({"user"}, {bad}), UsageFailure) << bad;
+  }
+  EXPECT_THROW(parse_nics({"null"}, {"tcp:22-:22"}), UsageFailure);
+}
+
 }  // namespace
 }  // namespace hv::vmm

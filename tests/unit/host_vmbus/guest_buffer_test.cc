@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "host/storvsp/guest_buffer.hpp"
+#include "host/vmbus/guest_buffer.hpp"
 
 #include <gtest/gtest.h>
 
 #include "core/vmbus/gpa_direct.hpp"
 #include "tests/support/fake_machine.hpp"
 
-namespace hv::host::storvsp {
+namespace hv::host::vmbus {
 namespace {
 
 class GuestBufferTest : public ::testing::Test {
@@ -65,4 +65,4 @@ TEST_F(GuestBufferTest, WhatIsNotThereIsRefused) {
 }
 
 }  // namespace
-}  // namespace hv::host::storvsp
+}  // namespace hv::host::vmbus

@@ -10,7 +10,7 @@
 #include "core/base/result.hpp"
 #include "host/machine.hpp"
 
-namespace hv::host::storvsp {
+namespace hv::host::vmbus {
 
 /// Appends the host addresses of the first `length` bytes that the GPA ranges in `extra` describe; neighbours become
 /// one part. Every page is checked to be RAM. Errors: those of GpaRanges::parse; Exhausted (over `max_frames`);
@@ -18,4 +18,4 @@ namespace hv::host::storvsp {
 Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> extra, uint32_t length,
                                   uint32_t max_frames, std::vector<iovec>& parts);
 
-}  // namespace hv::host::storvsp
+}  // namespace hv::host::vmbus

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "host/storvsp/guest_buffer.hpp"
+#include "host/vmbus/guest_buffer.hpp"
 
 #include <algorithm>
 
 #include "core/vmbus/gpa_direct.hpp"
 
-namespace hv::host::storvsp {
+namespace hv::host::vmbus {
 namespace {
 
 constexpr uint32_t kMaxRanges = 64;
@@ -25,7 +25,7 @@ bool append_run(Machine& machine, uint64_t gpa, size_t length, std::vector<iovec
   }
   // Perhaps neighbours in the guest that are none in the host: page by page.
   while (length > 0) {
-    const size_t step = std::min<size_t>(length, wire::kPageSize - gpa % wire::kPageSize);
+    const size_t step = std::min<size_t>(length, hv::wire::kPageSize - gpa % hv::wire::kPageSize);
     const auto memory = machine.memory(gpa, step);
     if (!memory) return false;
     append(parts, memory->data(), step);
@@ -51,9 +51,9 @@ Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> e
       const uint64_t first = range->frames[frame];
       size_t run = 1;
       while (frame + run < range->frames.size() && range->frames[frame + run] == first + run) run++;
-      const uint64_t bytes = std::min<uint64_t>(in_range, run * wire::kPageSize - offset);
+      const uint64_t bytes = std::min<uint64_t>(in_range, run * hv::wire::kPageSize - offset);
       if (first > (~uint64_t{0} >> 12) - run) return Error::BadValue;
-      if (!append_run(machine, first * wire::kPageSize + offset, bytes, parts)) return Error::BadValue;
+      if (!append_run(machine, first * hv::wire::kPageSize + offset, bytes, parts)) return Error::BadValue;
       in_range -= bytes;
       offset = 0;
       frame += run;
@@ -62,4 +62,4 @@ Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> e
   return {};
 }
 
-}  // namespace hv::host::storvsp
+}  // namespace hv::host::vmbus

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/backends/tap_net.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "host/net/offload.hpp"
+
+namespace hv::host {
+namespace {
+
+/// virtio-net's header, as the kernel puts it in front of each frame. (Its own C header is none of C++.)
+struct VnetHeader {
+  uint8_t flags;
+  uint8_t gso_type;
+  uint16_t header_size;
+  uint16_t segment_size;
+  uint16_t checksum_start;
+  uint16_t checksum_offset;
+};
+static_assert(sizeof(VnetHeader) == 10);
+constexpr uint8_t kNeedsChecksum = 1, kDataValid = 2;  // flags
+constexpr uint8_t kGsoTcp4 = 1, kGsoTcp6 = 4;
+
+int open_tap(const std::string& interface) {
+  if (interface.empty() || interface.size() >= IFNAMSIZ) throw NetError(fmt::format("tap={}: no interface has such a name", interface));
+  const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) throw NetError(fmt::format("tap={}: /dev/net/tun: {}", interface, std::strerror(errno)));
+  ifreq request{};
+  interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  // Only checksums are left to us: frames come in no more than the interface's MTU long.
+  if (::ioctl(fd, TUNSETIFF, &request) != 0 || ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) != 0) {
+    const int error = errno;
+    ::close(fd);
+    const char* hint = error == EPERM || error == EBUSY ? " (make it: ip tuntap add mode tap user YOU)" : "";
+    throw NetError(fmt::format("tap={}: cannot be used: {}{}", interface, std::strerror(error), hint));
+  }
+  return fd;
+}
+
+VnetHeader header_of(const net::Offload& offload) {
+  VnetHeader header{};
+  if (offload.kind == net::Offload::Kind::None) return header;
+  header.flags = kNeedsChecksum;
+  header.checksum_start = offload.checksum_start;
+  header.checksum_offset = offload.checksum_offset;
+  if (offload.kind == net::Offload::Kind::Checksum) return header;
+  header.gso_type = offload.ipv6 ? kGsoTcp6 : kGsoTcp4;
+  header.header_size = offload.header_size;
+  header.segment_size = offload.segment_size;
+  return header;
+}
+
+}  // namespace
+
+TapNet::TapNet(const std::string& interface) : interface_(interface), fd_(open_tap(interface)), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
+
+TapNet::~TapNet() {
+  stop();
+  ::close(fd_);
+  ::close(stop_fd_);
+}
+
+void TapNet::start(Receive receive) {
+  receive_ = std::move(receive);
+  reader_ = std::thread([this] { read_frames(); });
+}
+
+void TapNet::stop() {
+  if (!reader_.joinable()) return;
+  ::eventfd_write(stop_fd_, 1);
+  reader_.join();
+}
+
+void TapNet::read_frames() {
+  std::vector<std::byte> buffer(net::kMaxFrame);
+  while (true) {
+    VnetHeader header{};
+    const iovec parts[] = {{&header, sizeof(header)}, {buffer.data(), buffer.size()}};
+    const ssize_t size = ::readv(fd_, parts, 2);
+    if (size < 0) {
+      pollfd fds[] = {{fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
+      if (errno != EAGAIN && errno != EINTR) fds[0].fd = -1;  // the interface is gone or down for good
+      if (::poll(fds, 2, errno == EAGAIN || errno == EINTR ? -1 : 1000) > 0 && fds[1].revents != 0) return;
+      continue;
+    }
+    if (static_cast<size_t>(size) < sizeof(header) + net::kMinFrame) continue;
+    const auto bytes = std::span(buffer).first(static_cast<size_t>(size) - sizeof(header));
+    net::Frame frame{.bytes = {}, .checked = (header.flags & kDataValid) != 0};
+    if (header.flags & kNeedsChecksum) frame.checked = net::fill_checksum(bytes, header.checksum_start, header.checksum_offset).ok();
+    frame.bytes.assign(bytes.begin(), bytes.end());
+    receive_(std::move(frame));
+  }
+}
+
+bool TapNet::send(std::span<std::byte> frame, const net::Offload& offload) {
+  VnetHeader header = header_of(offload);
+  const iovec parts[] = {{&header, sizeof(header)}, {frame.data(), frame.size()}};
+  return ::writev(fd_, parts, 2) == static_cast<ssize_t>(sizeof(header) + frame.size());
+}
+
+}  // namespace hv::host

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "host/backends/net_backend.hpp"
+#include "host/netvsp/channel_service.hpp"
+#include "host/vmbus/channel_threads.hpp"
+#include "host/vmbus/device.hpp"
+
+namespace hv::host::netvsp {
+
+/// One network adapter: a VMBus device with a thread per open channel.
+/// Concurrency: the Device methods by the server; the others from any thread.
+class Nic final : public vmbus::Device {
+ public:
+  Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend);
+  ~Nic() override;
+
+  const vmbus::OfferInfo& offer() const override { return offer_; }
+  std::string name() const override { return name_; }
+  void attached(vmbus::DeviceHandle& handle) override { shared_.handle.store(&handle, std::memory_order_release); }
+  void detached() override { shared_.handle.store(nullptr, std::memory_order_release); }
+  bool opened(vmbus::OpenChannel& channel) override;
+  void closed(vmbus::OpenChannel& channel) override;
+  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) override;
+  void gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) override;
+
+  /// Pulls the cable, or puts it in again; the guest is told.
+  void set_link(bool up);
+  bool link() const { return shared_.device.link(); }
+  Mac mac() const { return shared_.device.mac(); }
+  const NicCounters& counters() const { return shared_.counters; }
+  const NetBackend& backend() const { return *backend_; }
+  /// 0 before it is agreed on.
+  uint32_t protocol_version();
+
+ private:
+  void deliver(net::Frame&& frame);
+
+  const std::string name_;
+  vmbus::OfferInfo offer_;
+  std::unique_ptr<NetBackend> backend_;
+  NicShared shared_;
+  vmbus::ChannelThreads<ChannelService> channels_;
+};
+
+}  // namespace hv::host::netvsp

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/netvsp/receive_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "host/net/headers.hpp"
+
+namespace hv::host::netvsp {
+
+namespace proto = wire::netvsc;
+using hv::vmbus::RingWriter;
+
+ReceiveQueue::ReceiveQueue(uint16_t channel, NicCounters& counters)
+    : channel_(channel), counters_(counters), slots_(kMostInFlight), table_(slots_), in_flight_(kMostInFlight) {
+  for (uint32_t slot = kMostInFlight; slot > 0; slot--) free_slots_.push_back(slot - 1);
+}
+
+bool ReceiveQueue::put(net::Frame&& frame, std::optional<uint32_t> hash, bool& was_empty) {
+  const std::lock_guard lock(mutex_);
+  was_empty = arrived_.empty();
+  if (arrived_.size() >= kMostWaiting) return false;
+  arrived_.push_back({std::move(frame), hash});
+  return true;
+}
+
+/// The channel's share of a buffer that is new to it. What is in flight of the last one is given back to nobody.
+void ReceiveQueue::adopt(const Buffers::Receive& buffer) {
+  if (buffer.generation == generation_) return;
+  generation_ = buffer.generation;
+  free_sections_.clear();
+  if (channel_ >= buffer.shares) return;
+  const uint32_t share = buffer.sections.count / buffer.shares;
+  for (uint32_t section = share; section > 0; section--) free_sections_.push_back(channel_ * share + section - 1);
+}
+
+/// False: no frame waits.
+bool ReceiveQueue::take_waiting() {
+  if (waiting_.empty()) {
+    const std::lock_guard lock(mutex_);
+    std::swap(waiting_, arrived_);
+  }
+  return !waiting_.empty();
+}
+
+void ReceiveQueue::drop_all() {
+  control_.clear();
+  while (take_waiting()) {
+    count(counters_.dropped_link, waiting_.size());
+    waiting_.clear();
+  }
+}
+
+Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const RndisDevice& device, RingWriter& ring,
+                                                 vmbus::ChannelCounters& counters) {
+  return buffers.with_receive([&](const Buffers::Receive* buffer) -> Result<Staged> {
+    if (buffer == nullptr) {
+      drop_all();
+      return Staged{Stop::Empty, 0};
+    }
+    adopt(*buffer);
+    size_t packets = 0;
+    while (!control_.empty() || take_waiting()) {
+      if (free_slots_.empty() || free_sections_.empty()) return Staged{Stop::NoSection, packets};
+      if (HV_TRY(ring.free_bytes()) < most_packet_size()) return Staged{Stop::NoRoom, packets};
+      Batch batch{};
+      auto channel = proto::RndisChannel::Data;
+      if (!control_.empty()) {
+        channel = proto::RndisChannel::Control;
+        (void)write(*buffer, {}, control_.front(), batch);
+        control_.pop_front();
+      } else {
+        while (batch.sections.count < kMostRanges && !free_sections_.empty() && take_waiting()) {
+          if (!write_frame(*buffer, device, waiting_.front(), batch)) count(counters_.dropped_too_long);
+          waiting_.pop_front();
+        }
+      }
+      if (batch.sections.count == 0) continue;
+      HV_TRY(send(*buffer, channel, batch, ring, counters));
+      packets++;
+    }
+    return Staged{Stop::Empty, packets};
+  });
+}
+
+bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice& device, Waiting& waiting, Batch& batch) {
+  std::vector<std::byte>& bytes = waiting.frame.bytes;
+  ReceiveInfo info{.vlan = vlan_info(bytes), .checksum = {}, .hash = waiting.hash};
+  if (waiting.frame.checked && device.checks_received()) {
+    const auto headers = net::parse_headers(bytes);
+    if (headers && headers->transport == net::Headers::Transport::Tcp) info.checksum = wire::rndis::kTcpChecksumGood;
+    if (headers && headers->transport == net::Headers::Transport::Udp) info.checksum = wire::rndis::kUdpChecksumGood;
+  }
+  std::span<const std::byte> frame = bytes;
+  if (info.vlan) {
+    std::memmove(bytes.data() + kVlanTag, bytes.data(), 12);
+    frame = frame.subspan(kVlanTag);
+  }
+  std::array<std::byte, kReceiveOverhead> head;
+  const size_t head_size = write_packet_header(head, frame.size(), info);
+  if (!write(buffer, std::span(head).first(head_size), frame, batch)) return false;
+  count(counters_.received);
+  count(counters_.received_bytes, frame.size());
+  return true;
+}
+
+/// Into the next free section. False: longer than a section.
+bool ReceiveQueue::write(const Buffers::Receive& buffer, std::span<const std::byte> head, std::span<const std::byte> data, Batch& batch) {
+  const size_t size = head.size() + data.size();
+  if (size > buffer.sections.size) return false;
+  const uint32_t section = free_sections_.back();
+  const uint64_t offset = uint64_t{section} * buffer.sections.size;
+  if (!buffer.pages.write(offset, head) || !buffer.pages.write(offset + head.size(), data)) return false;
+  free_sections_.pop_back();
+  batch.ranges[batch.sections.count] = {static_cast<uint32_t>(size), static_cast<uint32_t>(offset)};
+  batch.sections.sections[batch.sections.count++] = section;
+  return true;
+}
+
+Result<void> ReceiveQueue::send(const Buffers::Receive& buffer, proto::RndisChannel channel, const Batch& batch, RingWriter& ring,
+                                vmbus::ChannelCounters& counters) {
+  const uint32_t slot = free_slots_.back();
+  const uint64_t id = HV_TRY(table_.arm(slot));
+  free_slots_.pop_back();
+  in_flight_[slot] = batch.sections;
+  in_flight_[slot].generation = generation_;
+
+  const size_t ranges = batch.sections.count;
+  std::array<std::byte, kHeaderSize(kMostRanges)> extra;
+  const wire::TransferPageHeader header{buffer.id, 0, 0, static_cast<uint32_t>(ranges)};
+  std::memcpy(extra.data(), &header, sizeof(header));
+  std::memcpy(extra.data() + sizeof(header), batch.ranges.data(), ranges * sizeof(wire::TransferPageRange));
+  const Outgoing message(proto::MessageType::SendRndisPacket, proto::RndisPacket{channel, proto::kNoSection, 0});
+  const std::span<const std::byte> parts[] = {message.bytes().first(kPayloadSize)};
+  HV_TRY(ring.stage(wire::PacketType::DataUsingTransferPages, wire::kPacketCompletionRequested, id,
+                    std::span(extra).first(kHeaderSize(ranges)), parts));
+  counters.packets_out.add();
+  counters.bytes_out.add(kHeaderSize(ranges) + kPayloadSize);
+  return {};
+}
+
+void ReceiveQueue::completed(uint64_t transaction_id) {
+  const auto slot = table_.take(transaction_id);
+  if (!slot) return count(counters_.stray_completions);
+  const InFlight& packet = in_flight_[*slot];
+  if (packet.generation == generation_) {
+    for (size_t i = 0; i < packet.count; i++) free_sections_.push_back(packet.sections[i]);
+  }
+  free_slots_.push_back(static_cast<uint32_t>(*slot));
+}
+
+}  // namespace hv::host::netvsp

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/netvsp/session.hpp"
+
+#include <algorithm>
+
+#include "core/base/checked.hpp"
+#include "host/netvsp/packet.hpp"
+
+namespace hv::host::netvsp {
+namespace {
+
+namespace proto = wire::netvsc;
+
+constexpr proto::Version kVersions[] = {proto::Version::V6_1, proto::Version::V6, proto::Version::V5,
+                                        proto::Version::V4,   proto::Version::V2, proto::Version::V1};
+constexpr uint32_t kMdlChain = 34;
+constexpr uint32_t kLeastFrame = 68 + 14;
+constexpr uint32_t kLeastSection = 1728;  // what guests reckon with when they choose the size of the buffer
+constexpr uint32_t kMostSections = 65536;
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace
+
+Step Session::handle(const Message& message) {
+  return std::visit(
+      Overloaded{
+          [&](const proto::Init& request) -> Step { return init(request); },
+          [&](const proto::NdisVersion&) -> Step { return Nothing{}; },
+          [&](const proto::NdisConfig& config) -> Step {
+            // It decides how the receive buffer is cut: too late when there is one.
+            if (at_least(proto::Version::V2) && receive_ == Have::No)
+              frame_size_ = std::clamp<uint32_t>(config.frame_size, kLeastFrame, net::kMaxFrame);
+            return Nothing{};
+          },
+          [&](const OfferBuffer& request) -> Step { return offer_buffer(request); },
+          [&](const RevokeBuffer& request) -> Step {
+            (request.which == Buffer::Receive ? receive_ : send_) = Have::No;
+            return DropBuffer{request.which};
+          },
+          [&](const proto::SubChannelRequest& request) -> Step { return sub_channels(request); },
+          [&](const SwitchDataPath&) -> Step { return Answer{Outgoing()}; },
+          [&](const proto::RndisPacket&) -> Step { return Nothing{}; },
+          [&](const Unknown&) -> Step { return Answer{Outgoing()}; },
+      },
+      message);
+}
+
+Step Session::init(const proto::Init& request) {
+  proto::InitComplete answer{request.most, kMdlChain, proto::Status::ProtocolUnsupported};
+  if (version_) {
+    answer.status = proto::Status::Failure;  // it is agreed on already
+  } else {
+    for (const proto::Version version : kVersions) {
+      if (version > limits_.newest || version > request.most || version < request.least) continue;
+      version_ = version;
+      answer.version = version;
+      answer.status = proto::Status::Success;
+      break;
+    }
+  }
+  return Answer{Outgoing(proto::MessageType::InitComplete, answer)};
+}
+
+Step Session::offer_buffer(const OfferBuffer& request) {
+  Have& have = request.which == Buffer::Receive ? receive_ : send_;
+  if (!version_ || have != Have::No) return Answer{buffer_found(request.which, 0)};
+  have = Have::Asked;
+  if (request.which == Buffer::Receive) receive_buffer_id_ = request.body.id;
+  return FindBuffer{request.which, request.body.gpadl_id};
+}
+
+Outgoing Session::buffer_found(Buffer which, uint64_t bytes) {
+  Have& have = which == Buffer::Receive ? receive_ : send_;
+  Sections cut;
+  if (which == Buffer::Receive) {
+    cut.size = align_up(std::max<uint32_t>(kLeastSection, kReceiveOverhead + frame_size_), 64u);
+    cut.count = static_cast<uint32_t>(std::min<uint64_t>(bytes / cut.size, kMostSections));
+  } else {
+    cut = {proto::kSendSectionSize, static_cast<uint32_t>(std::min<uint64_t>(bytes / proto::kSendSectionSize, kMostSections))};
+  }
+  // A second buffer is refused, and the first one stays.
+  const bool taken = have == Have::Asked && cut.count > 0;
+  if (have == Have::Asked) have = taken ? Have::Yes : Have::No;
+  const auto status = taken ? proto::Status::Success : proto::Status::Failure;
+  if (which == Buffer::Send)
+    return Outgoing(proto::MessageType::SendSendBufferComplete, proto::SendBufferComplete{status, taken ? cut.size : 0});
+  if (taken) receive_sections_ = cut;
+  const proto::ReceiveSections run{0, cut.size, cut.count, cut.size * cut.count};
+  return Outgoing(proto::MessageType::SendReceiveBufferComplete,
+                  proto::ReceiveBufferComplete{status, taken ? 1u : 0u, taken ? run : proto::ReceiveSections{}});
+}
+
+uint16_t Session::queues() const {
+  return static_cast<uint16_t>(std::max<uint32_t>(1, std::min<uint32_t>(limits_.queues, receive_sections_.count)));
+}
+
+Step Session::sub_channels(const proto::SubChannelRequest& request) const {
+  proto::SubChannelComplete answer{proto::Status::Failure, 0};
+  if (at_least(proto::Version::V5) && receive_ == Have::Yes && request.operation == proto::kAllocateSubChannels) {
+    answer = {proto::Status::Success, std::min<uint32_t>(request.count, queues() - 1u)};
+  }
+  return OfferChannels{Outgoing(proto::MessageType::SubChannel, answer), static_cast<uint16_t>(answer.count)};
+}
+
+}  // namespace hv::host::netvsp

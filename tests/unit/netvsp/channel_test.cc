@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "host/netvsp/channel_service.hpp"
+
+#include <gtest/gtest.h>
+
+#include "frames.hpp"
+#include "tests/support/network_guest.hpp"
+
+namespace hv::host::netvsp {
+namespace {
+
+namespace nvsp = wire::netvsc;
+namespace rndis = wire::rndis;
+using test::Bytes;
+using test::NetworkGuest;
+
+/// Keeps what the guest sends.
+class Catcher final : public NetBackend {
+ public:
+  void start(Receive) override {}
+  void stop() override {}
+  bool send(std::span<std::byte> frame, const net::Offload& offload) override {
+    frames.emplace_back(frame.begin(), frame.end());
+    offloads.push_back(offload);
+    return true;
+  }
+  std::string describe() const override { return "test"; }
+  std::vector<Bytes> frames;
+  std::vector<net::Offload> offloads;
+};
+
+class NetChannelTest : public ::testing::Test {
+ protected:
+  NetChannelTest() {
+    shared.handle = &handle;
+    handle.machine = &machine;
+    handle.service = &service;
+    handle.gpadls[1] = test::frames_from(0, NetworkGuest::kReceivePages);
+    handle.gpadls[2] = test::frames_from(NetworkGuest::kReceivePages, NetworkGuest::kSendPages);
+  }
+
+  void turns() {
+    for (int i = 0; i < 10 && !service.step(); i++) {
+    }
+  }
+  /// Sends an NVSP message and gives the payload of its completion.
+  Bytes ask(std::span<const std::byte> message) {
+    const uint64_t id = guest.send(message).value();
+    return answer(id);
+  }
+  Bytes answer(uint64_t id) {
+    for (int i = 0; i < 3; i++) {
+      turns();
+      while (auto packet = guest.poll()) {
+        if (packet->type == wire::PacketType::Completion && packet->id == id) return packet->payload;
+        others.push_back(std::move(*packet));
+      }
+    }
+    ADD_FAILURE() << "no completion of " << id;
+    return Bytes(nvsp::kMessageSize);
+  }
+  template <typename T>
+  static T body(const Bytes& payload) {
+    T value{};
+    std::memcpy(&value, payload.data() + 4, sizeof(value));
+    return value;
+  }
+  nvsp::Status status_of(uint64_t id) { return body<nvsp::RndisPacketComplete>(answer(id)).status; }
+  void set_up() {
+    ask(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
+    guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig, nvsp::NdisConfig{1514, 0, 0}), {}, wire::PacketType::DataInBand, false);
+    const auto receive = body<nvsp::ReceiveBufferComplete>(
+        ask(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 0xcafe})));
+    ASSERT_EQ(receive.status, nvsp::Status::Success);
+    sections = receive.run.section_count;
+    ASSERT_EQ(body<nvsp::SendBufferComplete>(ask(NetworkGuest::nvsp(nvsp::MessageType::SendSendBuffer, nvsp::SendBuffer{2, 0}))).status,
+              nvsp::Status::Success);
+    control(NetworkGuest::rndis(rndis::MessageType::Initialize, rndis::Initialize{1, 1, 0, 0x4000}));
+  }
+  /// A control message's answer.
+  Bytes control(const Bytes& message) {
+    EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, message).value()), nvsp::Status::Success);
+    return next_message();
+  }
+  Bytes next_message() {
+    turns();
+    while (auto packet = guest.poll()) others.push_back(std::move(*packet));
+    for (auto at = others.begin(); at != others.end(); ++at) {
+      if (at->messages.empty()) continue;
+      const Bytes message = at->messages.front();
+      guest.complete(at->id);
+      others.erase(at);
+      turns();
+      return message;
+    }
+    return {};
+  }
+
+  test::FakeMachine machine{NetworkGuest::kPages};
+  test::FakeChannel channel{machine};
+  Catcher net;
+  NicShared shared{{.newest = nvsp::Version::V6_1, .queues = 2}, {.mac = parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"}, net};
+  ChannelService service{channel, shared};
+  test::NetHandle handle;
+  NetworkGuest guest{channel, machine};
+  std::vector<NetworkGuest::Received> others;
+  uint32_t sections = 0;
+};
+
+TEST_F(NetChannelTest, SeveralPacketsOfOneSectionAreSent) {
+  set_up();
+  const Bytes first = test::ip_frame(false, true, 10), second = test::ip_frame(true, false, 20);
+  Bytes messages = NetworkGuest::packet(first);
+  const Bytes more = NetworkGuest::packet(second);
+  messages.insert(messages.end(), more.begin(), more.end());
+  EXPECT_EQ(status_of(guest.send_section(2, messages).value()), nvsp::Status::Success);
+  EXPECT_EQ(net.frames, (std::vector<Bytes>{first, second}));
+}
+
+TEST_F(NetChannelTest, AMessageMayBeginInASectionAndEndInPages) {
+  set_up();
+  const Bytes frame = test::ip_frame(false, true, 500);
+  const Bytes message = NetworkGuest::packet(frame);
+  std::memcpy(machine.memory(NetworkGuest::kReceivePages * 4096, 44)->data(), message.data(), 44);
+  std::memcpy(machine.memory(NetworkGuest::kMessagePage * 4096 + 100, frame.size())->data(), frame.data(), frame.size());
+  std::array<std::byte, 64> storage;
+  hv::vmbus::GpaDirectBuilder builder(storage);
+  builder.range(static_cast<uint32_t>(frame.size()), 100).take();
+  builder.frame(NetworkGuest::kMessagePage).take();
+  const auto id = guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket, nvsp::RndisPacket{nvsp::RndisChannel::Data, 0, 44}),
+                             builder.finish().take(), wire::PacketType::DataUsingGpaDirect);
+  EXPECT_EQ(status_of(id.value()), nvsp::Status::Success);
+  EXPECT_EQ(net.frames, std::vector<Bytes>{frame});
+}
+
+TEST_F(NetChannelTest, OffloadsReachTheBackend) {
+  set_up();
+  const Bytes frame = test::ip_frame(false, true, 3000);
+  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Data, NetworkGuest::packet(frame, {{2, 1448 | 1u << 30}})).value()), nvsp::Status::Success);
+  ASSERT_EQ(net.offloads.size(), 1u);
+  EXPECT_EQ(net.offloads[0].kind, net::Offload::Kind::Segment);
+  EXPECT_EQ(net.offloads[0].segment_size, 1448);
+  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Data, NetworkGuest::packet(frame, {{6, 0x50}})).value()), nvsp::Status::Success);
+  EXPECT_EQ(net.frames[1].size(), frame.size() + 4);
+}
+
+TEST_F(NetChannelTest, BadMessagesFailAloneAndAreCounted) {
+  set_up();
+  Bytes bad = NetworkGuest::packet(test::ip_frame(false, true, 10), {{0, 0x14}});
+  bad[44] = std::byte{0};  // information of size 0
+  EXPECT_EQ(status_of(guest.send_section(0, bad).value()), nvsp::Status::InvalidRndisPacket);
+  const auto section = [&](uint32_t index, uint32_t size) {
+    return status_of(guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket, nvsp::RndisPacket{nvsp::RndisChannel::Data, index, size})).value());
+  };
+  EXPECT_EQ(section(4, 60), nvsp::Status::InvalidRndisPacket);           // there are 0 to 3
+  EXPECT_EQ(section(0xfffffffe, 60), nvsp::Status::InvalidRndisPacket);
+  EXPECT_EQ(section(0, 6145), nvsp::Status::InvalidRndisPacket);
+  EXPECT_EQ(section(0, 0xffffffff), nvsp::Status::InvalidRndisPacket);
+  EXPECT_EQ(shared.counters.bad_packets, 5u);
+  EXPECT_TRUE(net.frames.empty());
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()), nvsp::Status::Success);
+  EXPECT_FALSE(channel.failed);
+}
+
+TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
+  set_up();
+  const Bytes frame = test::ip_frame(false, true, 100);
+  const uint32_t share = sections / 2;
+  ASSERT_GT(share, 2u);
+  for (uint32_t i = 0; i < share + 3; i++) EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
+  turns();
+  size_t seen = 0;
+  uint64_t last = 0;
+  while (auto packet = guest.poll()) {
+    for (const Bytes& message : packet->messages) {
+      seen++;
+      const auto parsed = parse_packet(first_message(message).take()).take();
+      EXPECT_EQ(Bytes(message.begin() + static_cast<ptrdiff_t>(parsed.data_at), message.end()), frame);
+    }
+    last = packet->id;
+  }
+  EXPECT_EQ(seen, share);  // no more than its share; the rest waits
+  guest.complete(last);
+  guest.complete(last);         // twice: nothing happens
+  guest.complete(0x123456789);  // forged
+  turns();
+  seen = 0;
+  while (auto packet = guest.poll()) seen += packet->messages.size();
+  EXPECT_EQ(seen, 3u);
+  EXPECT_EQ(shared.counters.stray_completions, 2u);
+}
+
+TEST_F(NetChannelTest, ARevokedBufferIsNotTouched) {
+  set_up();
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::RevokeReceiveBuffer, nvsp::RevokeBuffer{0xcafe}), {}, wire::PacketType::DataInBand, false);
+  turns();
+  const auto buffer = *machine.memory(0, NetworkGuest::kReceivePages * 4096);
+  std::fill(buffer.begin(), buffer.end(), std::byte{0x5c});
+  service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = false}, {});
+  turns();
+  EXPECT_FALSE(guest.poll());
+  EXPECT_TRUE(std::all_of(buffer.begin(), buffer.end(), [](std::byte byte) { return byte == std::byte{0x5c}; }));
+  EXPECT_EQ(shared.counters.dropped_link, 1u);
+}
+
+TEST_F(NetChannelTest, AGpadlThatGoesTakesItsBufferAlong) {
+  set_up();
+  service.gpadl_gone(2);
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()), nvsp::Status::InvalidRndisPacket);
+  service.gpadl_gone(1);
+  service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = false}, {});
+  turns();
+  EXPECT_EQ(shared.counters.dropped_link, 1u);
+}
+
+TEST_F(NetChannelTest, TheGuestIsToldOfLinkAndChannels) {
+  set_up();
+  shared.device.set_link(false);
+  service.link_changed();
+  const Bytes message = next_message();
+  ASSERT_GE(message.size(), 20u);
+  EXPECT_EQ(message[0], static_cast<std::byte>(rndis::MessageType::IndicateStatus));
+  EXPECT_EQ(body<nvsp::SubChannelComplete>(ask(NetworkGuest::nvsp(nvsp::MessageType::SubChannel, nvsp::SubChannelRequest{1, 7}))).count, 1u);
+  EXPECT_EQ(handle.offered, 1);
+  service.announce_channels(2);
+  turns();
+  const auto table = guest.poll();
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->payload.size(), nvsp::kMessageSize + 64);
+  EXPECT_EQ(table->payload[nvsp::kMessageSize + 4], std::byte{1});
+}
+
+TEST_F(NetChannelTest, GarbageEndsTheChannel) {
+  guest.send(Bytes(2));
+  turns();
+  EXPECT_TRUE(channel.failed);
+}
+
+}  // namespace
+}  // namespace hv::host::netvsp
