@@ -10,6 +10,10 @@ Asks the host of a running guest, which was started by './enlighten run --contro
   disk.add path=FILE [name=NAME] [lun=N] [ro=true]   a raw file of this machine becomes a disk of the guest
   disk.remove name=NAME
   disk.resize name=NAME size=BYTES
+  nic.list
+  nic.add net=user|null|echo [name=NAME]         a network adapter comes
+  nic.link name=NAME up=false                    its cable is pulled
+  nic.remove name=NAME
   power.off
 USAGE
 }

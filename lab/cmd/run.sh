@@ -19,7 +19,11 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
   --disk FILE[,ro][,bus=scsi|ide][,lun=N][,controller=N][,name=NAME]
                        one more disk: a raw file or block device, used as it is (repeatable)
   --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
-  --net MODE           none (default; the network comes later)
+  --net KIND[,mac=MAC][,name=NAME][,queues=N]
+                       a network adapter (repeatable): user (behind address translation, with DHCP and DNS), null, echo, or none
+                       (default)
+  --forward tcp:[ADDRESS:]PORT-:PORT
+                       with --net user: a port of this machine (127.0.0.1) that leads to one of the guest (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
   --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
   --hostile SEED[,after=SECONDS][,rate=PER_MILLE]
@@ -72,15 +76,40 @@ add_disk() {
   host_disks+=("--$kind" "disk/$name$options")
 }
 
+# add_net SPEC: one more network adapter.
+add_net() {
+  local option mac=[0-9A-Fa-f][0-9A-Fa-f]
+  case ${1%%,*} in user | null | echo) ;; none) return ;; *) usage_error "--net '${1%%,*}': give user, null, echo or none" ;; esac
+  while IFS= read -r -d, option; do
+    case $option in
+      user | null | echo | name=?*) ;;
+      queues=[1-9] | queues=[1-5][0-9] | queues=6[0-4]) ;;
+      mac=$mac:$mac:$mac:$mac:$mac:$mac) ;;
+      *) usage_error "--net ${1%%,*}: '$option' is no name=NAME, queues=1 to 64 or mac=00:15:5d:01:02:03" ;;
+    esac
+  done <<<"$1,"
+  nets+=("$1")
+}
+
+# check_forwards: each is a port of this machine, and there is a network for it.
+check_forwards() {
+  local forward
+  for forward in "${forwards[@]}"; do
+    [[ $forward =~ ^(tcp|udp):(([0-9]+\.){3}[0-9]+:|:)?[1-9][0-9]{0,4}-:[1-9][0-9]{0,4}$ ]] ||
+      usage_error "--forward '$forward': give for example tcp:127.0.0.1:2222-:22"
+    [[ " ${nets[*]}" == *' user'* ]] || usage_error "--forward $forward: only with --net user"
+  done
+}
+
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append='' cpus=2 memory=1G
-  disks=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
+  disks=() nets=() forwards=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
-      --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | --dvd | --net | --control | \
-        --vmbus-version | --hostile | --on-crash | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
+      --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | --dvd | --net | --forward | \
+        --control | --vmbus-version | --hostile | --on-crash | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
     case $1 in
@@ -94,7 +123,8 @@ parse_run() {
       --memory) memory=$2 ;;
       --disk) disks+=("disk:$2") ;;
       --dvd) disks+=("dvd:$2") ;;
-      --net) [ "$2" = none ] || usage_error "--net '$2': only none for now, the network comes later" ;;
+      --net) add_net "$2" ;;
+      --forward) forwards+=("$2") ;;
       --control) control=$2 ;;
       --vmbus-version) version=$2 ;;
       --hostile) hostile=$2 ;;
@@ -115,6 +145,7 @@ parse_run() {
   case $hostile in '' | [0-9]*) ;; *) usage_error "--hostile '$hostile': give a number as seed" ;; esac
   case $on_crash in end | continue) ;; *) usage_error "--on-crash '$on_crash': give end or continue" ;; esac
   [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
+  check_forwards
   parse_drivers "$drivers"
 }
 
@@ -205,6 +236,20 @@ main() {
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
   [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)
+  local spec number=0
+  for spec in "${nets[@]}"; do
+    host_args+=(--net "$spec")
+    # The first adapter is eth0.
+    case $number:$spec in 0:user*) words="$words enlighten.dhcp" ;; esac
+    number=$((number + 1))
+  done
+  case " ${nets[*]}" in *' user'*) node_args+=(--net) ;; esac
+  for spec in "${forwards[@]}"; do
+    node_args+=(--forward "$spec")
+    # From the nested machine's own port of the same number.
+    [ "$ACCEL" = kvm ] || spec=$(sed -E 's/^(tcp|udp):(.*:)?([0-9]+-:)/\1:0.0.0.0:\3/' <<<"$spec")
+    host_args+=(--forward "$spec")
+  done
   host_args+=("${host_disks[@]}" --append "$words${append:+ $append}")
   # The nested machine needs memory for the guest, and for itself and the files in it.
   say "booting ${guest} $kernel, $cpus CPUs, ${mib}M, drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"

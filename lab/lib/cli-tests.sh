@@ -38,7 +38,11 @@ test_bad_input() {
   refuses 2 "--guest 'windows'" run --guest windows
   refuses 2 "--drivers: unknown 'fly'" run --drivers fly
   refuses 2 "--drivers: no driver 'hv_fly'" run --drivers inbox,hv_fly=enlighten
-  refuses 2 "--net 'user'" run --net user
+  refuses 2 "--net 'wifi'" run --net wifi
+  refuses 2 "queues=65" run --net user,queues=65
+  refuses 2 "mac=01:02" run --net user,mac=01:02
+  refuses 2 "--forward 'tcp:22'" run --net user --forward tcp:22
+  refuses 2 "only with --net user" run --forward tcp:127.0.0.1:2222-:22
   refuses 2 "--accel 'fast'" run --accel fast
   refuses 2 "--kernel '5.10'" run --kernel 5.10
   refuses 2 "--vmbus-version '9'" run --vmbus-version 9

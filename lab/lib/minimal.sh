@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The minimal guest: one initramfs of busybox, the modules and the agent; and a disk of tools for its tests.
 
-MINIMAL_MODULES="hv_vmbus hv_storvsc hv_utils hv_balloon hv_netvsc hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic
-  sd_mod sr_mod sg isofs loop"
+MINIMAL_MODULES="hv_vmbus hv_storvsc hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic
+  af_packet 8021q sd_mod sr_mod sg isofs loop"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
-TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg"
+TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg ethtool iperf3"
 
 # ensure_minimal KERNEL_DIR RELEASE AGENT [MODULE.ko...] -> sets MINIMAL_INITRD.
 ensure_minimal() {
   local kernel_dir=$1 release=$2 hash
-  hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" \
+  hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/minimal/udhcpc" "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" \
     <<<"$kernel_dir $(basename -a "${@:3}") $(type make_minimal) $MINIMAL_MODULES $MINIMAL_PROGRAMS")
   MINIMAL_INITRD=$CACHE_DIR/minimal-$release-$hash.cpio
   [ -e "$MINIMAL_INITRD" ] || with_lock minimal make_minimal_once "$@"
@@ -36,6 +36,7 @@ make_minimal() {
   ln -s e2fsck "$tree/usr/sbin/fsck.ext4"
   install -m 755 "$agent" "$tree/usr/sbin/enlighten-agent"
   install -m 755 "$LAB_DIR/guest/table" "$tree/usr/sbin/table"
+  install -D -m 755 "$LAB_DIR/guest/minimal/udhcpc" "$tree/etc/udhcpc/default.script"
   install -m 755 "$LAB_DIR/guest/minimal/init" "$tree/init"
   tree_pack "$tree" "$MINIMAL_INITRD.part"
   rm -rf "$tree"
