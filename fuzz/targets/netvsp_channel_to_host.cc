@@ -7,6 +7,7 @@
 #include <map>
 
 #include "fuzz/support/input.hpp"
+#include "host/net/headers.hpp"
 #include "host/net/offload.hpp"
 #include "host/netvsp/channel_service.hpp"
 #include "tests/support/fake_channel.hpp"

@@ -117,7 +117,7 @@ void ChannelService::take_packets() {
   size_t taken = 0;
   // Not all at once: what comes for the guest has its turn between.
   constexpr size_t kTurn = 64;
-  while (taken < kTurn && replies_.size() < kMostReplies && !receive_.control_full()) {
+  while (taken < kTurn && replies_.size() < kMostReplies) {
     const auto packet = reader.read(packet_);
     if (!packet) {
       if (packet.error() == Error::RingEmpty) break;
@@ -238,6 +238,8 @@ Status ChannelService::take_rndis(const proto::RndisPacket& message, const hv::v
 
 Status ChannelService::control(std::span<const std::byte> message) {
   if (!primary_) return Status::InvalidRndisPacket;
+  // It asks on without making room for the answers.
+  if (receive_.control_full()) return Status::Busy;
   uint16_t queues;
   uint32_t frame_size;
   {

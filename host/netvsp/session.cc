@@ -18,6 +18,12 @@ constexpr uint32_t kLeastFrame = 68 + 14;
 constexpr uint32_t kLeastSection = 1728;  // what guests reckon with when they choose the size of the buffer
 constexpr uint32_t kMostSections = 65536;
 
+Outgoing buffer_complete(Buffer which, proto::Status status, Sections cut) {
+  if (which == Buffer::Send) return Outgoing(proto::MessageType::SendSendBufferComplete, proto::SendBufferComplete{status, cut.size});
+  const proto::ReceiveSections run{0, cut.size, cut.count, cut.size * cut.count};
+  return Outgoing(proto::MessageType::SendReceiveBufferComplete, proto::ReceiveBufferComplete{status, cut.count > 0 ? 1u : 0u, run});
+}
+
 template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
@@ -69,7 +75,8 @@ Step Session::init(const proto::Init& request) {
 
 Step Session::offer_buffer(const OfferBuffer& request) {
   Have& have = request.which == Buffer::Receive ? receive_ : send_;
-  if (!version_ || have != Have::No) return Answer{buffer_found(request.which, 0)};
+  // A second one is refused, and the first stays.
+  if (!version_ || have != Have::No) return Answer{buffer_complete(request.which, proto::Status::Failure, {})};
   have = Have::Asked;
   if (request.which == Buffer::Receive) receive_buffer_id_ = request.body.id;
   return FindBuffer{request.which, request.body.gpadl_id};
@@ -84,16 +91,13 @@ Outgoing Session::buffer_found(Buffer which, uint64_t bytes) {
   } else {
     cut = {proto::kSendSectionSize, static_cast<uint32_t>(std::min<uint64_t>(bytes / proto::kSendSectionSize, kMostSections))};
   }
-  // A second buffer is refused, and the first one stays.
-  const bool taken = have == Have::Asked && cut.count > 0;
-  if (have == Have::Asked) have = taken ? Have::Yes : Have::No;
-  const auto status = taken ? proto::Status::Success : proto::Status::Failure;
-  if (which == Buffer::Send)
-    return Outgoing(proto::MessageType::SendSendBufferComplete, proto::SendBufferComplete{status, taken ? cut.size : 0});
-  if (taken) receive_sections_ = cut;
-  const proto::ReceiveSections run{0, cut.size, cut.count, cut.size * cut.count};
-  return Outgoing(proto::MessageType::SendReceiveBufferComplete,
-                  proto::ReceiveBufferComplete{status, taken ? 1u : 0u, taken ? run : proto::ReceiveSections{}});
+  if (have != Have::Asked || cut.count == 0) {
+    if (have == Have::Asked) have = Have::No;
+    return buffer_complete(which, proto::Status::Failure, {});
+  }
+  have = Have::Yes;
+  if (which == Buffer::Receive) receive_sections_ = cut;
+  return buffer_complete(which, proto::Status::Success, cut);
 }
 
 uint16_t Session::queues() const {

@@ -170,18 +170,18 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   for (uint32_t i = 0; i < share + 3; i++) EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
   turns();
   size_t seen = 0;
-  uint64_t last = 0;
+  uint64_t first = 0;  // of as many sections as a packet can have
   while (auto packet = guest.poll()) {
     for (const Bytes& message : packet->messages) {
       seen++;
       const auto parsed = parse_packet(first_message(message).take()).take();
       EXPECT_EQ(Bytes(message.begin() + static_cast<ptrdiff_t>(parsed.data_at), message.end()), frame);
     }
-    last = packet->id;
+    if (first == 0) first = packet->id;
   }
   EXPECT_EQ(seen, share);  // no more than its share; the rest waits
-  guest.complete(last);
-  guest.complete(last);         // twice: nothing happens
+  guest.complete(first);
+  guest.complete(first);         // twice: nothing happens
   guest.complete(0x123456789);  // forged
   turns();
   seen = 0;
@@ -230,10 +230,34 @@ TEST_F(NetChannelTest, TheGuestIsToldOfLinkAndChannels) {
   EXPECT_EQ(table->payload[nvsp::kMessageSize + 4], std::byte{1});
 }
 
-TEST_F(NetChannelTest, GarbageEndsTheChannel) {
-  guest.send(Bytes(2));
+TEST_F(NetChannelTest, APacketWithoutAMessageEndsTheChannel) {
+  guest.send({});
   turns();
   EXPECT_TRUE(channel.failed);
+}
+
+TEST_F(NetChannelTest, APacketOfATypeThatIsNotUsedEndsTheChannel) {
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{}), {}, wire::PacketType::DataUsingTransferPages);
+  turns();
+  EXPECT_TRUE(channel.failed);
+}
+
+TEST_F(NetChannelTest, AGuestThatAsksWithoutReadingTheAnswersIsRefusedAfterSome) {
+  set_up();
+  service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = false}, {});
+  const Bytes question = NetworkGuest::rndis(rndis::MessageType::KeepAlive, uint32_t{1});
+  size_t refused = 0;
+  for (size_t i = 0; i < sections + ReceiveQueue::kMostControl + 10; i++) {
+    const uint64_t id = guest.send_pages(nvsp::RndisChannel::Control, question).value();
+    refused += status_of(id) == nvsp::Status::Busy ? 1 : 0;
+  }
+  EXPECT_GE(refused, 10u);
+  // They are taken again when it gives sections back.
+  for (const auto& packet : others) guest.complete(packet.id);
+  others.clear();
+  turns();
+  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, question).value()), nvsp::Status::Success);
+  EXPECT_FALSE(channel.failed);
 }
 
 }  // namespace
