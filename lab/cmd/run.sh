@@ -78,16 +78,13 @@ add_disk() {
 
 # add_net SPEC: one more network adapter.
 add_net() {
-  local option mac=[0-9A-Fa-f][0-9A-Fa-f]
-  case ${1%%,*} in user | null | echo) ;; none) return ;; *) usage_error "--net '${1%%,*}': give user, null, echo or none" ;; esac
-  while IFS= read -r -d, option; do
-    case $option in
-      user | null | echo | name=?*) ;;
-      queues=[1-9] | queues=[1-5][0-9] | queues=6[0-4]) ;;
-      mac=$mac:$mac:$mac:$mac:$mac:$mac) ;;
-      *) usage_error "--net ${1%%,*}: '$option' is no name=NAME, queues=1 to 64 or mac=00:15:5d:01:02:03" ;;
-    esac
-  done <<<"$1,"
+  local kind=${1%%,*} option rest=''
+  case $kind in user | null | echo) ;; none) return ;; *) usage_error "--net '$kind': give user, null, echo or none" ;; esac
+  [ "$kind" = "$1" ] || rest=${1#*,}
+  [ "$kind" = "$1" ] || while IFS= read -r -d, option; do
+    [[ $option =~ ^(name=.+|queues=([1-9]|[1-5][0-9]|6[0-4])|mac=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5})$ ]] ||
+      usage_error "--net $kind: '$option' is no name=NAME, queues=1 to 64 or mac=00:15:5d:01:02:03"
+  done <<<"$rest,"
   nets+=("$1")
 }
 

@@ -124,7 +124,7 @@ matching() {
 # One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
 run_guests() {
   ENDED_SESSIONS=0 SESSION_RESULTS=${#RESULTS[@]}
-  "$LAB_DIR/node" --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
     "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"

@@ -1,41 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The first adapter, nic0, is behind the host's address translation; on 10.0.2.2:8080 the node serves /network and /network.md5.
+# The adapter nic0 is behind the host's address translation; on 10.0.2.2:8080 the node serves /network and /network.md5.
 NET=f8615163-df3e-46c5-913f-f2d2f965ed0e
+NIC0=00:15:5d:00:00:10
+HOT=00:15:5d:00:00:20
 
-# interface N: the N-th network interface (from 1) of the VMBus; empty if there is none.
-interface() { ls -d /sys/bus/vmbus/devices/*/net/* 2>/dev/null | sed 's,.*/,,' | sort | sed -n "$1p" | grep .; }
-no_interface() { ! interface "$1" >/dev/null; }
+# nic MAC: the interface with that address; fails if there is none.
+nic() { grep -lix "$1" /sys/bus/vmbus/devices/*/net/*/address 2>/dev/null | sed 's,/address$,,; s,.*/,,' | grep .; }
+no_nic() { ! nic "$1" >/dev/null; }
 carrier() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = "$2" ]; }
+mtu_is() { [ "$(cat "/sys/class/net/$1/mtu")" = "$2" ]; }
+answers() { ping -A -q -c 3 -W 10 "$@"; }
 driver_is_calm() { ! dmesg | grep -E 'hv_netvsc.*([Ee]rror|[Ii]nvalid|[Ff]ail|[Uu]nable|overflow|unknown|too (small|big))' || fail "the driver complained"; }
+fetch() {
+  wget -q -O /tmp/network.md5 http://10.0.2.2:8080/network.md5 || fail "the node does not serve the sum"
+  wget -q -O - http://10.0.2.2:8080/network | md5sum | cut -c 1-32 >/tmp/fetched
+  cut -c 1-32 /tmp/network.md5 | cmp - /tmp/fetched || fail "its sum is wrong"
+}
 
-test_dhcp_gives_an_address() {
+test_network_gets_an_address_by_dhcp() {
   local device
-  within 30 interface 1 >/dev/null || fail "no network interface"
-  device=$(interface 1)
+  if wanted hv_netvsc; then ours hv_netvsc || fail "hv_netvsc is not ours"; else ! ours hv_netvsc || fail "hv_netvsc is ours"; fi
+  within 30 nic $NIC0 >/dev/null || fail "no network interface"
+  device=$(nic $NIC0)
   ip link set "$device" up
   udhcpc -i "$device" -n -q -t 10 -T 2
   ip addr show "$device" | grep -q 'inet 10\.0\.2\.15/24' || { ip addr; fail "no address"; }
   driver_is_calm
 }
 
-test_ping_of_all_sizes() {
+test_network_takes_packets_of_all_sizes() {
   local size
-  for size in 0 1 18 64 500 1000 1471 1472; do ping -q -c 2 -i 0.2 -W 5 -s "$size" 10.0.2.2 || fail "no answer to $size bytes"; done
+  for size in 0 1 17 18 64 500 1000 1471 1472 1473 5000; do answers -s "$size" 10.0.2.2 || fail "no answer to $size bytes"; done
   driver_is_calm
 }
 
-test_a_file_is_fetched_whole() {
-  wget -q -O /tmp/network.md5 http://10.0.2.2:8080/network.md5 || fail "the node does not serve the sum"
-  wget -q -O - http://10.0.2.2:8080/network | md5sum | cut -c 1-32 >/tmp/fetched
-  cut -c 1-32 /tmp/network.md5 | cmp - /tmp/fetched || fail "its sum is wrong"
+test_network_fetches_a_file_whole() {
+  fetch
   driver_is_calm
 }
 
-test_ethtool_is_content() {
+test_network_speaks_ipv6() {
+  local device
+  device=$(nic $NIC0)
+  configured() { ip -6 addr show dev "$device" scope site | grep inet6 | grep -qv tentative; }
+  within 15 configured || { ip -6 addr; fail "no address by router advertisement"; }
+  answers fec0::2 || fail "the router does not answer"
+  answers -s 1452 fec0::2 || fail "the router does not answer to full packets"
+}
+
+test_network_has_a_channel_per_cpu() {
+  local device count vmbus
+  mount_tools
+  device=$(nic $NIC0)
+  vmbus=$(readlink -f "/sys/class/net/$device/device")
+  channels_are() { [ "$(ls "$vmbus/channels" | wc -l)" = "$1" ]; }
+  grep -q $NET "$vmbus/class_id" || fail "its class is $(cat "$vmbus/class_id")"
+  within 10 channels_are "$CPUS" || fail "$(ls "$vmbus/channels" | wc -l) channels with $CPUS CPUs"
+  for count in 1 "$CPUS"; do
+    tool ethtool -L "$device" combined "$count" || [ "$(ls -d "/sys/class/net/$device/queues/rx-"* | wc -l)" = "$count" ] || fail "ethtool -L combined $count"
+    within 10 channels_are "$count" || fail "$(ls "$vmbus/channels" | wc -l) channels, $count asked for"
+    answers 10.0.2.2 || fail "nothing passes with $count channels"
+  done
+  driver_is_calm
+}
+
+test_network_settings_can_be_read_and_changed() {
   local device option
-  device=$(interface 1)
+  mount_tools
+  device=$(nic $NIC0)
   tool ethtool -i "$device" | grep -qx 'driver: hv_netvsc' || fail "ethtool -i: $(tool ethtool -i "$device")"
   for option in -S -l -g -x -k; do tool ethtool $option "$device" >/tmp/ethtool || fail "ethtool $option"; done
+  tool ethtool -n "$device" rx-flow-hash tcp4 | grep -q 'L4 bytes' || fail "ethtool -n"
   tool ethtool -k "$device" >/tmp/ethtool
   for option in tx-checksum-ipv4 tx-tcp-segmentation rx-checksumming; do
     grep -q "$option: on" /tmp/ethtool || fail "$option is not offered: $(cat /tmp/ethtool)"
@@ -43,46 +78,52 @@ test_ethtool_is_content() {
   for option in "tso off" "tx off" "rx off" "rx on" "tx on" "tso on"; do
     # shellcheck disable=SC2086
     tool ethtool -K "$device" $option || fail "ethtool -K $option"
-    test_a_file_is_fetched_whole || fail "nothing comes with $option"
+    fetch || fail "nothing comes with $option"
   done
+  [ "$CPUS" = 1 ] || tool ethtool -X "$device" equal 1 || fail "ethtool -X"
+  tool ethtool -G "$device" rx 5000 tx 100 || fail "ethtool -G"
+  tool ethtool -g "$device" | grep -q 'TX:[[:space:]]*100$' || fail "the rings are $(tool ethtool -g "$device")"
+  fetch
   driver_is_calm
 }
 
-test_network_has_a_channel_per_cpu() {
-  local vmbus count
-  for vmbus in /sys/bus/vmbus/devices/*; do
-    grep -q $NET "$vmbus/class_id" || continue
-    count=$(ls "$vmbus/channels" | wc -l)
-    [ "$count" = "$CPUS" ] || fail "$count channels with $CPUS CPUs"
+test_network_changes_its_mtu() {
+  local device mtu
+  device=$(nic $NIC0)
+  # The router's own is 1500.
+  for mtu in 9000 576 1500; do
+    ip link set "$device" mtu "$mtu" || fail "no MTU of $mtu"
+    answers -s 1472 10.0.2.2 || fail "no answer with an MTU of $mtu"
   done
+  fetch
   driver_is_calm
 }
 
-test_the_link_goes_down_and_up() {
+test_network_link_goes_down_and_up() {
   local device
-  device=$(interface 1)
+  device=$(nic $NIC0)
   within 10 carrier "$device" 1 || fail "no carrier at first"
   ask_host nic.link name=nic0 up=false
   within 20 carrier "$device" 0 || fail "the link did not go down"
   ask_host nic.link name=nic0 up=true
   within 20 carrier "$device" 1 || fail "the link did not come up"
-  ping -q -c 2 -W 10 10.0.2.2 || fail "nothing passes any more"
+  answers 10.0.2.2 || fail "nothing passes any more"
   driver_is_calm
 }
 
-test_adapters_come_and_go_under_traffic() {
-  local device round
-  device=$(interface 1)
+test_network_adapters_come_and_go_under_traffic() {
+  local round traffic
   (while wget -q -O /dev/null http://10.0.2.2:8080/network; do :; done) &
-  for round in 1 2 3; do
-    ask_host nic.add net=echo name=hot
-    within 30 interface 2 >/dev/null || fail "round $round: the adapter did not come"
-    ip link set "$(interface 2 | grep -v "^$device\$" || interface 1)" up
+  traffic=$!
+  for round in $(seq "${HOTPLUGS:-3}"); do
+    ask_host nic.add net=echo,mac=$HOT name=hot
+    within 30 nic $HOT >/dev/null || fail "round $round: the adapter did not come"
+    ip link set "$(nic $HOT)" up
     ask_host nic.remove name=hot
-    within 30 no_interface 2 || fail "round $round: the adapter did not go"
+    within 30 no_nic $HOT || fail "round $round: the adapter did not go"
   done
-  kill -0 $! || fail "the traffic was disturbed"
-  kill $!
-  wait $! || :
+  kill -0 $traffic || fail "the traffic was disturbed"
+  kill $traffic
+  wait $traffic || :
   driver_is_calm
 }

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# The adapter nic1 is a TAP interface of the node (10.9.0.1 and, with VLAN tag 5, 10.9.5.1), which has an iperf3 server and takes frames of
+# 9000 bytes.
+NIC1=00:15:5d:00:00:11
+
+tap_nic() { nic $NIC1 || skip "the node has no TAP interface"; }
+tap_up() {
+  mount_tools
+  ip link set "$1" up
+  ip addr replace 10.9.0.2/24 dev "$1"
+  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
+}
+# tcp_counter FIELD: a counter of TCP's, as /proc/net/snmp has it.
+tcp_counter() { awk -v name="$1" '$1 == "Tcp:" && !seen { for (i = 2; i <= NF; i++) if ($i == name) at = i; seen = 1; next } $1 == "Tcp:" { print $at }' /proc/net/snmp; }
+# megabits ARGS...: what an iperf3 client with them saw arrive.
+megabits() {
+  tool iperf3 -c 10.9.0.1 -f m "$@" >/tmp/iperf 2>&1 || { cat /tmp/iperf >&2; return 1; }
+  awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Mbits/sec") print int($(i - 1)) }' /tmp/iperf
+}
+
+test_tap_network_carries_tcp_and_udp_both_ways() {
+  local device way figure
+  device=$(tap_nic)
+  tap_up "$device"
+  for way in "-t 1" "-t 1 -R" "-u -b 20M -t 1" "-u -b 20M -t 1 -R"; do
+    # shellcheck disable=SC2086
+    figure=$(megabits $way) || fail "iperf3 $way"
+    [ "$figure" -gt 0 ] || { cat /tmp/iperf; fail "nothing arrived: iperf3 $way"; }
+    echo "iperf3 $way: $figure Mbit/s"
+  done
+  [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
+  driver_is_calm
+}
+
+test_tap_network_takes_jumbo_frames() {
+  local device size
+  device=$(tap_nic)
+  tap_up "$device"
+  ip link set "$device" mtu 9000
+  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
+  for size in 1473 8000 8972; do answers -s $size 10.9.0.1 || fail "no answer to $size bytes"; done
+  [ "$(megabits -t 1 -R)" -gt 0 ] || fail "nothing arrived"
+  ip link set "$device" mtu 1500
+  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer any more"
+  driver_is_calm
+}
+
+test_tap_network_has_vlans() {
+  local device
+  device=$(tap_nic)
+  tap_up "$device"
+  modprobe 8021q
+  vconfig add "$device" 5
+  ip link set "$device.5" up
+  ip addr add 10.9.5.2/24 dev "$device.5"
+  within 10 answers 10.9.5.1 >/dev/null || { ip addr; fail "the node does not answer on the VLAN"; }
+  answers -s 1472 10.9.5.1 || fail "no full frame passes on the VLAN"
+  tool iperf3 -c 10.9.5.1 -t 1 >/tmp/iperf || { cat /tmp/iperf; fail "no stream passes on the VLAN"; }
+  vconfig rem "$device.5"
+  driver_is_calm
+}
