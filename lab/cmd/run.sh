@@ -20,8 +20,8 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
                        one more disk: a raw file or block device, used as it is (repeatable)
   --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
   --net KIND[,mac=MAC][,name=NAME][,queues=N]
-                       a network adapter (repeatable): user (behind address translation, with DHCP and DNS), null, echo, or none
-                       (default)
+                       a network adapter (repeatable): user (default: behind address translation, with DHCP and DNS), tap=INTERFACE (of
+                       this machine), null, echo, or none
   --forward tcp:[ADDRESS:]PORT-:PORT
                        with --net user: a port of this machine (127.0.0.1) that leads to one of the guest (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
@@ -76,13 +76,28 @@ add_disk() {
   host_disks+=("--$kind" "disk/$name$options")
 }
 
+# check_tap INTERFACE: it is one, and may be used by this user.
+check_tap() {
+  local net=/sys/class/net/$1 owner group
+  [[ $1 =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || usage_error "--net tap='$1': no interface has such a name"
+  [ -e "$net" ] || usage_error "--net tap=$1: there is no such interface: make it by 'ip tuntap add $1 mode tap user $(id -un)'"
+  { [ -e "$net/tun_flags" ] && (($(cat "$net/tun_flags") & 2)); } || usage_error "--net tap=$1: that is no TAP interface"
+  owner=$(cat "$net/owner") group=$(cat "$net/group")
+  [ "$(id -u)" = 0 ] || [ "$owner" = "$(id -u)" ] || [[ " $(id -G) " == *" $group "* ]] || usage_error "--net tap=$1: it belongs to another user"
+}
+
 # add_net SPEC: one more network adapter.
 add_net() {
   local kind=${1%%,*} option rest=''
-  case $kind in user | null | echo) ;; none) return ;; *) usage_error "--net '$kind': give user, null, echo or none" ;; esac
+  case $kind in
+    user | null | echo) ;;
+    tap=?*) check_tap "${kind#tap=}" ;;
+    none) [ "$1" = none ] || usage_error "--net $1: none has no properties"; return ;;
+    *) usage_error "--net '$kind': give user, tap=INTERFACE, null, echo or none" ;;
+  esac
   [ "$kind" = "$1" ] || rest=${1#*,}
   [ "$kind" = "$1" ] || while IFS= read -r -d, option; do
-    [[ $option =~ ^(name=.+|queues=([1-9]|[1-5][0-9]|6[0-4])|mac=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5})$ ]] ||
+    [[ $option =~ ^(name=.+|queues=([1-9]|[1-5][0-9]|6[0-4])|mac=[0-9A-Fa-f][02468aceACE](:[0-9A-Fa-f]{2}){5})$ ]] ||
       usage_error "--net $kind: '$option' is no name=NAME, queues=1 to 64 or mac=00:15:5d:01:02:03"
   done <<<"$rest,"
   nets+=("$1")
@@ -90,17 +105,23 @@ add_net() {
 
 # check_forwards: each is a port of this machine, and there is a network for it.
 check_forwards() {
-  local forward
+  local forward part
   for forward in "${forwards[@]}"; do
-    [[ $forward =~ ^(tcp|udp):(([0-9]+\.){3}[0-9]+:|:)?[1-9][0-9]{0,4}-:[1-9][0-9]{0,4}$ ]] ||
+    [[ $forward =~ ^(tcp|udp):((([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3}))?:)?([0-9]{1,5})-:([0-9]{1,5})$ ]] ||
       usage_error "--forward '$forward': give for example tcp:127.0.0.1:2222-:22"
+    for part in "${BASH_REMATCH[@]:4:4}"; do
+      [ "${part:-0}" -le 255 ] || usage_error "--forward '$forward': ${BASH_REMATCH[3]} is no address"
+    done
+    for part in "${BASH_REMATCH[@]:8:2}"; do
+      { [ "$((10#$part))" -ge 1 ] && [ "$((10#$part))" -le 65535 ]; } || usage_error "--forward '$forward': a port is from 1 to 65535"
+    done
     [[ " ${nets[*]}" == *' user'* ]] || usage_error "--forward $forward: only with --net user"
   done
 }
 
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append='' cpus=2 memory=1G
-  disks=() nets=() forwards=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
+  disks=() nets=() have_net=0 forwards=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
@@ -120,7 +141,7 @@ parse_run() {
       --memory) memory=$2 ;;
       --disk) disks+=("disk:$2") ;;
       --dvd) disks+=("dvd:$2") ;;
-      --net) add_net "$2" ;;
+      --net) have_net=1; add_net "$2" ;;
       --forward) forwards+=("$2") ;;
       --control) control=$2 ;;
       --vmbus-version) version=$2 ;;
@@ -142,6 +163,7 @@ parse_run() {
   case $hostile in '' | [0-9]*) ;; *) usage_error "--hostile '$hostile': give a number as seed" ;; esac
   case $on_crash in end | continue) ;; *) usage_error "--on-crash '$on_crash': give end or continue" ;; esac
   [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
+  [ "$have_net" = 1 ] || nets=(user)
   check_forwards
   parse_drivers "$drivers"
 }
@@ -233,14 +255,13 @@ main() {
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
   [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)
-  local spec number=0
+  local spec
   for spec in "${nets[@]}"; do
     host_args+=(--net "$spec")
-    # The first adapter is eth0.
-    case $number:$spec in 0:user*) words="$words enlighten.dhcp" ;; esac
-    number=$((number + 1))
+    case $spec in user* | tap=*) node_args+=(--net "${spec%%,*}") ;; esac
   done
-  case " ${nets[*]}" in *' user'*) node_args+=(--net) ;; esac
+  # The first adapter is eth0.
+  case ${nets[0]:-} in '') ;; user*) words="$words enlighten.net enlighten.dhcp" ;; *) words="$words enlighten.net" ;; esac
   for spec in "${forwards[@]}"; do
     node_args+=(--forward "$spec")
     # From the nested machine's own port of the same number.

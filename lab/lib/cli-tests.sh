@@ -40,9 +40,21 @@ test_bad_input() {
   refuses 2 "--drivers: no driver 'hv_fly'" run --drivers inbox,hv_fly=enlighten
   refuses 2 "--net 'wifi'" run --net wifi
   refuses 2 "queues=65" run --net user,queues=65
+  refuses 2 "queues=0" run --net null,queues=0
   refuses 2 "mac=01:02" run --net user,mac=01:02
+  refuses 2 "mac=01:15:5d:01:02:03" run --net user,mac=01:15:5d:01:02:03
+  refuses 2 "mtu=9000" run --net user,mtu=9000
+  refuses 2 "'' is no" run --net user,
+  refuses 2 "none has no properties" run --net none,queues=1
+  refuses 2 "tap=nosuchtap0: there is no such interface" run --net tap=nosuchtap0
+  refuses 2 "tap=lo: that is no TAP interface" run --net tap=lo
+  refuses 2 "tap='../lo': no interface has such a name" run --net tap=../lo
   refuses 2 "--forward 'tcp:22'" run --net user --forward tcp:22
-  refuses 2 "only with --net user" run --forward tcp:127.0.0.1:2222-:22
+  refuses 2 "--forward 'sctp:22-:22'" run --forward sctp:22-:22
+  refuses 2 "a port is from 1 to 65535" run --forward tcp:65536-:22
+  refuses 2 "a port is from 1 to 65535" run --forward tcp:2222-:0
+  refuses 2 "300.0.0.1 is no address" run --forward tcp:300.0.0.1:2222-:22
+  refuses 2 "only with --net user" run --net none --forward tcp:127.0.0.1:2222-:22
   refuses 2 "--accel 'fast'" run --accel fast
   refuses 2 "--kernel '5.10'" run --kernel 5.10
   refuses 2 "--vmbus-version '9'" run --vmbus-version 9
