@@ -27,7 +27,7 @@ class Backend final : public host::NetBackend {
  public:
   void start(Receive) override {}
   void stop() override {}
-  bool send(std::span<std::byte> frame, const host::net::Offload& offload) override {
+  bool send(std::span<std::byte> frame, const host::net::Offload& offload, uint16_t) override {
     if (frame.size() < host::net::kMinFrame || frame.size() > host::net::kMaxFrame + 4) __builtin_trap();
     if (offload.kind != host::net::Offload::Kind::None && size_t{offload.checksum_start} + offload.checksum_offset + 2 > frame.size())
       __builtin_trap();

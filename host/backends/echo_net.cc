@@ -6,7 +6,7 @@
 
 namespace hv::host {
 
-bool EchoNet::send(std::span<std::byte> frame, const net::Offload& offload) {
+bool EchoNet::send(std::span<std::byte> frame, const net::Offload& offload, uint16_t) {
   if (frame.size() < net::kMinFrame) return false;
   std::swap_ranges(frame.begin(), frame.begin() + 6, frame.begin() + 6);
   net::finish(frame, offload, [this](std::span<const std::byte> finished) {

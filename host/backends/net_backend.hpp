@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <stdexcept>
@@ -20,9 +21,9 @@ class NetBackend {
   /// From now on frames for the guest are given to `receive`, on any thread, until `stop` returns.
   virtual void start(Receive receive) = 0;
   virtual void stop() = 0;
-  /// Takes a frame of the guest, which is used up by it, and does what `offload` says is left. Any thread; does not wait for the network.
-  /// False: it was not taken, now.
-  virtual bool send(std::span<std::byte> frame, const net::Offload& offload) = 0;
+  /// Takes a frame of the guest, which is used up by it, and does what `offload` says is left. `queue` is the channel that it came by: frames
+  /// of one are kept in order. Any thread; does not wait for the network. False: it was not taken, now.
+  virtual bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) = 0;
   virtual std::string describe() const = 0;
 };
 
@@ -37,7 +38,7 @@ class NullNet final : public NetBackend {
  public:
   void start(Receive) override {}
   void stop() override {}
-  bool send(std::span<std::byte>, const net::Offload&) override { return true; }
+  bool send(std::span<std::byte>, const net::Offload&, uint16_t) override { return true; }
   std::string describe() const override { return "null"; }
 };
 
@@ -46,7 +47,7 @@ class EchoNet final : public NetBackend {
  public:
   void start(Receive receive) override { receive_ = std::move(receive); }
   void stop() override {}
-  bool send(std::span<std::byte> frame, const net::Offload& offload) override;
+  bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) override;
   std::string describe() const override { return "echo"; }
 
  private:

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -34,21 +35,45 @@ static_assert(sizeof(VnetHeader) == 10);
 constexpr uint8_t kNeedsChecksum = 1, kDataValid = 2;  // flags
 constexpr uint8_t kGsoTcp4 = 1, kGsoTcp6 = 4;
 
-int open_tap(const std::string& interface) {
-  if (interface.empty() || interface.size() >= IFNAMSIZ) throw NetError(fmt::format("tap={}: no interface has such a name", interface));
+struct Attached {
+  int fd;
+  int error;
+};
+
+constexpr uint16_t kMostQueues = 64;
+
+/// One queue of the interface; the error number instead when it cannot be had.
+Attached attach(const std::string& interface, bool several) {
   const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw NetError(fmt::format("tap={}: /dev/net/tun: {}", interface, std::strerror(errno)));
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0));
   // Only checksums are left to us: frames come in no more than the interface's MTU long.
-  if (::ioctl(fd, TUNSETIFF, &request) != 0 || ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) != 0) {
-    const int error = errno;
-    ::close(fd);
-    const char* hint = error == EPERM || error == EBUSY ? " (make it: ip tuntap add mode tap user YOU)" : "";
-    throw NetError(fmt::format("tap={}: cannot be used: {}{}", interface, std::strerror(error), hint));
+  if (::ioctl(fd, TUNSETIFF, &request) == 0 && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0) return {fd, 0};
+  const int error = errno;
+  ::close(fd);
+  return {-1, error};
+}
+
+std::vector<int> open_tap(const std::string& interface, uint16_t queues) {
+  if (interface.empty() || interface.size() >= IFNAMSIZ) throw NetError(fmt::format("tap={}: no interface has such a name", interface));
+  std::vector<int> fds;
+  Attached one = attach(interface, queues > 1);
+  // It was made for one queue.
+  if (one.fd < 0 && one.error == EINVAL && queues > 1) one = attach(interface, false), queues = 1;
+  if (one.fd < 0) {
+    const char* hint = "";
+    if (one.error == EPERM) hint = " (make it: ip tuntap add mode tap user YOU)";
+    if (one.error == EBUSY) hint = " (another program uses it)";
+    throw NetError(fmt::format("tap={}: cannot be used: {}{}", interface, std::strerror(one.error), hint));
   }
-  return fd;
+  while (one.fd >= 0) {
+    fds.push_back(one.fd);
+    if (fds.size() >= std::min(queues, kMostQueues)) break;
+    one = attach(interface, true);
+  }
+  return fds;
 }
 
 VnetHeader header_of(const net::Offload& offload) {
@@ -66,33 +91,36 @@ VnetHeader header_of(const net::Offload& offload) {
 
 }  // namespace
 
-TapNet::TapNet(const std::string& interface) : interface_(interface), fd_(open_tap(interface)), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
+TapNet::TapNet(const std::string& interface, uint16_t queues)
+    : interface_(interface), fds_(open_tap(interface, queues)), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
 
 TapNet::~TapNet() {
   stop();
-  ::close(fd_);
+  for (const int fd : fds_) ::close(fd);
   ::close(stop_fd_);
 }
 
 void TapNet::start(Receive receive) {
   receive_ = std::move(receive);
-  reader_ = std::thread([this] { read_frames(); });
+  for (const int fd : fds_) readers_.emplace_back([this, fd] { read_frames(fd); });
 }
 
 void TapNet::stop() {
-  if (!reader_.joinable()) return;
-  ::eventfd_write(stop_fd_, 1);
-  reader_.join();
+  if (readers_.empty()) return;
+  stopping_.store(true, std::memory_order_release);
+  ::eventfd_write(stop_fd_, 1);  // nobody reads it: all see it
+  for (std::thread& reader : readers_) reader.join();
+  readers_.clear();
 }
 
-void TapNet::read_frames() {
+void TapNet::read_frames(int fd) {
   std::vector<std::byte> buffer(net::kMaxFrame);
-  while (true) {
+  while (!stopping_.load(std::memory_order_acquire)) {
     VnetHeader header{};
     const iovec parts[] = {{&header, sizeof(header)}, {buffer.data(), buffer.size()}};
-    const ssize_t size = ::readv(fd_, parts, 2);
+    const ssize_t size = ::readv(fd, parts, 2);
     if (size < 0) {
-      pollfd fds[] = {{fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
+      pollfd fds[] = {{fd, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
       if (errno != EAGAIN && errno != EINTR) fds[0].fd = -1;  // the interface is gone or down for good
       if (::poll(fds, 2, errno == EAGAIN || errno == EINTR ? -1 : 1000) > 0 && fds[1].revents != 0) return;
       continue;
@@ -106,10 +134,10 @@ void TapNet::read_frames() {
   }
 }
 
-bool TapNet::send(std::span<std::byte> frame, const net::Offload& offload) {
+bool TapNet::send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) {
   VnetHeader header = header_of(offload);
   const iovec parts[] = {{&header, sizeof(header)}, {frame.data(), frame.size()}};
-  return ::writev(fd_, parts, 2) == static_cast<ssize_t>(sizeof(header) + frame.size());
+  return ::writev(fds_[queue % fds_.size()], parts, 2) == static_cast<ssize_t>(sizeof(header) + frame.size());
 }
 
 }  // namespace hv::host

@@ -230,7 +230,7 @@ UserNet::UserNet(const std::vector<PortForward>& forwards) : stack_(std::make_un
 UserNet::~UserNet() = default;
 void UserNet::start(Receive receive) { stack_->start(std::move(receive)); }
 void UserNet::stop() { stack_->stop(); }
-bool UserNet::send(std::span<std::byte> frame, const net::Offload& offload) {
+bool UserNet::send(std::span<std::byte> frame, const net::Offload& offload, uint16_t) {
   stack_->send(frame, offload);
   return true;
 }

@@ -33,7 +33,7 @@ class UserNet final : public NetBackend {
 
   void start(Receive receive) override;
   void stop() override;
-  bool send(std::span<std::byte> frame, const net::Offload& offload) override;
+  bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) override;
   std::string describe() const override { return "user"; }
 
  private:

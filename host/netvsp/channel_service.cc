@@ -289,7 +289,7 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
       count(counters.sent_checksums);
     }
   }
-  if (!shared_.device.link() || !shared_.backend.send(frame, offload)) {
+  if (!shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
     count(counters.dropped_sent);
     return true;
   }

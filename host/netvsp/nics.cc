@@ -27,12 +27,12 @@ Mac mac_of(std::string_view name) {
           static_cast<std::byte>(hash >> 8), static_cast<std::byte>(hash >> 16)};
 }
 
-std::unique_ptr<NetBackend> open_backend(const NicSpec& spec) {
+std::unique_ptr<NetBackend> open_backend(const NicSpec& spec, uint16_t queues) {
   if (spec.net == "user") return std::make_unique<UserNet>(spec.forwards);
   if (!spec.forwards.empty()) throw NicError(fmt::format("net {}: ports are forwarded by user alone", spec.net));
   if (spec.net == "null") return std::make_unique<NullNet>();
   if (spec.net == "echo") return std::make_unique<EchoNet>();
-  if (spec.net.starts_with(kTap)) return std::make_unique<TapNet>(spec.net.substr(kTap.size()));
+  if (spec.net.starts_with(kTap)) return std::make_unique<TapNet>(spec.net.substr(kTap.size()), queues);
   throw NicError(fmt::format("net {}: give user, tap=INTERFACE, null or echo", spec.net));
 }
 
@@ -81,7 +81,7 @@ std::string NicManager::add(const NicSpec& spec) {
     throw NicError(fmt::format("nic {}: queues {}: give a number from 1 to {}", name, *spec.queues, wire::netvsc::kMaxQueues));
   const auto queues = spec.queues.value_or(static_cast<uint16_t>(std::clamp<uint32_t>(vcpus_, 1, kDefaultQueues)));
   const DeviceFacts facts{.mac = spec.mac.value_or(mac_of(name)), .name = name};
-  auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues}, open_backend(spec));
+  auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues}, open_backend(spec, queues));
   if (const auto added = server_.add(nic); !added) {
     if (added.error() == Error::BadId) throw NicError(fmt::format("nic {}: the address {} is in use", name, text(facts.mac)));
     throw NicError(fmt::format("nic {}: no room for one more ({})", name, hv::name(added.error())));

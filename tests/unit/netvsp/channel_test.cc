@@ -19,7 +19,7 @@ class Catcher final : public NetBackend {
  public:
   void start(Receive) override {}
   void stop() override {}
-  bool send(std::span<std::byte> frame, const net::Offload& offload) override {
+  bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t) override {
     frames.emplace_back(frame.begin(), frame.end());
     offloads.push_back(offload);
     return true;

@@ -140,5 +140,20 @@ TEST(Toeplitz, MatchesTheVerificationSuite) {
   EXPECT_EQ(toeplitz(kKey, input), 0x51ccc178u);
 }
 
+TEST(Toeplitz, OfAFrameIsOverAddressesAndPortsOfTcp) {
+  RssKey key{};
+  for (size_t i = 0; i < key.size(); i++) key[i] = static_cast<std::byte>(i * 37 + 11);
+  for (const bool ipv6 : {false, true}) {
+    Bytes tcp = ip_frame(ipv6, true, 10), udp = ip_frame(ipv6, false, 10);
+    const size_t addresses = ipv6 ? 22 : 26, ports = ipv6 ? 54 : 34;
+    const auto of = [&](const Bytes& frame, size_t end) { return toeplitz(key, std::span(frame).subspan(addresses, end - addresses)); };
+    EXPECT_EQ(flow_hash(key, tcp), of(tcp, ports + 4));
+    EXPECT_EQ(flow_hash(key, udp), of(udp, ports));
+  }
+  Bytes arp(60);
+  EXPECT_FALSE(flow_hash(key, arp));
+  EXPECT_FALSE(flow_hash(key, std::span(arp).first(5)));
+}
+
 }  // namespace
 }  // namespace hv::host::net

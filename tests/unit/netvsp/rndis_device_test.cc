@@ -164,6 +164,34 @@ TEST_F(RndisDeviceTest, FramesAreSpreadByTheTable) {
   EXPECT_FALSE(device.place(frame).hash);
 }
 
+TEST_F(RndisDeviceTest, ChecksumsAreToldOfWhenTheGuestWantsThem) {
+  initialize();
+  EXPECT_FALSE(device.checks_received());
+  const auto parameters = [](uint8_t ipv4, uint8_t ipv6) {
+    proto::OffloadParameters out{};
+    out.header = {proto::kObjectDefault, 3, sizeof(out)};
+    out.tcp_ipv4_checksum = ipv4;
+    out.tcp_ipv6_checksum = ipv6;
+    return out;
+  };
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumBoth, proto::kChecksumBoth))), Status::Success);
+  EXPECT_TRUE(device.checks_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, 0))), Status::Success);  // no change
+  EXPECT_TRUE(device.checks_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(5, 0))), Status::InvalidData);
+  EXPECT_TRUE(device.checks_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumSend, proto::kChecksumDisabled))), Status::Success);
+  EXPECT_FALSE(device.checks_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(uint64_t{0})), Status::InvalidLength);
+}
+
+TEST(Mac, IsSixPairsOfDigitsAndNoGroup) {
+  EXPECT_EQ(text(parse_mac("00:15:5D:0a:0B:ff").value()), "00:15:5d:0a:0b:ff");
+  for (const char* const bad : {"", "00:15:5d:01:02", "00:15:5d:01:02:03:", "00:15:5d:01:02:0g", "00-15-5d-01-02-03", "01:15:5d:01:02:03",
+                                "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "0:15:5d:01:02:003"})
+    EXPECT_FALSE(parse_mac(bad)) << bad;
+}
+
 TEST_F(RndisDeviceTest, BuffersOutsideOfTheMessageAreRefused) {
   initialize();
   for (const proto::Set request : {proto::Set{9, 0x0001010e, 4, 1000, 0}, proto::Set{9, 0x0001010e, 0xffffffff, 20, 0},
