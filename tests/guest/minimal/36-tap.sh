@@ -22,11 +22,10 @@ test_tap_network_carries_tcp_and_udp_both_ways() {
   local device way figure
   device=$(tap_nic)
   tap_up "$device"
-  for way in "-t 1" "-t 1 -R" "-u -b 20M -t 1" "-u -b 20M -t 1 -R"; do
+  for way in "" "-u -b 20M"; do
     # shellcheck disable=SC2086
-    figure=$(megabits $way) || fail "iperf3 $way"
-    [ "$figure" -gt 0 ] || { cat /tmp/iperf; fail "nothing arrived: iperf3 $way"; }
-    echo "iperf3 $way: $figure Mbit/s"
+    figure=$(megabits -t 1 --bidir $way) || fail "iperf3 $way"
+    [ "$(echo "$figure" | grep -vcx 0)" = 2 ] || { cat /tmp/iperf; fail "nothing arrived one way: iperf3 --bidir $way"; }
   done
   [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
   driver_is_calm
