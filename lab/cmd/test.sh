@@ -3,6 +3,7 @@
 . "$LAB_DIR/lib/guest-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
 . "$LAB_DIR/lib/interrupt-test.sh"
+. "$LAB_DIR/lib/port-test.sh"
 
 usage() {
   cat <<'USAGE'

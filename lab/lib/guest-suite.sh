@@ -76,6 +76,7 @@ suite_guest() {
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
+  check guest/a_busy_port_is_said test_busy_port
   mkfifo "$SCRATCH/stream"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   [ ! -e "$job/nested" ] || node_args+=(--file "$job/nested")

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# A port that another program has: one line, status 2, and nothing stays behind.
+test_busy_port() {
+  local port holder status=0 bad=0 left out
+  scratch_dir
+  touch "$SCRATCH/start"
+  port=$((20000 + RANDOM % 10000))
+  setpriv --pdeathsig KILL socat "TCP-LISTEN:$port,bind=127.0.0.1" OPEN:/dev/null 2>/dev/null &
+  holder=$!
+  sleep 0.5
+  kill -0 "$holder" 2>/dev/null || { echo "no port to hold"; return 1; }
+  out=$("$TOP_DIR/enlighten" run --guest minimal --drivers inbox --accel "$ACCEL" --forward "tcp:127.0.0.1:$port-:22" --exec true 2>&1 </dev/null) || status=$?
+  kill "$holder"
+  wait "$holder" 2>/dev/null || :
+  [ "$status" = 2 ] && [[ $(tail -n 1 <<<"$out") == *"$port"*cannot\ be\ had* ]] || { echo "status $status, said:"; echo "$out"; bad=1; }
+  left=$(find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -newer "$SCRATCH/start" ! -path "$SCRATCH")
+  [ -z "$left" ] || { echo "files were left: $left"; bad=1; }
+  return "$bad"
+}
