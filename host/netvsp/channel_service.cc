@@ -161,7 +161,7 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
   if (const auto* answer = std::get_if<Answer>(&step)) {
     reply(packet, answer->message);
   } else if (const auto* find = std::get_if<FindBuffer>(&step)) {
-    asked_[static_cast<size_t>(find->which)] = Asked{find->gpadl_id, packet.transaction_id};
+    asked_[static_cast<size_t>(find->which)] = Asked{find->gpadl_id, packet.transaction_id, packet.wants_completion()};
     vmbus::DeviceHandle* handle = shared_.handle.load(std::memory_order_acquire);
     if (handle) handle->find_gpadl(channel_.index(), find->gpadl_id);
   } else if (const auto* drop = std::get_if<DropBuffer>(&step)) {
@@ -194,7 +194,7 @@ void ChannelService::put_buffer(Buffer which, Found& found) {
   Session& session = shared_.session;
   const bool there = found.pages.has_value();
   const Outgoing answer = session.buffer_found(which, there ? found.pages->size() : 0);
-  replies_.push_back({asked->transaction_id, answer});
+  if (asked->wants_answer) replies_.push_back({asked->transaction_id, answer});
   asked.reset();
   if (!there) return;
   if (which == Buffer::Send) return shared_.buffers.put_send(found.gpadl_id, std::move(*found.pages));

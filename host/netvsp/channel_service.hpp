@@ -69,6 +69,7 @@ class ChannelService {
   struct Asked {
     uint32_t gpadl_id;
     uint64_t transaction_id;
+    bool wants_answer;
   };
   struct Found {
     uint32_t gpadl_id;

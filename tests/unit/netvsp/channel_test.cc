@@ -230,6 +230,14 @@ TEST_F(NetChannelTest, TheGuestIsToldOfLinkAndChannels) {
   EXPECT_EQ(table->payload[nvsp::kMessageSize + 4], std::byte{1});
 }
 
+TEST_F(NetChannelTest, WhatWantsNoAnswerGetsNone) {
+  ask(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 7}), {}, wire::PacketType::DataInBand, false);
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SubChannel, nvsp::SubChannelRequest{9, 9}), {}, wire::PacketType::DataInBand, false);
+  turns();
+  EXPECT_FALSE(guest.poll());
+}
+
 TEST_F(NetChannelTest, APacketWithoutAMessageEndsTheChannel) {
   guest.send({});
   turns();
