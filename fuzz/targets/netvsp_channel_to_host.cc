@@ -97,6 +97,7 @@ class Attack {
       } else if (packet->type == wire::PacketType::DataUsingTransferPages) {
         last_received_ = packet->id;
         if (packet->messages.empty()) __builtin_trap();
+        if (own_buffers_) continue;
         for (const auto& message : packet->messages) {
           const auto view = host::netvsp::first_message(message);
           if (!view || view->size != message.size()) __builtin_trap();
@@ -109,6 +110,8 @@ class Attack {
     const auto type = input_.take<uint8_t>() & 1 ? static_cast<nvsp::MessageType>(100 + input_.number(40)) : nvsp::MessageType::Init;
     std::array<uint32_t, 3> body{};
     for (uint32_t& word : body) word = input_.take<uint8_t>() & 1 ? input_.take<uint32_t>() : input_.number(3);
+    using enum nvsp::MessageType;
+    for (const auto buffers : {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer, RevokeSendBuffer}) own_buffers_ |= type == buffers;
     auto bytes = NetworkGuest::nvsp(type, body);
     if (input_.number(20) == 0) bytes.resize(input_.number(40));
     const bool wants = input_.number(7) != 0;
@@ -116,7 +119,6 @@ class Attack {
     if (!wants || !id) return;
     owed_[*id] = 1;
     // These are answered when the GPADL is found; revoked before that, never. A revocation has no answer, nor have versions and MTUs.
-    using enum nvsp::MessageType;
     for (const auto silent : {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer, RevokeSendBuffer, SendNdisVersion, SendNdisConfig}) {
       if (type == silent) asks_for_buffer_[*id] = true;
     }
@@ -197,6 +199,7 @@ class Attack {
   std::map<uint64_t, int> owed_;
   std::map<uint64_t, bool> asks_for_buffer_;
   uint64_t last_received_ = 0;
+  bool own_buffers_ = false;  ///< it took others than `set_up` gives, or took one twice: what is in them is its own affair
 };
 
 }  // namespace
