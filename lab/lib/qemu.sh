@@ -35,7 +35,7 @@ fetch_qemu() {
   apt=(apt-get -o Dir::Etc::sourcelist="$part/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$part/lists"
     -o Dir::Cache="$part" -o APT::Sandbox::User=root)
   "${apt[@]}" update
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086,SC2046
   (cd "$part" && "${apt[@]}" download $(printf '%s/bookworm-backports ' $QEMU_PACKAGES))
   for package in "$part"/*.deb; do dpkg-deb -x "$package" "$part/tree"; done
   rm -rf "$part/tree/usr/share/doc" "$part/tree/usr/share/man"
