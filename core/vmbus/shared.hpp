@@ -44,6 +44,15 @@ inline uint64_t read8(const std::byte* from) {
   return value;
 }
 
+/// The same where it may lie anywhere; two words of four bytes, each read once.
+inline uint64_t read8_anywhere(const std::byte* from) {
+  HV_SHARED_BEFORE_READ(from, 8);
+  uint64_t value;
+  __builtin_memcpy(&value, from, 8);
+  __asm__("" : "+r"(value));
+  return value;
+}
+
 inline void write8(std::byte* to, uint64_t value) { __builtin_memcpy(__builtin_assume_aligned(to, 8), &value, 8); }
 
 inline void copy_out(std::byte* to, const std::byte* from, size_t length) {

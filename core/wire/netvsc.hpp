@@ -150,6 +150,21 @@ inline constexpr uint64_t kCapabilityVlan = 1u << 3;
 inline constexpr uint64_t kCapabilityTeaming = 1u << 5;
 inline constexpr uint64_t kCapabilityRsc = 1u << 7;
 
+/// Version 4, from the host: the adapter has, or no longer has, a virtual function.
+struct VfAssociation {
+  uint32_t allocated;  ///< not 0: `serial` is that of the function's slot
+  uint32_t serial;
+};
+static_assert(sizeof(VfAssociation) == 8);
+
+enum class DataPath : uint32_t { Synthetic = 0, Vf = 1 };
+
+/// Version 4: which way frames to the guest go from now on. Answered by a completion without a body.
+struct SwitchDataPath {
+  DataPath active;
+};
+static_assert(sizeof(SwitchDataPath) == 4);
+
 inline constexpr uint32_t kAllocateSubChannels = 1;
 
 struct SubChannelRequest {
@@ -172,6 +187,10 @@ struct SendTable {
   uint32_t offset;  ///< of the entries, from the message's beginning
 };
 static_assert(sizeof(SendTable) == 8);
+
+/// What guests call their buffers; transfer-page packets name the first.
+inline constexpr uint16_t kReceiveBufferId = 0xcafe;
+inline constexpr uint16_t kSendBufferId = 0;
 
 /// Sections of the send buffer, fixed by the host.
 inline constexpr uint32_t kSendSectionSize = 6144;

@@ -30,6 +30,7 @@ enum class Status : uint32_t {
   MediaConnect = 0x4001000b,
   MediaDisconnect = 0x4001000c,
   LinkSpeedChange = 0x40010013,
+  NetworkChange = 0x40010018,
   Failure = 0xc0000001,
   NotSupported = 0xc00000bb,
   InvalidLength = 0xc0010014,
@@ -133,6 +134,22 @@ struct PpiHeader {
   uint32_t offset;  ///< of the data, from this header
 };
 static_assert(sizeof(PpiHeader) == 12);
+
+/// Of PpiHeader::type: the number is of the types private to host and guest.
+inline constexpr uint32_t kPpiPrivate = 1u << 31;
+/// A private type, to the guest: PacketId. Frames that the host has joined (RSC) come in several messages of one packet.
+inline constexpr uint32_t kPpiPacketId = kPpiPrivate | 1;
+
+struct PacketId {
+  uint8_t version;  ///< 1
+  uint8_t flags;    ///< kPart...
+  uint16_t number;
+};
+static_assert(sizeof(PacketId) == 4);
+
+inline constexpr uint8_t kPart = 1;
+inline constexpr uint8_t kPartFirst = 2;
+inline constexpr uint8_t kPartLast = 4;
 
 // PpiType::Checksum to the host; bits 16 to 25 are the offset of the TCP header in the frame.
 inline constexpr uint32_t kChecksumIpv4 = 1u << 0;
@@ -254,6 +271,20 @@ inline constexpr uint16_t kRssTableUnchanged = 0x0004;
 inline constexpr uint16_t kRssKeyUnchanged = 0x0008;
 inline constexpr uint16_t kRssDisable = 0x0010;
 
+// RssParameters::hash_info: the function in the lower byte, what is hashed above it.
+inline constexpr uint32_t kHashIpv4 = 0x100;
+inline constexpr uint32_t kHashTcpIpv4 = 0x200;
+inline constexpr uint32_t kHashIpv6 = 0x400;
+inline constexpr uint32_t kHashTcpIpv6 = 0x1000;
+
+/// What follows RssParameters in NDIS's structure; guests send it as zeros.
+struct RssProcessorMasks {
+  uint32_t offset;
+  uint32_t count;
+  uint32_t entry_size;
+};
+static_assert(sizeof(RssProcessorMasks) == 12);
+
 struct ChecksumOffload {
   uint32_t ipv4_send_encapsulation;
   uint32_t ipv4_send;
@@ -321,6 +352,23 @@ struct OffloadParameters {
   uint32_t flags;
 };
 static_assert(sizeof(OffloadParameters) == 20);
+
+/// What follows OffloadParameters from NDIS 6.30 on.
+struct OffloadParametersTail {
+  uint8_t ipsec_v2;
+  uint8_t ipsec_v2_ipv4;
+  uint8_t rsc_ipv4;  ///< kOffloadOff, kOffloadOn
+  uint8_t rsc_ipv6;
+  std::array<uint8_t, 4> encapsulated;
+};
+static_assert(sizeof(OffloadParametersTail) == 8);
+
+/// Bytes of OffloadParameters and its tail that hosts up to NVSP 4 take.
+inline constexpr size_t kOffloadParametersSizeV4 = 22;
+
+/// Of large sends and of RSC.
+inline constexpr uint8_t kOffloadOff = 1;
+inline constexpr uint8_t kOffloadOn = 2;
 
 inline constexpr uint8_t kChecksumDisabled = 1;
 inline constexpr uint8_t kChecksumSend = 2;
