@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ENLIGHTEN_COMPAT_NET_H
+#define ENLIGHTEN_COMPAT_NET_H
+
+/*
+ * Where the interfaces of the kernels that hv_netvsc is built for differ. Nothing else of it looks
+ * at the kernel's version.
+ */
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define HV_REMOVE_RETURNS_INT
+#endif
+
+/* RSS is asked for and set by one structure. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define HV_RXFH_PARAM
+#endif
+
+/* The bus does not give the memory that it shares with a host in a confidential machine a view. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define HV_SNP_NEEDS_VIEW
+#endif
+
+#endif

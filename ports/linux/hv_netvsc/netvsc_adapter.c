@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* An adapter as a whole: opened, closed, opened anew; and which of its queues are used. */
+#include <linux/cpumask.h>
+#include <linux/dma-mapping.h>
+#include <linux/jiffies.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "netvsc_device.h"
+
+/* How long sub-channels may take until the adapter goes on with those that are there. Jiffies. */
+#define NETVSC_CHANNELS_WAIT (10 * HZ)
+
+static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = kzalloc(sizeof(*adapter), GFP_KERNEL);
+
+	if (!adapter)
+		return NULL;
+	adapter->page = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!adapter->page) {
+		kfree(adapter);
+		return NULL;
+	}
+	adapter->net = net;
+	adapter->granted = 1;
+	adapter->active = 1;
+	adapter->most_queues = 1;
+	init_waitqueue_head(&adapter->opened_one);
+	init_completion(&adapter->setup_done);
+	init_completion(&adapter->request_done);
+	mutex_init(&adapter->request_lock);
+	hv_netvsc_conversation_create(&adapter->conversation);
+	return adapter;
+}
+
+/* Closes what is open of it. No sender knows the adapter any more. */
+static void netvsc_destroy_adapter(struct netvsc_adapter *adapter)
+{
+	struct netvsc_net *net = adapter->net;
+
+	netvsc_close_channels(adapter);
+	netvsc_unmap_page(adapter);
+	netvsc_unshare_buffer(net, &adapter->send);
+	netvsc_unshare_buffer(net, &adapter->receive);
+	free_page((unsigned long)adapter->page);
+	kfree(adapter);
+}
+
+/* Who sends by which queue, before the host says otherwise. */
+static void netvsc_default_tables(struct netvsc_net *net, unsigned int queues)
+{
+	unsigned int entries = netvsc_adapter_of(net)->facts.rss_entries;
+	bool usable = netif_is_rxfh_configured(net->dev);
+	unsigned int i;
+
+	for (i = 0; i < entries; i++)
+		usable = usable && net->rss_table[i] < queues;
+	for (i = 0; i < entries && !usable; i++)
+		net->rss_table[i] = ethtool_rxfh_indir_default(i, queues);
+}
+
+int netvsc_set_rss(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+	int ret;
+
+	/* Hosts want it off before they change it. */
+	netvsc_set_rss_once(adapter, true);
+	ret = netvsc_set_rss_once(adapter, false);
+	if (ret)
+		netdev_warn(net->dev, "the host does not spread frames over queues: error %d\n",
+			    ret);
+	return ret;
+}
+
+/* Queues [0, result) are open. */
+static unsigned int netvsc_open_queues(struct netvsc_adapter *adapter)
+{
+	unsigned int count = 0;
+
+	while (count < HV_NETVSC_MOST_QUEUES && adapter->queues[count] &&
+	       /* Pairs with netvsc_start_polling(). */
+	       smp_load_acquire(&adapter->queues[count]->ready))
+		count++;
+	return count;
+}
+
+/* Puts the queues to use that are open now. */
+void netvsc_use_queues(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+	unsigned int count;
+
+	if (!adapter)
+		return;
+	count = min(netvsc_open_queues(adapter), adapter->granted);
+	if (count == 0)
+		return;
+	netvsc_default_tables(net, count);
+	if (count > 1)
+		netvsc_set_rss(net);
+	netif_set_real_num_tx_queues(net->dev, count);
+	netif_set_real_num_rx_queues(net->dev, count);
+	adapter->active = count;
+}
+
+/* Behind the probe, and whenever a sub-channel has come. */
+void netvsc_queues_work(struct work_struct *work)
+{
+	struct netvsc_net *net = container_of(work, struct netvsc_net, queues_work.work);
+	struct netvsc_adapter *adapter;
+
+	/* Who holds it may be waiting for us to end. */
+	if (!rtnl_trylock()) {
+		schedule_delayed_work(&net->queues_work, HZ / 50 + 1);
+		return;
+	}
+	adapter = netvsc_adapter_of(net);
+	if (adapter && !net->leaving && netvsc_open_queues(adapter) != adapter->active)
+		netvsc_use_queues(net);
+	rtnl_unlock();
+}
+
+static void netvsc_plan_queues(struct netvsc_adapter *adapter)
+{
+	const struct hv_netvsc_facts *facts = &adapter->facts;
+
+	if (!facts->rss_entries)
+		return;
+	adapter->most_queues = min3(facts->rss_queues, num_online_cpus(),
+				    (unsigned int)HV_NETVSC_MOST_QUEUES);
+}
+
+/* Asks for the channels that the configuration wants. With one the adapter works, too. */
+static void netvsc_more_channels(struct netvsc_adapter *adapter)
+{
+	unsigned int wanted = min(adapter->net->config.queues, adapter->most_queues);
+	int ret;
+
+	adapter->granted = max(wanted, 1U);
+	netvsc_ready_channel(adapter->queues[0]);
+	if (wanted <= 1)
+		return;
+	netvsc_allow_sub_channels(adapter);
+	ret = netvsc_ask_sub_channels(adapter, wanted - 1);
+	if (ret < 0)
+		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
+	else
+		adapter->granted = 1 + ret;
+}
+
+/* Opens the adapter up to where frames can go; who calls shows it to the stack. */
+int netvsc_open_adapter(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_alloc_adapter(net);
+	struct netvsc_queue *queue;
+	int ret;
+
+	if (!adapter)
+		return -ENOMEM;
+	queue = netvsc_open_channel(adapter, net->hv->channel, 0);
+	ret = PTR_ERR_OR_ZERO(queue);
+	if (!ret)
+		ret = netvsc_converse(adapter);
+	if (!ret) {
+		net->link_up = adapter->facts.link_up;
+		net->link_speed = adapter->facts.link_speed / 10000;
+		if (adapter->facts.most_mtu < net->dev->mtu)
+			net->dev->mtu = adapter->facts.most_mtu;
+		netvsc_plan_queues(adapter);
+		netvsc_more_channels(adapter);
+		if (READ_ONCE(adapter->broken))
+			ret = -EIO;
+	}
+	if (ret) {
+		netvsc_destroy_adapter(adapter);
+		return ret;
+	}
+	rcu_assign_pointer(net->adapter, adapter);
+	netvsc_adopt_features(net);
+	return 0;
+}
+
+/* Nothing is sent or received when this returns. Does nothing the second time. */
+void netvsc_close_adapter(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+
+	if (!adapter)
+		return;
+	netif_tx_disable(net->dev);
+	netvsc_keep_stats(net);
+	RCU_INIT_POINTER(net->adapter, NULL);
+	/* Behind this no sender holds it. */
+	synchronize_net();
+
+	if (!netvsc_rescinded(net) && !READ_ONCE(adapter->broken)) {
+		netvsc_set_filter(adapter, 0);
+		netvsc_halt(adapter);
+		netvsc_drain(adapter);
+	}
+	netvsc_destroy_adapter(adapter);
+}
+
+static int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *config,
+			      unsigned int mtu)
+{
+	struct netvsc_adapter *adapter;
+	int ret;
+
+	net->config = *config;
+	WRITE_ONCE(net->dev->mtu, mtu);
+	ret = netvsc_open_adapter(net);
+	if (ret)
+		return ret;
+	adapter = netvsc_adapter_of(net);
+	wait_event_timeout(adapter->opened_one,
+			   READ_ONCE(adapter->open) >= adapter->granted ||
+			   READ_ONCE(adapter->broken) || netvsc_rescinded(net),
+			   NETVSC_CHANNELS_WAIT);
+	netvsc_use_queues(net);
+	return 0;
+}
+
+/* Closes the adapter and opens it otherwise; as it was, when that fails. */
+int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, unsigned int mtu)
+{
+	struct netvsc_config before = net->config;
+	unsigned int mtu_before = net->dev->mtu;
+	int ret;
+
+	if (net->leaving || netvsc_rescinded(net))
+		return -ENODEV;
+	netif_device_detach(net->dev);
+	netvsc_close_adapter(net);
+	ret = netvsc_reopen_once(net, config, mtu);
+	if (ret && netvsc_reopen_once(net, &before, mtu_before)) {
+		netdev_err(net->dev, "the adapter does not open any more\n");
+		netif_carrier_off(net->dev);
+		return ret;
+	}
+	if (netif_running(net->dev))
+		netvsc_apply_filter(net);
+	netif_device_attach(net->dev);
+	netvsc_show_link(net);
+	return ret;
+}

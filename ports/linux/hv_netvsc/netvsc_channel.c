@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Channels of an adapter: opening and closing, polling, draining. */
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include "netvsc_device.h"
+
+/* Carries out what a function of the core has asked for. Not under the queue's lock. */
+void netvsc_signal(struct netvsc_queue *queue, int signal)
+{
+	if (signal == HV_SIGNAL)
+		vmbus_setevent(queue->vmbus);
+}
+
+/* Shows the host what is staged. Returns enum hv_signal. */
+int netvsc_publish(struct netvsc_queue *queue)
+{
+	unsigned long flags;
+	int signal;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	signal = hv_netvsc_publish(queue->core);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return signal;
+}
+
+static void netvsc_break(struct netvsc_queue *queue)
+{
+	struct netvsc_adapter *adapter = queue->adapter;
+
+	if (READ_ONCE(adapter->broken))
+		return;
+	netdev_err(adapter->net->dev, "ring broken by the host: giving up\n");
+	WRITE_ONCE(adapter->broken, true);
+	wake_up(&adapter->opened_one);
+	schedule_work(&adapter->net->broken_work);
+}
+
+static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_event *event,
+			 int budget)
+{
+	struct netvsc_adapter *adapter = queue->adapter;
+	struct netvsc_net *net = adapter->net;
+
+	switch (event->kind) {
+	case HV_NETVSC_FRAME:
+		netvsc_frame_received(queue, event);
+		break;
+	case HV_NETVSC_SENT:
+		netvsc_frame_sent(queue, event, budget);
+		break;
+	case HV_NETVSC_CONTROL:
+		netvsc_take_control(adapter, event);
+		break;
+	case HV_NETVSC_ANSWERED:
+		/* Only the primary channel was asked anything. */
+		netvsc_take_answer(adapter, event);
+		break;
+	case HV_NETVSC_SEND_TABLE_CAME: {
+		unsigned int i;
+
+		for (i = 0; i < HV_NETVSC_SEND_TABLE; i++)
+			WRITE_ONCE(net->send_table[i], event->table[i] % HV_NETVSC_MOST_QUEUES);
+		break;
+	}
+	case HV_NETVSC_DROPPED:
+		atomic_long_inc(&net->rx_errors);
+		break;
+	}
+}
+
+/*
+ * What the round owes: completions, the batch that found no room before, a queue that may go on.
+ * Returns whether to go on without waiting: completions found no room.
+ */
+static bool netvsc_settle(struct netvsc_queue *queue)
+{
+	unsigned long flags;
+	int signal, ret;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	ret = hv_netvsc_pay(queue->core);
+	if (ret == HV_OK && hv_netvsc_batch_open(queue->core))
+		hv_netvsc_flush(queue->core);
+	signal = hv_netvsc_publish(queue->core);
+	netvsc_wake(queue);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, signal);
+
+	if (ret == HV_RING_FULL)
+		queue->adapter->net->eth_stats.rx_comp_busy++;
+	else if (ret)
+		netvsc_break(queue);
+	return ret == HV_RING_FULL;
+}
+
+/* Returns the packets taken, at most `budget`. `*busy`: completions are owed and find no room. */
+static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *busy)
+{
+	struct netvsc_net *net = queue->adapter->net;
+	struct hv_netvsc_event event;
+	int done = 0;
+	int ret;
+
+	while (done < budget && !*busy) {
+		ret = hv_netvsc_next(queue->core, &event);
+		if (ret == HV_RING_EMPTY)
+			break;
+		if (ret == HV_RING_CORRUPT) {
+			netvsc_break(queue);
+			break;
+		}
+		done++;
+		if (likely(ret == HV_OK)) {
+			netvsc_event(queue, &event, budget);
+		} else if (ret == HV_EXHAUSTED) {
+			*busy = netvsc_settle(queue);
+		} else {
+			atomic_long_inc(&net->rx_errors);
+			if (net_ratelimit())
+				netdev_warn(net->dev, "packet refused: %d\n", ret);
+		}
+	}
+	return done;
+}
+
+static int netvsc_poll(struct napi_struct *napi, int budget)
+{
+	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
+	bool busy = false;
+	int done;
+
+	/* Pairs with netvsc_start_polling(), which schedules anew. */
+	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
+		napi_complete_done(napi, 0);
+		return 0;
+	}
+	/* A console polls so, whoever is scheduled: it wants room, and no packets. */
+	if (budget == 0) {
+		netvsc_settle(queue);
+		return 0;
+	}
+	if (!queue->masked)
+		hv_netvsc_mask(queue->core);
+	queue->masked = true;
+
+	done = netvsc_take_packets(queue, budget, &busy);
+	if (!busy)
+		busy = netvsc_settle(queue);
+	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
+
+	/* While completions are owed there is no end: nobody would wake us for them. */
+	if (busy || done >= budget)
+		return budget;
+	/*
+	 * A signal that comes from here on finds us scheduled, and has us run once more. One that
+	 * the mask has held back is seen in the ring.
+	 */
+	queue->masked = false;
+	if (hv_netvsc_unmask(queue->core) > 0)
+		return budget;
+	napi_complete_done(napi, done);
+	return done;
+}
+
+/* From the bus, in interrupt context. */
+static void netvsc_on_channel(void *context)
+{
+	struct netvsc_queue *queue = context;
+
+	if (napi_schedule_prep(&queue->napi))
+		__napi_schedule_irqoff(&queue->napi);
+}
+
+static void netvsc_free_queue(struct netvsc_queue *queue)
+{
+	kvfree(queue->mapped);
+	kvfree(queue->sent);
+	if (queue->headers)
+		free_pages_exact(queue->headers, NETVSC_PAGES * HV_NETVSC_HEADER_ROOM);
+	kvfree(queue->memory);
+	kvfree(queue->core);
+	kfree(queue);
+}
+
+static const struct hv_netvsc_plan netvsc_plan = {
+	.sections = NETVSC_SECTIONS,
+	.pages = NETVSC_PAGES,
+};
+
+static struct netvsc_queue *netvsc_alloc_queue(struct netvsc_adapter *adapter,
+					       struct vmbus_channel *vmbus, u32 index)
+{
+	struct netvsc_queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	unsigned int i;
+
+	if (!queue)
+		return NULL;
+	queue->adapter = adapter;
+	queue->vmbus = vmbus;
+	queue->index = index;
+	spin_lock_init(&queue->lock);
+	u64_stats_init(&queue->rx.sync);
+	u64_stats_init(&queue->tx.sync);
+	queue->core = kvzalloc(sizeof(*queue->core), GFP_KERNEL);
+	queue->memory = kvzalloc(hv_netvsc_queue_bytes(&netvsc_plan), GFP_KERNEL);
+	queue->sent = kvcalloc(NETVSC_PAGES, sizeof(*queue->sent), GFP_KERNEL);
+	queue->headers = alloc_pages_exact(NETVSC_PAGES * HV_NETVSC_HEADER_ROOM, GFP_KERNEL);
+	if (!queue->core || !queue->memory || !queue->sent || !queue->headers)
+		goto free;
+	if (netvsc_must_map()) {
+		queue->mapped = kvcalloc(NETVSC_PAGES * HV_NETVSC_MOST_RANGES, sizeof(dma_addr_t),
+					 GFP_KERNEL);
+		if (!queue->mapped)
+			goto free;
+		for (i = 0; i < NETVSC_PAGES; i++)
+			queue->sent[i].mapped = queue->mapped + i * HV_NETVSC_MOST_RANGES;
+	}
+	return queue;
+
+free:
+	netvsc_free_queue(queue);
+	return NULL;
+}
+
+static int netvsc_create_core(struct netvsc_queue *queue)
+{
+	struct vmbus_channel *vmbus = queue->vmbus;
+	struct hv_port_rings rings = {
+		.out = vmbus->outbound.ring_buffer,
+		.out_bytes = vmbus->outbound.ring_size,
+		.in = vmbus->inbound.ring_buffer,
+		.in_bytes = vmbus->inbound.ring_size,
+		.mirrored = 1,
+	};
+
+	return netvsc_errno(hv_netvsc_queue_create(queue->core, queue->memory,
+						   hv_netvsc_queue_bytes(&netvsc_plan),
+						   &netvsc_plan, &rings, queue->index == 0));
+}
+
+static void netvsc_start_polling(struct netvsc_queue *queue)
+{
+	/* Pairs with netvsc_poll(). What the host has said before gives no further signal. */
+	smp_store_release(&queue->ready, true);
+	local_bh_disable();
+	napi_schedule(&queue->napi);
+	local_bh_enable();
+}
+
+/*
+ * Opens a channel; the primary one is polled at once. Polling is allowed before the channel opens,
+ * so that no signal is lost. What was listed is freed by netvsc_close_channels().
+ */
+struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
+					 struct vmbus_channel *vmbus, u32 index)
+{
+	struct netvsc_queue *queue = netvsc_alloc_queue(adapter, vmbus, index);
+	int ret;
+
+	if (!queue)
+		return ERR_PTR(-ENOMEM);
+	adapter->queues[index] = queue;
+	netif_napi_add(adapter->net->dev, &queue->napi, netvsc_poll);
+	napi_enable(&queue->napi);
+
+	set_channel_read_mode(vmbus, HV_CALL_ISR);
+	vmbus->max_pkt_size = sizeof(struct vmpacket_descriptor) + HV_NETVSC_MOST_PACKET;
+	ret = vmbus_open(vmbus, netvsc_ring_bytes, netvsc_ring_bytes, NULL, 0, netvsc_on_channel,
+			 queue);
+	if (ret)
+		return ERR_PTR(ret);
+	queue->opened = true;
+	ret = netvsc_create_core(queue);
+	if (ret)
+		return ERR_PTR(ret);
+	if (index == 0) {
+		WRITE_ONCE(adapter->open, 1);
+		netvsc_start_polling(queue);
+	}
+	return queue;
+}
+
+/* Gives the channel what it needs for frames: the host has said how the buffers are cut. */
+void netvsc_ready_channel(struct netvsc_queue *queue)
+{
+	struct netvsc_adapter *adapter = queue->adapter;
+	const struct hv_netvsc_opened *opened = &adapter->opened;
+	unsigned int channels = min(adapter->net->config.queues, adapter->most_queues);
+	u32 share = opened->send_sections / max(channels, 1U);
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (share)
+		hv_netvsc_share_send(queue->core, adapter->send.memory, opened->send_section_size,
+				     share * queue->index, share);
+	hv_netvsc_adopt_limits(queue->core, &adapter->facts);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (queue->index == 0)
+		return;
+	hv_netvsc_share_receive(queue->core, adapter->receive.memory,
+				opened->receive_sections * opened->receive_section_size,
+				opened->version);
+	netvsc_start_polling(queue);
+}
+
+/* The bus has a sub-channel for us. Process context. */
+static void netvsc_on_sub_channel(struct vmbus_channel *vmbus)
+{
+	struct hv_device *hv = vmbus->primary_channel->device_obj;
+	struct net_device *dev = hv_get_drvdata(hv);
+	u32 index = vmbus->offermsg.offer.sub_channel_index;
+	struct netvsc_adapter *adapter;
+	struct netvsc_queue *queue;
+	struct netvsc_net *net;
+	int ret = 0;
+
+	if (!dev)
+		return;
+	net = netdev_priv(dev);
+	mutex_lock(&net->channels_lock);
+	adapter = vmbus->primary_channel->channel_callback_context ?
+		  ((struct netvsc_queue *)vmbus->primary_channel->channel_callback_context)->adapter
+		  : NULL;
+	if (adapter && adapter->accepting && index && index < HV_NETVSC_MOST_QUEUES &&
+	    index < adapter->most_queues && !adapter->queues[index]) {
+		queue = netvsc_open_channel(adapter, vmbus, index);
+		ret = PTR_ERR_OR_ZERO(queue);
+		if (!ret) {
+			netvsc_ready_channel(queue);
+			WRITE_ONCE(adapter->open, adapter->open + 1);
+			wake_up(&adapter->opened_one);
+			schedule_delayed_work(&net->queues_work, 0);
+		}
+	}
+	mutex_unlock(&net->channels_lock);
+	if (ret)
+		netdev_warn(dev, "a sub-channel stays unused: error %d\n", ret);
+}
+
+/* To be called before the host is asked for sub-channels. */
+void netvsc_allow_sub_channels(struct netvsc_adapter *adapter)
+{
+	struct netvsc_net *net = adapter->net;
+
+	mutex_lock(&net->channels_lock);
+	adapter->accepting = true;
+	mutex_unlock(&net->channels_lock);
+	vmbus_set_sc_create_callback(net->hv->channel, netvsc_on_sub_channel);
+}
+
+/* Closes all channels, however far they were opened, and lets go of what the host had. */
+void netvsc_close_channels(struct netvsc_adapter *adapter)
+{
+	struct netvsc_net *net = adapter->net;
+	struct netvsc_queue *queue;
+	unsigned int i;
+
+	mutex_lock(&net->channels_lock);
+	adapter->accepting = false;
+	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
+		queue = adapter->queues[i];
+		if (!queue)
+			continue;
+		napi_disable(&queue->napi);
+		netif_napi_del(&queue->napi);
+	}
+	/* Sub-channels go with the primary one. */
+	if (adapter->queues[0] && adapter->queues[0]->opened)
+		vmbus_close(net->hv->channel);
+	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
+		queue = adapter->queues[i];
+		if (!queue)
+			continue;
+		adapter->queues[i] = NULL;
+		if (queue->opened)
+			netvsc_forget_frames(queue);
+		netvsc_free_queue(queue);
+	}
+	mutex_unlock(&net->channels_lock);
+}
+
+static size_t netvsc_in_flight(struct netvsc_adapter *adapter)
+{
+	size_t count = 0;
+	unsigned int i;
+
+	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
+		struct netvsc_queue *queue = adapter->queues[i];
+
+		/* Pairs with netvsc_start_polling(). */
+		if (queue && smp_load_acquire(&queue->ready))
+			count += hv_netvsc_in_flight(queue->core);
+	}
+	return count;
+}
+
+/* Waits until the host has nothing of ours, or its time is up. No sender is left. */
+void netvsc_drain(struct netvsc_adapter *adapter)
+{
+	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
+
+	while (netvsc_in_flight(adapter)) {
+		if (netvsc_rescinded(adapter->net) || READ_ONCE(adapter->broken))
+			return;
+		if (time_after(jiffies, end)) {
+			netdev_warn(adapter->net->dev, "the host still has frames of ours\n");
+			return;
+		}
+		usleep_range(100, 1000);
+	}
+}

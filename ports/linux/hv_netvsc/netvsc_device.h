@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef ENLIGHTEN_NETVSC_DEVICE_H
+#define ENLIGHTEN_NETVSC_DEVICE_H
+
+#include <linux/completion.h>
+#include <linux/ethtool.h>
+#include <linux/hyperv.h>
+#include <linux/mutex.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
+
+#include "compat_net.h"
+#include "core/netvsc/netvsc.h"
+
+/* Frames in pages that one queue may have in flight. */
+#define NETVSC_PAGES 512
+/* Sections of the send buffer that one queue uses at most. */
+#define NETVSC_SECTIONS 1024
+/* Queues that are used unless the user wants another number. */
+#define NETVSC_DEFAULT_QUEUES 8
+
+/* A queue stops when less than this is free of its ring, and goes on when more than that is. % */
+#define NETVSC_STOP_PERCENT 10
+#define NETVSC_WAKE_PERCENT 20
+
+struct netvsc_net;
+struct netvsc_adapter;
+
+struct netvsc_counters {
+	struct u64_stats_sync sync;
+	u64 packets;
+	u64 bytes;
+	u64 multicast;
+};
+
+/* What the host has of a frame in pages. */
+struct netvsc_sent {
+	struct sk_buff *skb;
+	/* Mapped addresses, in a confidential machine alone; the first is the header's. */
+	dma_addr_t *mapped;
+};
+
+/* One channel and its queue. */
+struct netvsc_queue {
+	struct netvsc_adapter *adapter;
+	struct vmbus_channel *vmbus;
+	struct hv_netvsc_queue *core;
+	void *memory;			/* the core's */
+	u32 index;
+	bool opened;			/* the channel is to be closed */
+	bool ready;			/* the rings are known: packets may be read */
+	bool masked;			/* the poll's */
+	struct napi_struct napi;
+
+	struct netvsc_sent *sent;	/* by page index */
+	dma_addr_t *mapped;		/* HV_NETVSC_MOST_RANGES each, if to be mapped */
+	void *headers;			/* HV_NETVSC_HEADER_ROOM for each */
+	struct netvsc_counters rx;
+
+	/* Serialises sending; taken with interrupts off, as consoles send from anywhere. */
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	struct hv_netvsc_ranges ranges;
+	struct netvsc_counters tx;
+};
+
+/* Memory that host and guest share for as long as the adapter is open. */
+struct netvsc_buffer {
+	void *memory;
+	u32 bytes;
+	struct vmbus_gpadl gpadl;
+};
+
+/* How an adapter is opened: kept over closing and opening again. */
+struct netvsc_config {
+	u32 queues;
+	u32 receive_bytes;
+	u32 send_bytes;
+};
+
+/* An adapter that is open. Made anew when MTU, channels or buffers change. */
+struct netvsc_adapter {
+	struct netvsc_net *net;
+	struct netvsc_queue *queues[HV_NETVSC_MOST_QUEUES];
+	unsigned int most_queues;	/* what host and machine allow */
+	unsigned int granted;		/* channels that will be there, the primary one included */
+	unsigned int active;		/* queues that carry frames */
+	bool broken;			/* a ring makes no sense any more */
+	bool accepting;			/* sub-channels; under net->channels_lock */
+	unsigned int open;		/* channels; under net->channels_lock */
+	wait_queue_head_t opened_one;
+
+	struct netvsc_buffer receive;
+	struct netvsc_buffer send;
+	struct hv_netvsc_opened opened;
+	struct hv_netvsc_facts facts;
+
+	struct completion setup_done;	/* the answer to an NVSP message */
+	u32 setup_length;
+	u8 setup_answer[64];
+
+	struct mutex request_lock;	/* one RNDIS request at a time */
+	struct hv_netvsc_conversation conversation;
+	struct completion request_done;
+	void *page;			/* for the request */
+	dma_addr_t page_mapped;
+	u32 filter;			/* that the host has */
+};
+
+/* What has no place with a queue. Named as in tree. */
+struct netvsc_eth_stats {
+	unsigned long tx_scattered;
+	unsigned long tx_no_memory;
+	unsigned long tx_no_space;
+	unsigned long tx_too_big;
+	unsigned long tx_busy;
+	unsigned long tx_send_full;
+	unsigned long rx_comp_busy;
+	unsigned long rx_no_memory;
+	unsigned long stop_queue;
+	unsigned long wake_queue;
+	unsigned long vlan_error;
+};
+
+/* One network device; lives in its net_device. */
+struct netvsc_net {
+	struct hv_device *hv;
+	struct net_device *dev;
+	struct netvsc_adapter __rcu *adapter;	/* written under RTNL */
+	struct netvsc_config config;
+	struct netvsc_config suspended;
+	u32 msg_enable;
+	bool leaving;				/* under RTNL */
+
+	struct mutex channels_lock;		/* opening and closing of channels */
+	u16 send_table[HV_NETVSC_SEND_TABLE];	/* the host's: by a hash, the queue */
+	u16 rss_table[HV_NETVSC_RSS_ENTRIES];
+	u8 rss_key[HV_NETVSC_RSS_KEY];
+
+	bool link_up;
+	bool notify_peers;
+	u32 link_speed;				/* Mbit/s; 0: not known */
+	struct delayed_work link_work;
+	struct delayed_work queues_work;
+	struct work_struct filter_work;
+	struct work_struct broken_work;
+	struct netvsc_eth_stats eth_stats;
+	struct rtnl_link_stats64 before;	/* of adapters that are closed now */
+	atomic_long_t rx_dropped;
+	atomic_long_t rx_errors;
+	atomic_long_t tx_dropped;
+	atomic_long_t tx_errors;
+};
+
+static inline struct netvsc_adapter *netvsc_adapter_of(struct netvsc_net *net)
+{
+	return rtnl_dereference(net->adapter);
+}
+
+static inline bool netvsc_rescinded(const struct netvsc_net *net)
+{
+	return READ_ONCE(net->hv->channel->rescind);
+}
+
+/* hv_netvsc_main.c */
+extern u32 netvsc_ring_bytes;
+int netvsc_errno(int status);
+
+/* netvsc_adapter.c: opening and closing as a whole; under RTNL unless they say otherwise */
+int netvsc_open_adapter(struct netvsc_net *net);
+void netvsc_close_adapter(struct netvsc_net *net);
+int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, unsigned int mtu);
+void netvsc_use_queues(struct netvsc_net *net);
+void netvsc_queues_work(struct work_struct *work);
+int netvsc_set_rss(struct netvsc_net *net);
+
+/* netvsc_buffers.c: memory shared with the host */
+int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u32 bytes);
+void netvsc_unshare_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer);
+bool netvsc_must_map(void);
+
+/* netvsc_channel.c: channels: opening, closing, polling */
+struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
+					 struct vmbus_channel *vmbus, u32 index);
+void netvsc_ready_channel(struct netvsc_queue *queue);
+void netvsc_allow_sub_channels(struct netvsc_adapter *adapter);
+void netvsc_close_channels(struct netvsc_adapter *adapter);
+void netvsc_signal(struct netvsc_queue *queue, int signal);
+int netvsc_publish(struct netvsc_queue *queue);
+void netvsc_drain(struct netvsc_adapter *adapter);
+
+/* netvsc_dialogue.c: what is asked and answered one by one; may sleep */
+int netvsc_converse(struct netvsc_adapter *adapter);
+int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count);
+int netvsc_set_filter(struct netvsc_adapter *adapter, u32 filter);
+int netvsc_set_mac(struct netvsc_adapter *adapter, const u8 *mac);
+int netvsc_set_offloads(struct netvsc_adapter *adapter, bool rsc);
+int netvsc_set_rss_once(struct netvsc_adapter *adapter, bool off);
+void netvsc_halt(struct netvsc_adapter *adapter);
+void netvsc_unmap_page(struct netvsc_adapter *adapter);
+void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
+void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
+
+/* netvsc_xmit.c */
+netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev);
+void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget);
+void netvsc_forget_frames(struct netvsc_queue *queue);
+void netvsc_wake(struct netvsc_queue *queue);
+
+/* netvsc_receive.c */
+void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event);
+
+/* netvsc_netdev.c */
+extern const struct net_device_ops netvsc_netdev_ops;
+void netvsc_adopt_features(struct netvsc_net *net);
+void netvsc_filter_work(struct work_struct *work);
+int netvsc_apply_filter(struct netvsc_net *net);
+
+/* netvsc_link.c */
+void netvsc_link_told(struct netvsc_net *net, int told, u32 value);
+void netvsc_link_work(struct work_struct *work);
+void netvsc_show_link(struct netvsc_net *net);
+
+/* netvsc_ethtool.c, netvsc_stats.c */
+extern const struct ethtool_ops netvsc_ethtool_ops;
+int netvsc_get_sset_count(struct net_device *dev, int set);
+void netvsc_get_strings(struct net_device *dev, u32 set, u8 *data);
+void netvsc_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data);
+void netvsc_keep_stats(struct netvsc_net *net);
+void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats);
+
+#endif

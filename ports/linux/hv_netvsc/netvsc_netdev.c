@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The stack's callbacks, but for those that move frames. */
+#include <linux/delay.h>
+#include <linux/etherdevice.h>
+#include <linux/rtnetlink.h>
+#include <net/sock.h>
+
+#include "netvsc_device.h"
+
+#define NETVSC_OFFLOADS \
+	(NETIF_F_RXCSUM | NETIF_F_SG | NETIF_F_RXHASH | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | \
+	 NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LRO)
+
+/* What the host can do becomes the features of the interface. Under RTNL. */
+void netvsc_adopt_features(struct netvsc_net *net)
+{
+	const struct hv_netvsc_capabilities *host = &netvsc_adapter_of(net)->facts.capabilities;
+	struct net_device *dev = net->dev;
+	unsigned int most = GSO_LEGACY_MAX_SIZE;
+	netdev_features_t found = NETIF_F_RXCSUM | NETIF_F_SG | NETIF_F_RXHASH;
+
+	if (host->tcp4_checksum)
+		found |= NETIF_F_IP_CSUM;
+	if (host->tcp6_checksum)
+		found |= NETIF_F_IPV6_CSUM;
+	if (host->large_send4) {
+		found |= NETIF_F_TSO;
+		most = min(most, host->large_send4);
+	}
+	if (host->large_send6) {
+		found |= NETIF_F_TSO6;
+		most = min(most, host->large_send6);
+	}
+	if (host->rsc)
+		found |= NETIF_F_LRO;
+	dev->hw_features = (dev->hw_features & ~NETVSC_OFFLOADS) | found;
+	/* What this host cannot do, the one before may have. */
+	dev->features &= ~NETVSC_OFFLOADS | found;
+	netif_set_tso_max_size(dev, most);
+}
+
+/* Which frames the host is to pass on. */
+static u32 netvsc_filter_of(const struct net_device *dev)
+{
+	u32 filter = HV_NETVSC_FILTER_DIRECTED;
+
+	if (!netif_running(dev))
+		return 0;
+	if (dev->flags & IFF_PROMISC)
+		return HV_NETVSC_FILTER_PROMISCUOUS;
+	if (!netdev_mc_empty(dev) || dev->flags & IFF_ALLMULTI)
+		filter |= HV_NETVSC_FILTER_ALL_MULTICAST;
+	if (dev->flags & IFF_BROADCAST)
+		filter |= HV_NETVSC_FILTER_BROADCAST;
+	return filter;
+}
+
+/* Under RTNL. */
+int netvsc_apply_filter(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+	int ret;
+
+	if (!adapter)
+		return -ENODEV;
+	ret = netvsc_set_filter(adapter, netvsc_filter_of(net->dev));
+	if (ret && !netvsc_rescinded(net))
+		netdev_warn(net->dev, "the host does not take the packet filter: error %d\n", ret);
+	return ret;
+}
+
+void netvsc_filter_work(struct work_struct *work)
+{
+	struct netvsc_net *net = container_of(work, struct netvsc_net, filter_work);
+
+	rtnl_lock();
+	if (!net->leaving)
+		netvsc_apply_filter(net);
+	rtnl_unlock();
+}
+
+/* The addresses' lock is held, so the host is told by work. */
+static void netvsc_set_rx_mode(struct net_device *dev)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+
+	schedule_work(&net->filter_work);
+}
+
+static int netvsc_open(struct net_device *dev)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	int ret = netvsc_apply_filter(net);
+
+	if (ret)
+		return ret;
+	netif_tx_start_all_queues(dev);
+	netvsc_show_link(net);
+	return 0;
+}
+
+/* Always ends, and always well: what the host does not do any more it need not. */
+static int netvsc_stop(struct net_device *dev)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+
+	netif_tx_disable(dev);
+	if (netvsc_adapter_of(net) && !netvsc_rescinded(net))
+		netvsc_set_filter(netvsc_adapter_of(net), 0);
+	return 0;
+}
+
+/* The host's table says by a hash which queue to use; a flow stays with its own. */
+static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
+			       struct net_device *sb_dev)
+{
+	const struct netvsc_net *net = netdev_priv(dev);
+	struct sock *sk = skb->sk;
+	int queue = sk_tx_queue_get(sk);
+	int before = queue;
+
+	if (dev->real_num_tx_queues == 1)
+		return 0;
+	if (queue >= 0 && queue < dev->real_num_tx_queues && !skb->ooo_okay)
+		return queue;
+	if (skb_rx_queue_recorded(skb))
+		queue = skb_get_rx_queue(skb);
+	else
+		queue = READ_ONCE(net->send_table[skb_get_hash(skb) % HV_NETVSC_SEND_TABLE]);
+	queue %= dev->real_num_tx_queues;
+	if (queue != before && sk && sk_fullsock(sk) && rcu_access_pointer(sk->sk_dst_cache))
+		sk_tx_queue_set(sk, queue);
+	return queue;
+}
+
+static int netvsc_change_mtu(struct net_device *dev, int mtu)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	struct netvsc_config config = net->config;
+
+	if (!netvsc_adapter_of(net))
+		return -ENODEV;
+	return netvsc_reopen(net, &config, mtu);
+}
+
+static int netvsc_set_mac_address(struct net_device *dev, void *address)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	const struct sockaddr *wanted = address;
+	int ret;
+
+	ret = eth_prepare_mac_addr_change(dev, address);
+	if (ret)
+		return ret;
+	if (!netvsc_adapter_of(net))
+		return -ENODEV;
+	ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
+	if (!ret)
+		eth_commit_mac_addr_change(dev, address);
+	return ret;
+}
+
+static int netvsc_set_features(struct net_device *dev, netdev_features_t features)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	netdev_features_t change = features ^ dev->features;
+	int ret;
+
+	if (!(change & NETIF_F_LRO))
+		return 0;
+	if (!netvsc_adapter_of(net))
+		return -ENODEV;
+	ret = netvsc_set_offloads(netvsc_adapter_of(net), features & NETIF_F_LRO);
+	/* The others have been taken over. */
+	if (ret)
+		dev->features = features ^ NETIF_F_LRO;
+	return ret;
+}
+
+const struct net_device_ops netvsc_netdev_ops = {
+	.ndo_open = netvsc_open,
+	.ndo_stop = netvsc_stop,
+	.ndo_start_xmit = netvsc_start_xmit,
+	.ndo_select_queue = netvsc_select_queue,
+	.ndo_set_rx_mode = netvsc_set_rx_mode,
+	.ndo_set_features = netvsc_set_features,
+	.ndo_change_mtu = netvsc_change_mtu,
+	.ndo_validate_addr = eth_validate_addr,
+	.ndo_set_mac_address = netvsc_set_mac_address,
+	.ndo_get_stats64 = netvsc_get_stats64,
+};

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Frames of the host go up the stack. */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+
+#include "netvsc_device.h"
+
+/* Frames up to here lie in one piece; what the host has joined may be longer. Bytes. */
+#define NETVSC_LINEAR 16384
+/* Of a longer frame this much lies in front. */
+#define NETVSC_FRONT 256
+
+/* A frame's bytes are shared with the host: they are copied, once, before any is looked at. */
+static struct sk_buff *netvsc_copy_frame(struct netvsc_queue *queue,
+					 const struct hv_netvsc_event *event)
+{
+	struct sk_buff *skb;
+	u32 at = 0;
+	u32 i;
+	int err;
+
+	if (likely(event->length <= NETVSC_LINEAR)) {
+		skb = napi_alloc_skb(&queue->napi, event->length);
+		if (unlikely(!skb))
+			return NULL;
+		for (i = 0; i < event->fragment_count; i++)
+			skb_put_data(skb, event->fragments[i].data, event->fragments[i].length);
+		return skb;
+	}
+
+	skb = alloc_skb_with_frags(NET_SKB_PAD + NET_IP_ALIGN + NETVSC_FRONT,
+				   event->length - NETVSC_FRONT, 0, &err, GFP_ATOMIC);
+	if (unlikely(!skb))
+		return NULL;
+	skb_reserve(skb, NET_SKB_PAD + NET_IP_ALIGN);
+	skb_put(skb, NETVSC_FRONT);
+	skb->data_len = event->length - NETVSC_FRONT;
+	skb->len += skb->data_len;
+	skb->dev = queue->adapter->net->dev;
+	for (i = 0; i < event->fragment_count; i++) {
+		if (skb_store_bits(skb, at, event->fragments[i].data, event->fragments[i].length)) {
+			kfree_skb(skb);
+			return NULL;
+		}
+		at += event->fragments[i].length;
+	}
+	return skb;
+}
+
+void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event)
+{
+	struct netvsc_net *net = queue->adapter->net;
+	struct net_device *dev = net->dev;
+	struct sk_buff *skb;
+
+	if (unlikely(!netif_running(dev))) {
+		atomic_long_inc(&net->rx_dropped);
+		return;
+	}
+	skb = netvsc_copy_frame(queue, event);
+	if (unlikely(!skb)) {
+		net->eth_stats.rx_no_memory++;
+		atomic_long_inc(&net->rx_dropped);
+		return;
+	}
+
+	skb->protocol = eth_type_trans(skb, dev);
+	if ((dev->features & NETIF_F_RXCSUM) && event->has_checksum &&
+	    (event->checksum & (HV_NETVSC_TCP_GOOD | HV_NETVSC_UDP_GOOD)))
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (event->has_hash && (dev->features & NETIF_F_RXHASH))
+		skb_set_hash(skb, event->hash, PKT_HASH_TYPE_L4);
+	if (event->has_vlan)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), event->vlan);
+	skb_record_rx_queue(skb, queue->index);
+
+	u64_stats_update_begin(&queue->rx.sync);
+	queue->rx.packets++;
+	queue->rx.bytes += event->length;
+	if (skb->pkt_type == PACKET_MULTICAST)
+		queue->rx.multicast++;
+	u64_stats_update_end(&queue->rx.sync);
+
+	napi_gro_receive(&queue->napi, skb);
+}

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Frames of the stack go to the host. */
+#include <linux/dma-mapping.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <net/ip6_checksum.h>
+#include <net/tcp.h>
+
+#include "netvsc_device.h"
+
+/* Offsets of transport headers that the host understands are below it. */
+#define NETVSC_OFFSETS 1024
+
+/* The frame may be dropped; it is counted. */
+static void netvsc_drop(struct netvsc_net *net, struct sk_buff *skb)
+{
+	atomic_long_inc(&net->tx_dropped);
+	dev_kfree_skb_any(skb);
+}
+
+/*
+ * A tag that stands in the frame goes beside it: the host takes it from there alone. Returns
+ * whether the frame is fit to be sent.
+ */
+static bool netvsc_pull_tag(struct netvsc_net *net, struct sk_buff *skb)
+{
+	u16 tag;
+
+	if (likely(skb->protocol != htons(ETH_P_8021Q)))
+		return true;
+	skb_reset_mac_header(skb);
+	if (!eth_type_vlan(eth_hdr(skb)->h_proto))
+		return true;
+	if (__skb_vlan_pop(skb, &tag)) {
+		net->eth_stats.vlan_error++;
+		return false;
+	}
+	__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), tag);
+	return true;
+}
+
+/* The host puts in the lengths of each segment, so there are none in what it is given. */
+static bool netvsc_describe_large(struct sk_buff *skb, struct hv_netvsc_frame *frame)
+{
+	if (skb_cow_head(skb, 0))
+		return false;
+	if (frame->ipv6) {
+		tcp_v6_gso_csum_prep(skb);
+	} else {
+		struct iphdr *ip = ip_hdr(skb);
+
+		ip->tot_len = 0;
+		ip->check = 0;
+		tcp_hdr(skb)->check = ~csum_tcpudp_magic(ip->saddr, ip->daddr, 0, IPPROTO_TCP, 0);
+	}
+	frame->offload = HV_NETVSC_LARGE_SEND;
+	frame->segment = skb_shinfo(skb)->gso_size;
+	return true;
+}
+
+static bool netvsc_host_sums(const struct hv_netvsc_capabilities *host, bool ipv6, u8 protocol)
+{
+	if (protocol == IPPROTO_TCP)
+		return ipv6 ? host->tcp6_checksum : host->tcp4_checksum;
+	if (protocol == IPPROTO_UDP)
+		return ipv6 ? host->udp6_checksum : host->udp4_checksum;
+	return false;
+}
+
+/* What the host is to do with the frame. False: it cannot be sent. */
+static bool netvsc_describe_offload(const struct netvsc_adapter *adapter, struct sk_buff *skb,
+				    struct hv_netvsc_frame *frame)
+{
+	__be16 type = vlan_get_protocol(skb);
+	u8 protocol = 0;
+
+	if (likely(skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb)))
+		return true;
+	if (type == htons(ETH_P_IP)) {
+		protocol = ip_hdr(skb)->protocol;
+	} else if (type == htons(ETH_P_IPV6)) {
+		frame->ipv6 = 1;
+		protocol = ipv6_hdr(skb)->nexthdr;
+		/* Behind extension headers. */
+		if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && skb_is_gso(skb))
+			protocol = IPPROTO_TCP;
+	}
+	frame->transport_offset = min_t(int, skb_transport_offset(skb), NETVSC_OFFSETS);
+	if (skb_is_gso(skb))
+		return frame->transport_offset < NETVSC_OFFSETS &&
+		       netvsc_describe_large(skb, frame);
+	if (frame->transport_offset >= NETVSC_OFFSETS ||
+	    !netvsc_host_sums(&adapter->facts.capabilities, frame->ipv6, protocol))
+		return !skb_checksum_help(skb);
+	frame->offload = HV_NETVSC_CHECKSUM;
+	frame->udp = protocol == IPPROTO_UDP;
+	return true;
+}
+
+/* Everything that a frame's headers say. False: it cannot be sent. */
+static bool netvsc_describe(const struct netvsc_adapter *adapter, struct sk_buff *skb,
+			    struct hv_netvsc_frame *frame)
+{
+	if (!netvsc_pull_tag(adapter->net, skb) || skb->len < ETH_HLEN)
+		return false;
+	*frame = (struct hv_netvsc_frame){ .length = skb->len };
+	if (adapter->active > 1) {
+		frame->hash = skb_get_hash_raw(skb);
+		frame->hashed = frame->hash != 0;
+	}
+	if (skb_vlan_tag_present(skb)) {
+		frame->vlan = skb_vlan_tag_get(skb);
+		frame->tagged = 1;
+	}
+	return netvsc_describe_offload(adapter, skb, frame);
+}
+
+/* Pages that so many bytes touch. */
+static u32 netvsc_pages_of(u32 offset, u32 length)
+{
+	return DIV_ROUND_UP(offset_in_hvpage(offset) + length, HV_HYP_PAGE_SIZE);
+}
+
+/* Ranges that a frame needs, its header's included. */
+static u32 netvsc_ranges_of(const struct sk_buff *skb)
+{
+	u32 count = 1 + netvsc_pages_of(offset_in_hvpage(skb->data), skb_headlen(skb));
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		count += netvsc_pages_of(skb_frag_off(frag), skb_frag_size(frag));
+	}
+	return count;
+}
+
+/* Lists the pages of one piece of memory behind what is listed. */
+static u32 netvsc_list(struct hv_netvsc_ranges *ranges, u32 count, u64 address, u32 length)
+{
+	while (length) {
+		u32 offset = offset_in_hvpage(address);
+		u32 part = min_t(u32, length, HV_HYP_PAGE_SIZE - offset);
+
+		ranges->range[count++] = (struct hv_netvsc_range){
+			.length = part,
+			.offset = offset,
+			.frame = address >> HV_HYP_PAGE_SHIFT,
+		};
+		address += part;
+		length -= part;
+	}
+	return count;
+}
+
+static struct device *netvsc_dma_device(struct netvsc_queue *queue)
+{
+	return &queue->adapter->net->hv->device;
+}
+
+/* Unmaps the first `count` of header, front and fragments. */
+static void netvsc_unmap_some(struct netvsc_queue *queue, const struct netvsc_sent *sent, int count)
+{
+	struct device *device = netvsc_dma_device(queue);
+	int i;
+
+	if (count > 0)
+		dma_unmap_single(device, sent->mapped[0], HV_NETVSC_HEADER_ROOM, DMA_TO_DEVICE);
+	if (count > 1)
+		dma_unmap_single(device, sent->mapped[1], skb_headlen(sent->skb), DMA_TO_DEVICE);
+	for (i = 0; i < count - 2; i++)
+		dma_unmap_page(device, sent->mapped[2 + i],
+			       skb_frag_size(&skb_shinfo(sent->skb)->frags[i]), DMA_TO_DEVICE);
+}
+
+static void netvsc_unmap(struct netvsc_queue *queue, const struct netvsc_sent *sent)
+{
+	if (unlikely(sent->mapped))
+		netvsc_unmap_some(queue, sent, 2 + skb_shinfo(sent->skb)->nr_frags);
+}
+
+/* In a confidential machine: lists where the host sees the frame. 0: it cannot be mapped now. */
+static u32 netvsc_map_frame(struct netvsc_queue *queue, struct netvsc_sent *sent, void *header)
+{
+	struct device *device = netvsc_dma_device(queue);
+	const struct sk_buff *skb = sent->skb;
+	u32 count = 1;
+	int i;
+
+	for (i = 0; i < 2 + skb_shinfo(skb)->nr_frags; i++) {
+		u32 length = HV_NETVSC_HEADER_ROOM;
+
+		if (i == 0) {
+			sent->mapped[i] = dma_map_single(device, header, length, DMA_TO_DEVICE);
+		} else if (i == 1) {
+			length = skb_headlen(skb);
+			sent->mapped[i] = dma_map_single(device, skb->data, length, DMA_TO_DEVICE);
+		} else {
+			const skb_frag_t *frag = &skb_shinfo(skb)->frags[i - 2];
+
+			length = skb_frag_size(frag);
+			sent->mapped[i] = skb_frag_dma_map(device, frag, 0, length, DMA_TO_DEVICE);
+		}
+		if (dma_mapping_error(device, sent->mapped[i])) {
+			netvsc_unmap_some(queue, sent, i);
+			return 0;
+		}
+		if (i > 0)
+			count = netvsc_list(&queue->ranges, count, sent->mapped[i], length);
+	}
+	return count;
+}
+
+static u32 netvsc_list_frame(struct netvsc_queue *queue, const struct sk_buff *skb)
+{
+	u32 count = netvsc_list(&queue->ranges, 1, virt_to_phys(skb->data), skb_headlen(skb));
+	int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		count = netvsc_list(&queue->ranges, count,
+				    page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
+				    skb_frag_size(frag));
+	}
+	return count;
+}
+
+/* Under the queue's lock. Returns enum hv_status; HV_OK: the frame is the queue's. */
+static int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *skb,
+			     const struct hv_netvsc_frame *frame)
+{
+	int slot = hv_netvsc_take_pages(queue->core);
+	struct netvsc_sent *sent;
+	u64 address;
+	void *header;
+	u32 count;
+	int ret;
+
+	if (slot < 0)
+		return slot;
+	sent = &queue->sent[hv_netvsc_page_index(queue->core, slot)];
+	header = queue->headers + hv_netvsc_page_index(queue->core, slot) * HV_NETVSC_HEADER_ROOM;
+	/* Before it is sent: its completion may come at once. */
+	sent->skb = skb;
+	if (likely(!sent->mapped)) {
+		address = virt_to_phys(header);
+		count = netvsc_list_frame(queue, skb);
+	} else {
+		count = netvsc_map_frame(queue, sent, header);
+		address = sent->mapped[0];
+	}
+	ret = count ? hv_netvsc_send_pages(queue->core, slot, frame, header, address,
+					   &queue->ranges, count) :
+		      HV_NO_MEMORY;
+	if (likely(ret == HV_OK)) {
+		/* The header was written behind its mapping; nothing is published yet. */
+		if (unlikely(sent->mapped))
+			dma_sync_single_for_device(netvsc_dma_device(queue), address,
+						   HV_NETVSC_HEADER_ROOM, DMA_TO_DEVICE);
+		return HV_OK;
+	}
+	if (count)
+		netvsc_unmap(queue, sent);
+	sent->skb = NULL;
+	hv_netvsc_drop_pages(queue->core, slot);
+	return ret;
+}
+
+/* Under the queue's lock. Returns enum hv_status; HV_OK: the frame is done with. */
+static int netvsc_send_copy(struct netvsc_queue *queue, struct sk_buff *skb,
+			    const struct hv_netvsc_frame *frame)
+{
+	void *place;
+	int ret;
+
+	ret = hv_netvsc_copy(queue->core, frame, &place);
+	if (ret)
+		return ret;
+	if (skb_copy_bits(skb, 0, place, frame->length))
+		WARN_ONCE(1, "hv_netvsc: a frame is shorter than it says\n");
+	return HV_OK;
+}
+
+/* Under the queue's lock: no more frames until the host has done some. Closes the race with it. */
+static void netvsc_stop(struct netvsc_queue *queue)
+{
+	struct netvsc_net *net = queue->adapter->net;
+	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
+
+	netif_tx_stop_queue(txq);
+	net->eth_stats.stop_queue++;
+	/* From here on a signal comes when there is room; there may be already. */
+	if (hv_netvsc_await_room(queue->core, NETVSC_WAKE_PERCENT) == 1)
+		netvsc_wake(queue);
+}
+
+/* Under the queue's lock: frames may come again, if the queue was stopped and has room. */
+void netvsc_wake(struct netvsc_queue *queue)
+{
+	struct netvsc_net *net = queue->adapter->net;
+	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
+
+	if (likely(!netif_tx_queue_stopped(txq)) || !netif_device_present(net->dev) ||
+	    rcu_access_pointer(net->adapter) != queue->adapter)
+		return;
+	if (hv_netvsc_may_send(queue->core, NETVSC_WAKE_PERCENT) != 1)
+		return;
+	net->eth_stats.wake_queue++;
+	netif_tx_wake_queue(txq);
+}
+
+static void netvsc_count_sent(struct netvsc_queue *queue, u32 packets, u32 bytes)
+{
+	u64_stats_update_begin(&queue->tx.sync);
+	queue->tx.packets += packets;
+	queue->tx.bytes += bytes;
+	u64_stats_update_end(&queue->tx.sync);
+}
+
+/* Under the queue's lock. Returns enum hv_status. */
+static int netvsc_send(struct netvsc_queue *queue, struct sk_buff *skb,
+		       const struct hv_netvsc_frame *frame, bool *kept)
+{
+	int ret = HV_EXHAUSTED;
+
+	*kept = false;
+	if (hv_netvsc_fits_section(queue->core, frame))
+		ret = netvsc_send_copy(queue, skb, frame);
+	if (ret != HV_EXHAUSTED)
+		return ret;
+	queue->adapter->net->eth_stats.tx_send_full += frame->length < ETH_FRAME_LEN;
+	ret = netvsc_send_pages(queue, skb, frame);
+	*kept = ret == HV_OK;
+	return ret;
+}
+
+static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_queue *queue,
+			       struct sk_buff *skb)
+{
+	struct netvsc_net *net = adapter->net;
+	struct hv_netvsc_frame frame;
+	u32 packets = skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
+	bool more = netdev_xmit_more();
+	netdev_tx_t result = NETDEV_TX_OK;
+	bool fit, kept = false;
+	unsigned long flags;
+	int signal = HV_NO_SIGNAL;
+	int ret = HV_BAD_VALUE;
+
+	fit = netvsc_describe(adapter, skb, &frame);
+	if (fit && unlikely(netvsc_ranges_of(skb) > HV_NETVSC_MOST_RANGES)) {
+		net->eth_stats.tx_scattered++;
+		fit = !skb_linearize(skb);
+		if (!fit)
+			net->eth_stats.tx_no_memory++;
+	}
+	if (fit && unlikely(netvsc_ranges_of(skb) > HV_NETVSC_MOST_RANGES)) {
+		net->eth_stats.tx_too_big++;
+		fit = false;
+	}
+	if (likely(fit))
+		skb_tx_timestamp(skb);
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (likely(fit))
+		ret = netvsc_send(queue, skb, &frame, &kept);
+	if (unlikely(hv_netvsc_may_send(queue->core, NETVSC_STOP_PERCENT) != 1)) {
+		netvsc_stop(queue);
+		more = false;
+	}
+	if (!more || ret != HV_OK) {
+		hv_netvsc_flush(queue->core);
+		signal = hv_netvsc_publish(queue->core);
+	}
+	if (likely(ret == HV_OK))
+		netvsc_count_sent(queue, packets, frame.length);
+	if (ret == HV_RING_FULL || ret == HV_EXHAUSTED) {
+		/* It was not stopped in time. */
+		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, queue->index)))
+			netvsc_stop(queue);
+		net->eth_stats.tx_busy++;
+		result = NETDEV_TX_BUSY;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, signal);
+
+	if (likely(ret == HV_OK)) {
+		if (!kept)
+			dev_consume_skb_any(skb);
+	} else if (result == NETDEV_TX_OK) {
+		netvsc_drop(net, skb);
+	}
+	return result;
+}
+
+netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	struct netvsc_adapter *adapter;
+	netdev_tx_t result = NETDEV_TX_OK;
+	u16 index = skb_get_queue_mapping(skb);
+
+	rcu_read_lock();
+	adapter = rcu_dereference(net->adapter);
+	if (likely(adapter && index < READ_ONCE(adapter->active)))
+		result = netvsc_xmit(adapter, adapter->queues[index], skb);
+	else
+		netvsc_drop(net, skb);
+	rcu_read_unlock();
+	return result;
+}
+
+/* The host is done with a slot. From the poll. */
+void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget)
+{
+	if (event->pages) {
+		struct netvsc_sent *sent;
+
+		sent = &queue->sent[hv_netvsc_page_index(queue->core, event->slot)];
+		netvsc_unmap(queue, sent);
+		napi_consume_skb(sent->skb, budget);
+		sent->skb = NULL;
+	}
+	if (unlikely(!event->good))
+		atomic_long_inc(&queue->adapter->net->tx_errors);
+	hv_netvsc_release(queue->core, event->slot);
+}
+
+/* Behind the closing of the channel: what the host had is lost. */
+void netvsc_forget_frames(struct netvsc_queue *queue)
+{
+	u32 i;
+
+	for (i = 0; i < NETVSC_PAGES; i++) {
+		struct netvsc_sent *sent = &queue->sent[i];
+
+		if (!sent->skb)
+			continue;
+		netvsc_unmap(queue, sent);
+		netvsc_drop(queue->adapter->net, sent->skb);
+		sent->skb = NULL;
+	}
+}
