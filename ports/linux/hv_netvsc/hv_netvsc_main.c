@@ -153,6 +153,7 @@ free:
 	rtnl_unlock();
 	cancel_delayed_work_sync(&net->link_work);
 	cancel_delayed_work_sync(&net->queues_work);
+	cancel_work_sync(&net->filter_work);
 	cancel_work_sync(&net->broken_work);
 	hv_set_drvdata(hv, NULL);
 	free_netdev(dev);

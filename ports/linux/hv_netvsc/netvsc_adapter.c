@@ -200,6 +200,12 @@ void netvsc_close_adapter(struct netvsc_net *net)
 		netvsc_set_filter(adapter, 0);
 		netvsc_halt(adapter);
 		netvsc_drain(adapter);
+		netvsc_revoke(adapter);
+		/* Older hosts want their buffers back before the channel closes, newer behind. */
+		if (vmbus_proto_version < VERSION_WIN10) {
+			netvsc_take_back(net, &adapter->receive);
+			netvsc_take_back(net, &adapter->send);
+		}
 	}
 	netvsc_destroy_adapter(adapter);
 }

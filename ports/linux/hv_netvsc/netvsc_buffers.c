@@ -38,17 +38,22 @@ int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u3
 	return ret;
 }
 
+/* The host is to let go of it; the memory is still there. Does nothing the second time. */
+void netvsc_take_back(struct netvsc_net *net, struct netvsc_buffer *buffer)
+{
+	if (buffer->gpadl.gpadl_handle && vmbus_teardown_gpadl(net->hv->channel, &buffer->gpadl))
+		buffer->lost = true;
+	buffer->gpadl.gpadl_handle = 0;
+}
+
 /*
  * Memory that the host has not let go of is lost: it may write there. So are pages that could not
  * be made private again.
  */
 void netvsc_unshare_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer)
 {
-	bool lost = false;
-
-	if (buffer->gpadl.gpadl_handle)
-		lost = vmbus_teardown_gpadl(net->hv->channel, &buffer->gpadl);
-	if (lost || buffer->gpadl.decrypted)
+	netvsc_take_back(net, buffer);
+	if (buffer->lost || buffer->gpadl.decrypted)
 		dev_err(&net->hv->device, "%u bytes are lost to the host\n", buffer->bytes);
 	else
 		vfree(buffer->memory);

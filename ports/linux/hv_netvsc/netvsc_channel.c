@@ -320,11 +320,8 @@ static void netvsc_on_sub_channel(struct vmbus_channel *vmbus)
 		return;
 	net = netdev_priv(dev);
 	mutex_lock(&net->channels_lock);
-	adapter = vmbus->primary_channel->channel_callback_context ?
-		  ((struct netvsc_queue *)vmbus->primary_channel->channel_callback_context)->adapter
-		  : NULL;
-	if (adapter && adapter->accepting && index && index < HV_NETVSC_MOST_QUEUES &&
-	    index < adapter->most_queues && !adapter->queues[index]) {
+	adapter = net->accepting;
+	if (adapter && index && index < adapter->most_queues && !adapter->queues[index]) {
 		queue = netvsc_open_channel(adapter, vmbus, index);
 		ret = PTR_ERR_OR_ZERO(queue);
 		if (!ret) {
@@ -345,7 +342,7 @@ void netvsc_allow_sub_channels(struct netvsc_adapter *adapter)
 	struct netvsc_net *net = adapter->net;
 
 	mutex_lock(&net->channels_lock);
-	adapter->accepting = true;
+	net->accepting = adapter;
 	mutex_unlock(&net->channels_lock);
 	vmbus_set_sc_create_callback(net->hv->channel, netvsc_on_sub_channel);
 }
@@ -358,7 +355,8 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 	unsigned int i;
 
 	mutex_lock(&net->channels_lock);
-	adapter->accepting = false;
+	if (net->accepting == adapter)
+		net->accepting = NULL;
 	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
 		queue = adapter->queues[i];
 		if (!queue)
@@ -366,6 +364,7 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 		napi_disable(&queue->napi);
 		netif_napi_del(&queue->napi);
 	}
+	vmbus_set_sc_create_callback(net->hv->channel, NULL);
 	/* Sub-channels go with the primary one. */
 	if (adapter->queues[0] && adapter->queues[0]->opened)
 		vmbus_close(net->hv->channel);
@@ -396,11 +395,28 @@ static size_t netvsc_in_flight(struct netvsc_adapter *adapter)
 	return count;
 }
 
+/* Sends what was copied and waits for more. */
+static void netvsc_flush_all(struct netvsc_adapter *adapter)
+{
+	struct netvsc_queue *queue;
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < adapter->active; i++) {
+		queue = adapter->queues[i];
+		spin_lock_irqsave(&queue->lock, flags);
+		hv_netvsc_flush(queue->core);
+		spin_unlock_irqrestore(&queue->lock, flags);
+		netvsc_signal(queue, netvsc_publish(queue));
+	}
+}
+
 /* Waits until the host has nothing of ours, or its time is up. No sender is left. */
 void netvsc_drain(struct netvsc_adapter *adapter)
 {
 	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
 
+	netvsc_flush_all(adapter);
 	while (netvsc_in_flight(adapter)) {
 		if (netvsc_rescinded(adapter->net) || READ_ONCE(adapter->broken))
 			return;

@@ -71,6 +71,7 @@ struct netvsc_queue {
 struct netvsc_buffer {
 	void *memory;
 	u32 bytes;
+	bool lost;			/* the host has not let go of it */
 	struct vmbus_gpadl gpadl;
 };
 
@@ -89,7 +90,6 @@ struct netvsc_adapter {
 	unsigned int granted;		/* channels that will be there, the primary one included */
 	unsigned int active;		/* queues that carry frames */
 	bool broken;			/* a ring makes no sense any more */
-	bool accepting;			/* sub-channels; under net->channels_lock */
 	unsigned int open;		/* channels; under net->channels_lock */
 	wait_queue_head_t opened_one;
 
@@ -136,6 +136,7 @@ struct netvsc_net {
 	bool leaving;				/* under RTNL */
 
 	struct mutex channels_lock;		/* opening and closing of channels */
+	struct netvsc_adapter *accepting;	/* takes sub-channels; under channels_lock */
 	u16 send_table[HV_NETVSC_SEND_TABLE];	/* the host's: by a hash, the queue */
 	u16 rss_table[HV_NETVSC_RSS_ENTRIES];
 	u8 rss_key[HV_NETVSC_RSS_KEY];
@@ -179,6 +180,7 @@ int netvsc_set_rss(struct netvsc_net *net);
 
 /* netvsc_buffers.c: memory shared with the host */
 int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u32 bytes);
+void netvsc_take_back(struct netvsc_net *net, struct netvsc_buffer *buffer);
 void netvsc_unshare_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer);
 bool netvsc_must_map(void);
 
@@ -199,6 +201,7 @@ int netvsc_set_filter(struct netvsc_adapter *adapter, u32 filter);
 int netvsc_set_mac(struct netvsc_adapter *adapter, const u8 *mac);
 int netvsc_set_offloads(struct netvsc_adapter *adapter, bool rsc);
 int netvsc_set_rss_once(struct netvsc_adapter *adapter, bool off);
+void netvsc_revoke(struct netvsc_adapter *adapter);
 void netvsc_halt(struct netvsc_adapter *adapter);
 void netvsc_unmap_page(struct netvsc_adapter *adapter);
 void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);

@@ -375,6 +375,20 @@ void netvsc_halt(struct netvsc_adapter *adapter)
 	mutex_unlock(&adapter->request_lock);
 }
 
+/* Takes the buffers away from the host; it says nothing to that. */
+void netvsc_revoke(struct netvsc_adapter *adapter)
+{
+	struct netvsc_queue *queue = adapter->queues[0];
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	hv_netvsc_send_revoke_receive(queue->core);
+	if (adapter->send.memory)
+		hv_netvsc_send_revoke_send(queue->core);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, netvsc_publish(queue));
+}
+
 /* From the channel: the bytes last until the next event. */
 void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event)
 {

@@ -303,7 +303,8 @@ void netvsc_wake(struct netvsc_queue *queue)
 	struct netvsc_net *net = queue->adapter->net;
 	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
 
-	if (likely(!netif_tx_queue_stopped(txq)) || !netif_device_present(net->dev) ||
+	if (likely(!netif_tx_queue_stopped(txq)) || !netif_running(net->dev) ||
+	    !netif_device_present(net->dev) ||
 	    rcu_access_pointer(net->adapter) != queue->adapter)
 		return;
 	if (hv_netvsc_may_send(queue->core, NETVSC_WAKE_PERCENT) != 1)

@@ -65,7 +65,8 @@ Result<void> run(Discovery& discovery, const Host& host) {
     std::array<std::byte, kMostControl> page;
     const size_t size = HV_TRY(discovery.write(page, conversation));
     const auto answer = host.answer(std::span(page).first(size));
-    HV_TRY(conversation.take(answer, HV_TRY(parse_control(answer))));
+    const auto view = HV_TRY(parse_control(answer));
+    HV_TRY(conversation.take(answer, view));
     HV_TRY(discovery.answered(conversation.answer()));
   }
   return {};
