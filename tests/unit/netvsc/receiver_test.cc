@@ -208,16 +208,26 @@ TEST_F(Receive, CompletionsThatFindNoRoomStayOwed) {
     host_delivers(i + 1, {packet(60, 1)});
     EXPECT_EQ(next_kind(), Kind::Frame);
     EXPECT_EQ(next_kind(), Kind::Ignored);
+    (void)receiving.give_back();
   }
   host_delivers(1000, {packet(60, 1)});
   EXPECT_EQ(receiving.next().error(), Error::Exhausted) << "the host is not read from before it is paid";
   EXPECT_EQ(queue.pay_completions().error(), Error::RingFull);
   (void)queue.sending().publish();
-  while (!host_has_none()) host_reads();
+  std::vector<uint64_t> completed;
+  const auto host_reads_all = [&] {
+    while (!host_has_none()) {
+      const auto packet = host_reads();
+      if (packet.type == wire::PacketType::Completion) completed.push_back(packet.transaction_id);
+    }
+  };
+  host_reads_all();
   queue.pay_completions().take();
   EXPECT_EQ(next_kind(), Kind::Frame);
   (void)queue.sending().publish();
-  for (size_t i = 0; i < Receiver::kMostOwed; i++) EXPECT_EQ(host_reads().transaction_id, i + 1) << "in order, each once";
+  host_reads_all();
+  ASSERT_EQ(completed.size(), Receiver::kMostOwed);
+  for (size_t i = 0; i < completed.size(); i++) EXPECT_EQ(completed[i], i + 1) << "in order, each once";
   EXPECT_TRUE(host_has_none());
 }
 
