@@ -27,6 +27,7 @@ static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)
 	adapter->granted = 1;
 	adapter->active = 1;
 	adapter->most_queues = 1;
+	adapter->wanted = 1;
 	init_waitqueue_head(&adapter->opened_one);
 	init_completion(&adapter->setup_done);
 	init_completion(&adapter->request_done);
@@ -78,12 +79,16 @@ int netvsc_set_rss(struct netvsc_net *net)
 /* Queues [0, result) are open. */
 static unsigned int netvsc_open_queues(struct netvsc_adapter *adapter)
 {
-	unsigned int count = 0;
+	unsigned int count;
 
-	while (count < HV_NETVSC_MOST_QUEUES && adapter->queues[count] &&
-	       /* Pairs with netvsc_start_polling(). */
-	       smp_load_acquire(&adapter->queues[count]->ready))
-		count++;
+	for (count = 0; count < adapter->wanted; count++) {
+		/* Pairs with netvsc_open_channel(). */
+		struct netvsc_queue *queue = smp_load_acquire(&adapter->queues[count]);
+
+		/* Pairs with netvsc_start_polling(). */
+		if (!queue || !smp_load_acquire(&queue->ready))
+			break;
+	}
 	return count;
 }
 
@@ -136,15 +141,14 @@ static void netvsc_plan_queues(struct netvsc_adapter *adapter)
 /* Asks for the channels that the configuration wants. With one the adapter works, too. */
 static void netvsc_more_channels(struct netvsc_adapter *adapter)
 {
-	unsigned int wanted = min(adapter->net->config.queues, adapter->most_queues);
 	int ret;
 
-	adapter->granted = max(wanted, 1U);
+	adapter->wanted = clamp(adapter->net->config.queues, 1U, adapter->most_queues);
 	netvsc_ready_channel(adapter->queues[0]);
-	if (wanted <= 1)
+	if (adapter->wanted == 1)
 		return;
 	netvsc_allow_sub_channels(adapter);
-	ret = netvsc_ask_sub_channels(adapter, wanted - 1);
+	ret = netvsc_ask_sub_channels(adapter, adapter->wanted - 1);
 	if (ret < 0)
 		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 	else

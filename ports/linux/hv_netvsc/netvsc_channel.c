@@ -261,7 +261,8 @@ struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
 
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
-	adapter->queues[index] = queue;
+	/* Pairs with netvsc_open_queues(). */
+	smp_store_release(&adapter->queues[index], queue);
 	netif_napi_add(adapter->net->dev, &queue->napi, netvsc_poll);
 	napi_enable(&queue->napi);
 
@@ -287,8 +288,7 @@ void netvsc_ready_channel(struct netvsc_queue *queue)
 {
 	struct netvsc_adapter *adapter = queue->adapter;
 	const struct hv_netvsc_opened *opened = &adapter->opened;
-	unsigned int channels = min(adapter->net->config.queues, adapter->most_queues);
-	u32 share = opened->send_sections / max(channels, 1U);
+	u32 share = opened->send_sections / adapter->wanted;
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
@@ -321,7 +321,7 @@ static void netvsc_on_sub_channel(struct vmbus_channel *vmbus)
 	net = netdev_priv(dev);
 	mutex_lock(&net->channels_lock);
 	adapter = net->accepting;
-	if (adapter && index && index < adapter->most_queues && !adapter->queues[index]) {
+	if (adapter && index && index < adapter->wanted && !adapter->queues[index]) {
 		queue = netvsc_open_channel(adapter, vmbus, index);
 		ret = PTR_ERR_OR_ZERO(queue);
 		if (!ret) {

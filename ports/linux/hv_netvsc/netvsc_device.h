@@ -87,6 +87,7 @@ struct netvsc_adapter {
 	struct netvsc_net *net;
 	struct netvsc_queue *queues[HV_NETVSC_MOST_QUEUES];
 	unsigned int most_queues;	/* what host and machine allow */
+	unsigned int wanted;		/* channels that share the buffers */
 	unsigned int granted;		/* channels that will be there, the primary one included */
 	unsigned int active;		/* queues that carry frames */
 	bool broken;			/* a ring makes no sense any more */
