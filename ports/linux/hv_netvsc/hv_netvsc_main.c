@@ -84,6 +84,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	net->dev = dev;
 	net->msg_enable = netif_msg_init(debug, NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK |
 					 NETIF_MSG_IFUP | NETIF_MSG_IFDOWN | NETIF_MSG_TX_ERR);
+	net->port_hash = NETVSC_ALL_FLOWS;
 	net->config.queues = NETVSC_DEFAULT_QUEUES;
 	net->config.receive_bytes = NETVSC_RECEIVE_BYTES;
 	net->config.send_bytes = NETVSC_SEND_BYTES;

@@ -111,6 +111,15 @@ struct netvsc_adapter {
 	u32 filter;			/* that the host has */
 };
 
+/* Flows whose hash may be made with ports or without. */
+enum netvsc_flow {
+	NETVSC_TCP4 = BIT(0),
+	NETVSC_TCP6 = BIT(1),
+	NETVSC_UDP4 = BIT(2),
+	NETVSC_UDP6 = BIT(3),
+	NETVSC_ALL_FLOWS = NETVSC_TCP4 | NETVSC_TCP6 | NETVSC_UDP4 | NETVSC_UDP6,
+};
+
 /* What has no place with a queue. Named as in tree. */
 struct netvsc_eth_stats {
 	unsigned long tx_scattered;
@@ -141,6 +150,7 @@ struct netvsc_net {
 	u16 send_table[HV_NETVSC_SEND_TABLE];	/* the host's: by a hash, the queue */
 	u16 rss_table[HV_NETVSC_RSS_ENTRIES];
 	u8 rss_key[HV_NETVSC_RSS_KEY];
+	u32 port_hash;				/* enum netvsc_flow bits: ports are hashed, too */
 
 	bool link_up;
 	bool notify_peers;

@@ -115,24 +115,53 @@ static int netvsc_set_ringparam(struct net_device *dev, struct ethtool_ringparam
 	return netvsc_reopen(net, &config, dev->mtu);
 }
 
-/* What the hash of a flow is made of. Hosts do TCP with ports, the rest without. */
-static int netvsc_get_hash_fields(struct ethtool_rxnfc *info)
+#define NETVSC_ADDRESSES (RXH_IP_SRC | RXH_IP_DST)
+#define NETVSC_PORTS (RXH_L4_B_0_1 | RXH_L4_B_2_3)
+
+/* 0: a flow whose hash is not to be chosen. */
+static u32 netvsc_flow_bit(u32 flow_type)
 {
-	switch (info->flow_type) {
+	switch (flow_type) {
 	case TCP_V4_FLOW:
+		return NETVSC_TCP4;
 	case TCP_V6_FLOW:
-		info->data = RXH_IP_SRC | RXH_IP_DST | RXH_L4_B_0_1 | RXH_L4_B_2_3;
-		return 0;
+		return NETVSC_TCP6;
 	case UDP_V4_FLOW:
+		return NETVSC_UDP4;
 	case UDP_V6_FLOW:
-	case IPV4_FLOW:
-	case IPV6_FLOW:
-		info->data = RXH_IP_SRC | RXH_IP_DST;
-		return 0;
+		return NETVSC_UDP6;
 	default:
-		info->data = 0;
 		return 0;
 	}
+}
+
+/* What the hash of a flow is made of, by which a queue is chosen to send it. */
+static int netvsc_get_hash_fields(const struct netvsc_net *net, struct ethtool_rxnfc *info)
+{
+	u32 bit = netvsc_flow_bit(info->flow_type);
+
+	info->data = 0;
+	if (bit || info->flow_type == IPV4_FLOW || info->flow_type == IPV6_FLOW)
+		info->data = NETVSC_ADDRESSES;
+	if (net->port_hash & bit)
+		info->data |= NETVSC_PORTS;
+	return 0;
+}
+
+static int netvsc_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	u32 bit = netvsc_flow_bit(info->flow_type);
+
+	if (info->cmd != ETHTOOL_SRXFH || !bit)
+		return -EOPNOTSUPP;
+	if (info->data == (NETVSC_ADDRESSES | NETVSC_PORTS))
+		WRITE_ONCE(net->port_hash, net->port_hash | bit);
+	else if (info->data == NETVSC_ADDRESSES)
+		WRITE_ONCE(net->port_hash, net->port_hash & ~bit);
+	else
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 static int netvsc_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *rules)
@@ -146,7 +175,7 @@ static int netvsc_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, 
 		info->data = adapter->active;
 		return 0;
 	case ETHTOOL_GRXFH:
-		return netvsc_get_hash_fields(info);
+		return netvsc_get_hash_fields(netdev_priv(dev), info);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -245,6 +274,7 @@ const struct ethtool_ops netvsc_ethtool_ops = {
 	.set_channels = netvsc_set_channels,
 	.get_ts_info = ethtool_op_get_ts_info,
 	.get_rxnfc = netvsc_get_rxnfc,
+	.set_rxnfc = netvsc_set_rxnfc,
 	.get_rxfh_key_size = netvsc_get_rxfh_key_size,
 	.get_rxfh_indir_size = netvsc_get_rxfh_indir_size,
 	.get_rxfh = netvsc_get_rxfh,

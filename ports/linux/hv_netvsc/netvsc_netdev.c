@@ -2,7 +2,9 @@
 /* The stack's callbacks, but for those that move frames. */
 #include <linux/delay.h>
 #include <linux/etherdevice.h>
+#include <linux/jhash.h>
 #include <linux/rtnetlink.h>
+#include <net/flow_dissector.h>
 #include <net/sock.h>
 
 #include "netvsc_device.h"
@@ -110,6 +112,36 @@ static int netvsc_stop(struct net_device *dev)
 	return 0;
 }
 
+static u32 netvsc_flow_of(const struct flow_keys *flow)
+{
+	bool ipv4 = flow->basic.n_proto == htons(ETH_P_IP);
+
+	if (flow->basic.ip_proto == IPPROTO_TCP)
+		return ipv4 ? NETVSC_TCP4 : NETVSC_TCP6;
+	if (flow->basic.ip_proto == IPPROTO_UDP)
+		return ipv4 ? NETVSC_UDP4 : NETVSC_UDP6;
+	return 0;
+}
+
+/* The hash of a frame's flow; of the addresses alone where the user wants it so. */
+static u32 netvsc_hash(const struct netvsc_net *net, struct sk_buff *skb)
+{
+	u32 with_ports = READ_ONCE(net->port_hash);
+	struct flow_keys flow;
+
+	if (likely(with_ports == NETVSC_ALL_FLOWS))
+		return skb_get_hash(skb);
+	if (!skb_flow_dissect_flow_keys(skb, &flow, 0))
+		return 0;
+	if (with_ports & netvsc_flow_of(&flow))
+		return skb_get_hash(skb);
+	if (flow.basic.n_proto == htons(ETH_P_IP))
+		return jhash2((u32 *)&flow.addrs.v4addrs, 2, 0);
+	if (flow.basic.n_proto == htons(ETH_P_IPV6))
+		return jhash2((u32 *)&flow.addrs.v6addrs, 8, 0);
+	return 0;
+}
+
 /* The host's table says by a hash which queue to use; a flow stays with its own. */
 static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
 			       struct net_device *sb_dev)
@@ -126,7 +158,7 @@ static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
 	if (skb_rx_queue_recorded(skb))
 		queue = skb_get_rx_queue(skb);
 	else
-		queue = READ_ONCE(net->send_table[skb_get_hash(skb) % HV_NETVSC_SEND_TABLE]);
+		queue = READ_ONCE(net->send_table[netvsc_hash(net, skb) % HV_NETVSC_SEND_TABLE]);
 	queue %= dev->real_num_tx_queues;
 	if (queue != before && sk && sk_fullsock(sk) && rcu_access_pointer(sk->sk_dst_cache))
 		sk_tx_queue_set(sk, queue);
