@@ -18,7 +18,8 @@ wanted() {
   case ",$DRIVERS," in
     *",$1=enlighten,"*) ;;
     *",$1=inbox,"*) return 1 ;;
-    ",enlighten,"*) ;;
+    # What "enlighten" does not mean yet (lab/lib/drivers.sh).
+    ",enlighten,"*) [ "$1" != hv_netvsc ] || return 1 ;;
     *) return 1 ;;
   esac
 }
