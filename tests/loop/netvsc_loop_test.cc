@@ -67,10 +67,12 @@ class NetvscLoop : public ::testing::Test {
   template <typename Understand>
   void receive(Understand understand) {
     auto& receiving = queue.receiving();
+    bool nothing = true;
     receiving.mask();
     for (;;) {
       auto event = receiving.next();
       if (!event && event.error() == Error::RingEmpty) break;
+      nothing = false;
       if (!event && event.error() == Error::Exhausted) {
         settle();
         continue;
@@ -81,7 +83,7 @@ class NetvscLoop : public ::testing::Test {
     settle();
     const auto more = receiving.unmask();
     ASSERT_TRUE(more.ok());
-    if (!*more) {
+    if (nothing && !*more) {
       ASSERT_TRUE(channel.guest_bell().wait()) << "a wake-up was lost";
     }
   }
@@ -171,7 +173,7 @@ class NetvscLoop : public ::testing::Test {
         if (!send_one(number, random() % 3 == 0)) break;
         number++;
       }
-      if (sending.flush().ok()) flushes++;
+      if (sending.batch_open() && sending.flush()) batches++;
       signal(sending.publish());
     }
   }
@@ -181,6 +183,7 @@ class NetvscLoop : public ::testing::Test {
     if (!by_pages) {
       auto place = sending.copy(frame);
       if (!place) return false;
+      copied++;
       fill({*place, frame.length}, number);
       return true;
     }
@@ -223,7 +226,8 @@ class NetvscLoop : public ::testing::Test {
   std::atomic<uint32_t> back{0};
   std::atomic<uint32_t> lost{0};
   std::atomic<bool> failed{false};
-  uint32_t flushes = 0;
+  uint32_t batches = 0;  ///< that were ended by their sender
+  uint32_t copied = 0;
 };
 
 TEST_F(NetvscLoop, EveryFrameComesBackAsItWas) {
@@ -244,7 +248,7 @@ TEST_F(NetvscLoop, EveryFrameComesBackAsItWas) {
   EXPECT_EQ(back.load(), kFrames);
   EXPECT_EQ(lost.load(), 0u);
   EXPECT_FALSE(channel.failed.load()) << channel.failure;
-  EXPECT_LT(flushes, kFrames) << "frames shared sections";
+  EXPECT_LT(batches, copied) << "frames shared sections";
 }
 
 }  // namespace
