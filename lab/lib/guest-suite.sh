@@ -9,7 +9,7 @@ minimal inbox,hv_storvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
 minimal enlighten 6.1 1
 minimal enlighten 6.1 4 4
-minimal enlighten 6.12 2
+minimal enlighten,hv_netvsc=enlighten 6.12 2
 debian inbox 6.1 2
 debian enlighten 6.1 4
 qemu enlighten 6.1 2"
