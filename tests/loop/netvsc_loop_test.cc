@@ -34,16 +34,32 @@ constexpr size_t kMostFrame = 1514;
 constexpr size_t kOut = 48;  ///< frames that are on their way at most
 const MacAddress kMac{0x00, 0x15, 0x5d, 1, 2, 3};
 
+/// Answers as the bus does: later, from a thread of its own, and with nothing of the NIC's held.
+class LateHandle final : public host::vmbus::DeviceHandle {
+ public:
+  ~LateHandle() override {
+    for (auto& answer : answers_) answer.join();
+  }
+  bool offer_sub_channels(uint16_t) override { return true; }
+  void find_gpadl(uint16_t channel, uint32_t gpadl_id) override {
+    answers_.emplace_back([this, channel, gpadl_id] { at_once.find_gpadl(channel, gpadl_id); });
+  }
+  NetHandle at_once;
+
+ private:
+  std::vector<std::thread> answers_;
+};
+
 class NetvscLoop : public ::testing::Test {
  protected:
   using Bytes = std::vector<std::byte>;
 
   NetvscLoop() {
     shared.handle = &handle;
-    handle.machine = &machine;
-    handle.service = &service;
-    handle.gpadls[1] = frames_from(kReceive, kReceivePages);
-    handle.gpadls[2] = frames_from(kSend, kSendPages);
+    handle.at_once.machine = &machine;
+    handle.at_once.service = &service;
+    handle.at_once.gpadls[1] = frames_from(kReceive, kReceivePages);
+    handle.at_once.gpadls[2] = frames_from(kSend, kSendPages);
     net.start([this](host::net::Frame&& frame) {
       if (!service.deliver(std::move(frame), std::nullopt)) lost++;
     });
@@ -217,7 +233,7 @@ class NetvscLoop : public ::testing::Test {
   host::EchoNet net;
   host::netvsp::NicShared shared{{.newest = wire::netvsc::Version::V6_1, .queues = 1}, {.mac = host::netvsp::parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"}, net};
   ChannelService service{channel, shared};
-  NetHandle handle;
+  LateHandle handle;
   std::thread host;
   alignas(8) std::array<std::byte, QueueMemory::bytes_needed(kPlan)> memory{};
   Queue queue{channel.to_host().writer(), channel.to_guest().reader(), kPlan, QueueMemory::create(memory, kPlan).take(), true};
