@@ -25,7 +25,7 @@ load_all() {
 # Gives all up, lost requests too. What never ends here hangs: unloading has no other way out.
 unload() {
   local module
-  for module in hv_storvsc hv_utils hv_balloon hv_vmbus; do
+  for module in hv_storvsc hv_netvsc hv_utils hv_balloon hv_vmbus; do
     [ ! -e "/sys/module/$module" ] || rmmod $module
   done
   : >/tmp/unloaded
