@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The machine's face for C: translation alone.
+#include "core/base/face.hpp"
 #include "core/storvsc/ring_channel.hpp"
 #include "core/storvsc/storvsc.h"
 
@@ -7,55 +8,12 @@ namespace {
 
 using hv::Error;
 using hv::Result;
+using hv::face::object;
+using hv::face::status_of;
 using hv::storvsc::Handshake;
 using hv::storvsc::Machine;
 using hv::storvsc::RingChannel;
 
-constexpr int status_of(Error error) {
-  switch (error) {
-    case Error::Truncated:
-      return HV_TRUNCATED;
-    case Error::BadLength:
-      return HV_BAD_LENGTH;
-    case Error::BadValue:
-      return HV_BAD_VALUE;
-    case Error::BadId:
-      return HV_BAD_ID;
-    case Error::BadState:
-      return HV_BAD_STATE;
-    case Error::Overflow:
-      return HV_OVERFLOW;
-    case Error::RingCorrupt:
-      return HV_RING_CORRUPT;
-    case Error::RingFull:
-      return HV_RING_FULL;
-    case Error::RingEmpty:
-      return HV_RING_EMPTY;
-    case Error::Exhausted:
-      return HV_EXHAUSTED;
-    case Error::NoMemory:
-      return HV_NO_MEMORY;
-    case Error::NotSupported:
-      return HV_NOT_SUPPORTED;
-    case Error::Refused:
-      return HV_REFUSED;
-    case Error::TimedOut:
-      return HV_TIMED_OUT;
-    case Error::Gone:
-      return HV_GONE;
-  }
-  return HV_BAD_STATE;
-}
-
-int status_of(const Result<void>& result) { return result ? HV_OK : status_of(result.error()); }
-
-/// The C++ object that lives in the caller's storage.
-template <typename T, typename Storage>
-T& object(Storage* storage) {
-  static_assert(sizeof(T) <= sizeof(Storage) && alignof(T) <= alignof(Storage));
-  static_assert(std::is_trivially_destructible_v<T>);
-  return *__builtin_launder(reinterpret_cast<T*>(storage));
-}
 template <typename T, typename Storage>
 const T& object(const Storage* storage) {
   return object<T>(const_cast<Storage*>(storage));
