@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "vmm/acpi/tables.hpp"
 #include "vmm/boot/e820.hpp"
 #include "vmm/crash_text.hpp"
@@ -143,6 +145,30 @@ bool KvmMachine::looks_stuck() {
   stuck_looks_ = all ? stuck_looks_ + 1 : 0;
   for (const auto& vcpu : vcpus_) vcpu->probe_stuck();
   return stuck_looks_ >= 2;
+}
+
+std::string KvmMachine::where() {
+  // Linux has its text, and its modules behind it, in the last 2 GiB.
+  constexpr uint64_t kKernelText = 0xffffffff80000000, kKernelEnd = 0xffffffffff000000;
+  constexpr size_t kCallsMost = 16;
+  std::string text;
+  for (const auto& vcpu : vcpus_) {
+    text += vcpu->where() + "\n";
+    const auto stack = vcpu->stack();
+    if (!stack) continue;
+    size_t calls = 0;
+    std::string line;
+    const auto words = memory_.at(stack->first, stack->second);
+    for (size_t at = 0; at + 8 <= words.size() && calls < kCallsMost; at += 8) {
+      uint64_t word;
+      __builtin_memcpy(&word, words.data() + at, sizeof word);
+      if (word < kKernelText || word >= kKernelEnd) continue;
+      line += fmt::format(" {:#x}", word);
+      calls++;
+    }
+    if (calls != 0) text += "  stack:" + line + "\n";
+  }
+  return text;
 }
 
 std::optional<std::span<std::byte>> KvmMachine::memory(uint64_t gpa, size_t length) {

@@ -59,6 +59,9 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   /// True when all vCPUs were halted for good at the last two calls; calls are some seconds apart.
   bool looks_stuck();
 
+  /// Of a stopped machine: where each vCPU was and what on its stack looks like code of the kernel, a line each.
+  std::string where();
+
   // host::Machine
   uint32_t vp_count() const override { return static_cast<uint32_t>(vcpus_.size()); }
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;

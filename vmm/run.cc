@@ -218,7 +218,9 @@ int run(const RunOptions& options) {
   EventLoop(options, machine, *console, exec.get(), panic, end, signals.get(), log).run();
   machine.stop();
   console.reset();
-  return report(options, true_end(*end.get(), panic), exec.get(), log);
+  const End last = true_end(*end.get(), panic);
+  if (last.reason == EndReason::TimedOut || last.reason == EndReason::Halted) std::fputs(machine.where().c_str(), stderr);
+  return report(options, last, exec.get(), log);
 }
 
 }  // namespace hv::vmm

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "vmm/failure.hpp"
 #include "vmm/kvm.hpp"
 #include "vmm/kvm_abi.hpp"
@@ -133,6 +135,35 @@ bool Vcpu::look_stuck() {
   if (kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0) return false;
   if (state.mp_state == KVM_MP_STATE_UNINITIALIZED) return true;
   return state.mp_state == KVM_MP_STATE_HALTED && run_->if_flag == 0;
+}
+
+std::string Vcpu::where() const {
+  kvm_regs regs{};
+  kvm_sregs sregs{};
+  kvm_mp_state state{};
+  kvm_vcpu_events events{};
+  if (kvm_ioctl(fd_.get(), KVM_GET_REGS, &regs) != 0 || kvm_ioctl(fd_.get(), KVM_GET_SREGS, &sregs) != 0 ||
+      kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0 || kvm_ioctl(fd_.get(), KVM_GET_VCPU_EVENTS, &events) != 0) {
+    return fmt::format("CPU {}: its registers cannot be read", index_);
+  }
+  constexpr uint64_t kInterrupts = 1u << 9;
+  const char* activity = state.mp_state == KVM_MP_STATE_HALTED          ? "halted"
+                         : state.mp_state == KVM_MP_STATE_UNINITIALIZED ? "never started"
+                                                                        : "runs";
+  return fmt::format("CPU {}: {}, interrupts {}, rip {:#x} rsp {:#x} rax {:#x} rcx {:#x} rdx {:#x} rdi {:#x} cs {:#x} cr2 {:#x} cr3 {:#x}{}", index_,
+                     activity, (regs.rflags & kInterrupts) != 0 ? "on" : "off", regs.rip, regs.rsp, regs.rax, regs.rcx, regs.rdx,
+                     regs.rdi, sregs.cs.selector, sregs.cr2, sregs.cr3,
+                     events.interrupt.injected != 0 ? fmt::format(", interrupt {:#x} not delivered", events.interrupt.nr) : "");
+}
+
+std::optional<std::pair<uint64_t, size_t>> Vcpu::stack() const {
+  kvm_regs regs{};
+  if (kvm_ioctl(fd_.get(), KVM_GET_REGS, &regs) != 0) return std::nullopt;
+  kvm_translation translation{};
+  translation.linear_address = regs.rsp & ~7ull;
+  if (kvm_ioctl(fd_.get(), KVM_TRANSLATE, &translation) != 0 || translation.valid == 0) return std::nullopt;
+  constexpr size_t kPage = 4096;
+  return std::pair{translation.physical_address, kPage - translation.physical_address % kPage};
 }
 
 void Vcpu::loop(ExitHandler& handler) {

@@ -6,7 +6,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "vmm/boot/loader.hpp"
 #include "vmm/cpuid.hpp"
@@ -56,6 +59,11 @@ class Vcpu {
   /// answer of the last look.
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
+
+  /// Where a stopped vCPU was, for a report of a hang: its registers that matter, in one line.
+  std::string where() const;
+  /// The physical address of the top of a stopped vCPU's stack, and the bytes left in that page; none if it is not mapped.
+  std::optional<std::pair<uint64_t, size_t>> stack() const;
 
  private:
   void loop(ExitHandler& handler);
