@@ -302,11 +302,12 @@ struct hv_netvsc_candidate {
 
 enum hv_netvsc_match { HV_NETVSC_NO_MATCH = 0, HV_NETVSC_ADDRESS_MATCHES = 1, HV_NETVSC_SERIAL_MATCHES = 2 };
 
-/* `permanent`: the adapter's own address. */
-void hv_netvsc_function_create(struct hv_netvsc_function *function, const uint8_t permanent[6]);
+void hv_netvsc_function_create(struct hv_netvsc_function *function);
+/* The adapter's own address, without which nothing matches. */
+void hv_netvsc_function_adopt(struct hv_netvsc_function *function, const uint8_t permanent[6]);
 /* Returns enum hv_netvsc_match. */
 int hv_netvsc_function_match(const struct hv_netvsc_function *function, const struct hv_netvsc_candidate *candidate);
-void hv_netvsc_function_opened(struct hv_netvsc_function *function, uint32_t version);
+void hv_netvsc_function_opened(struct hv_netvsc_function *function, uint32_t version, int isolated);
 void hv_netvsc_function_closed(struct hv_netvsc_function *function);
 void hv_netvsc_function_forget(struct hv_netvsc_function *function);
 /* HV_NETVSC_VF_ASSOCIATION came. At any time. */
@@ -315,8 +316,8 @@ void hv_netvsc_function_joined(struct hv_netvsc_function *function);
 void hv_netvsc_function_left(struct hv_netvsc_function *function);
 void hv_netvsc_function_up(struct hv_netvsc_function *function);
 void hv_netvsc_function_down(struct hv_netvsc_function *function);
-/* Stages the message that the host is to have now, under the primary channel's lock. 1: publish it, await its answer, say so by one of the
- * next two; 0: there is none; or a negative status, as if it was unanswered. */
+/* Stages the message that the host is to have now, under the primary channel's lock. 1: publish it, await its answer, and say so by one of the
+ * next two; 0: there is none; or a negative status: it could not be sent, to be tried again. */
 int hv_netvsc_function_begin(struct hv_netvsc_function *function, struct hv_netvsc_queue *queue);
 void hv_netvsc_function_answered(struct hv_netvsc_function *function);
 void hv_netvsc_function_unanswered(struct hv_netvsc_function *function);

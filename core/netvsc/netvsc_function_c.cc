@@ -20,7 +20,9 @@ static_assert(HV_NETVSC_SERIAL_MATCHES == static_cast<int>(FunctionMatch::Serial
 
 extern "C" {
 
-void hv_netvsc_function_create(hv_netvsc_function* function, const uint8_t permanent[6]) { new (function) VirtualFunction(mac_of(permanent)); }
+void hv_netvsc_function_create(hv_netvsc_function* function) { new (function) VirtualFunction(); }
+
+void hv_netvsc_function_adopt(hv_netvsc_function* function, const uint8_t permanent[6]) { of(function).adopt(mac_of(permanent)); }
 
 int hv_netvsc_function_match(const hv_netvsc_function* function, const hv_netvsc_candidate* candidate) {
   const Candidate seen{.permanent = mac_of(candidate->permanent),
@@ -30,8 +32,8 @@ int hv_netvsc_function_match(const hv_netvsc_function* function, const hv_netvsc
   return static_cast<int>(of(function).match(seen));
 }
 
-void hv_netvsc_function_opened(hv_netvsc_function* function, uint32_t version) {
-  of(function).opened(Dialect(static_cast<hv::wire::netvsc::Version>(version)));
+void hv_netvsc_function_opened(hv_netvsc_function* function, uint32_t version, int isolated) {
+  of(function).opened(Dialect(static_cast<hv::wire::netvsc::Version>(version)), isolated != 0);
 }
 
 void hv_netvsc_function_closed(hv_netvsc_function* function) { of(function).closed(); }
@@ -53,7 +55,7 @@ int hv_netvsc_function_begin(hv_netvsc_function* function, hv_netvsc_queue* queu
   if (!message) return 0;
   const auto sent = of(queue).sending().send_setup(*message);
   if (sent) return 1;
-  of(function).unanswered();
+  of(function).unsent();
   return status_of(sent.error());
 }
 

@@ -17,9 +17,9 @@ FunctionMatch VirtualFunction::match(const Candidate& candidate) const {
   return FunctionMatch::Address;
 }
 
-void VirtualFunction::opened(const Dialect& dialect) {
+void VirtualFunction::opened(const Dialect& dialect, bool isolated) {
   // Older hosts know of no functions.
-  open_ = dialect.at_least(wire::netvsc::Version::V4);
+  open_ = dialect.at_least(wire::netvsc::Version::V4) && !isolated;
   refused_ = false;
   go(Path::Synthetic);
 }
@@ -70,6 +70,7 @@ std::optional<Message> VirtualFunction::begin() {
   }
   refused_ = false;
   told_with_ = association;
+  before_ = path();
   go(function ? Path::ToFunction : Path::ToSynthetic);
   return switch_data_path(function ? DataPath::Vf : DataPath::Synthetic);
 }
@@ -93,6 +94,18 @@ void VirtualFunction::unanswered() {
     case Path::ToSynthetic:
       refused_ = true;
       return go(Path::Unsure);
+    case Path::Synthetic:
+    case Path::Function:
+    case Path::Unsure:
+      return;
+  }
+}
+
+void VirtualFunction::unsent() {
+  switch (path()) {
+    case Path::ToFunction:
+    case Path::ToSynthetic:
+      return go(before_);
     case Path::Synthetic:
     case Path::Function:
     case Path::Unsure:

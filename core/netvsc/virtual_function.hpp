@@ -31,7 +31,7 @@ enum class FunctionMatch : uint8_t {
 /// the channels, which always works. They are received both ways at any time. Association, joining and coming up may happen in any order.
 ///
 /// The port calls `begin` after each event until it says that there is nothing to do; it sends the message, waits for its completion, and says
-/// `answered` or `unanswered`. Before a function goes, the port calls `down` or `left`, waits until no sender is left that has seen `carries`, and
+/// `answered` or `unanswered`; `unsent` when it could not be sent. Before a function goes, the port calls `down` or `left`, waits until no sender is left that has seen `carries`, and
 /// goes on with `begin`.
 /// Concurrency: `associated` by the receiver of the primary channel, `carries` by anyone, both at any time; all others by one caller.
 class VirtualFunction {
@@ -45,14 +45,17 @@ class VirtualFunction {
     Unsure,       ///< sent by the channels; the host did not answer when it was told: it may send either way
   };
 
-  explicit VirtualFunction(const MacAddress& permanent) : address_(permanent) {}
+  VirtualFunction() = default;
 
+  /// The adapter's permanent address, without which nothing matches.
+  void adopt(const MacAddress& permanent) { address_ = permanent; }
   FunctionMatch match(const Candidate& candidate) const;
 
   // --- what happens
 
-  /// The channels are open, and the dialogue is done. The host sends by the channels.
-  void opened(const Dialect& dialect);
+  /// The channels are open, and the dialogue is done. The host sends by the channels. `isolated`: a confidential machine, whose frames do not go by
+  /// what the host brings in.
+  void opened(const Dialect& dialect, bool isolated);
   /// No channel is open any more. What the host said of the function is kept: not every host says it again.
   void closed();
   /// The machine has slept, or the like: what the host said of the function counts no more.
@@ -71,8 +74,10 @@ class VirtualFunction {
   /// What to send to the host now; the completion is to be awaited. None: nothing is to be told, or the answer to the last is still out.
   std::optional<Message> begin();
   void answered();
-  /// It could not be sent, or there was no answer in time. The host is told again when something has happened.
+  /// There was no answer in time, and none can come any more. The host is told again when something has happened.
   void unanswered();
+  /// It could not be sent: as if `begin` had not been called.
+  void unsent();
 
   // --- what is so
 
@@ -91,10 +96,11 @@ class VirtualFunction {
 
   void go(Path path) { path_.store(path, std::memory_order_release); }
 
-  MacAddress address_;
+  MacAddress address_{};
   std::atomic<uint64_t> association_{0};  ///< kAllocated and the serial, so that both are read at once
   std::atomic<Path> path_{Path::Synthetic};
   std::atomic<bool> up_{false};
+  Path before_ = Path::Synthetic;  ///< `begin`
   bool open_ = false;
   bool joined_ = false;
   bool refused_ = false;    ///< the host did not answer, and nothing has happened since

@@ -145,8 +145,9 @@ TEST_F(NetvscC, TheDataPathIsSwitchedByTheSetupSlot) {
   ASSERT_NO_FATAL_FAILURE(open());
   const uint8_t mac[6] = {0, 0x15, 0x5d, 1, 2, 3};
   hv_netvsc_function function;
-  hv_netvsc_function_create(&function, mac);
-  hv_netvsc_function_opened(&function, opened.version);
+  hv_netvsc_function_create(&function);
+  hv_netvsc_function_adopt(&function, mac);
+  hv_netvsc_function_opened(&function, opened.version, 0);
   hv_netvsc_candidate candidate{.permanent = {}, .current = {}, .serial = 4, .has_serial = 1, .stand_in = 0};
   EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_NO_MATCH);
   std::memcpy(candidate.permanent, mac, sizeof(mac));

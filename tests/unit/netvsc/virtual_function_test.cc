@@ -21,7 +21,10 @@ constexpr uint32_t kSerial = 7;
 
 class VirtualFunctionTest : public testing::Test {
  protected:
-  VirtualFunctionTest() { function.opened(Dialect(Version::V6_1)); }
+  VirtualFunctionTest() {
+    function.adopt(kMac);
+    function.opened(Dialect(Version::V6_1), false);
+  }
 
   /// What the host is told now.
   std::optional<DataPath> told() {
@@ -39,7 +42,7 @@ class VirtualFunctionTest : public testing::Test {
     ASSERT_TRUE(function.carries());
   }
 
-  VirtualFunction function{kMac};
+  VirtualFunction function;
 };
 
 TEST_F(VirtualFunctionTest, MatchesBySerialAndAddress) {
@@ -71,7 +74,7 @@ TEST_F(VirtualFunctionTest, TakesNoInterfaceWithoutASlotUnlessTold) {
 }
 
 TEST_F(VirtualFunctionTest, NoAddressMatchesNothing) {
-  VirtualFunction nobody({});
+  VirtualFunction nobody;
   EXPECT_EQ(nobody.match({.permanent = {}, .current = {}, .serial = kSerial}), FunctionMatch::None);
 }
 
@@ -85,11 +88,11 @@ TEST_F(VirtualFunctionTest, TakesOneInterfaceAtATime) {
 TEST_F(VirtualFunctionTest, SwitchesWhenAllIsThereInAnyOrder) {
   int order[] = {0, 1, 2, 3};
   do {
-    VirtualFunction machine(kMac);
+    VirtualFunction machine;
     for (const int event : order) {
       EXPECT_FALSE(machine.begin());
       switch (event) {
-        case 0: machine.opened(Dialect(Version::V6_1)); break;
+        case 0: machine.opened(Dialect(Version::V6_1), false); break;
         case 1: machine.associated(true, kSerial); break;
         case 2: machine.joined(); break;
         case 3: machine.up(); break;
@@ -171,6 +174,22 @@ TEST_F(VirtualFunctionTest, WithoutAnAnswerFramesGoByTheChannels) {
   EXPECT_EQ(function.path(), Path::Synthetic);
 }
 
+TEST_F(VirtualFunctionTest, WhatCouldNotBeSentIsToldLater) {
+  function.associated(true, kSerial);
+  function.joined();
+  function.up();
+  EXPECT_EQ(told(), DataPath::Vf);
+  function.unsent();
+  EXPECT_EQ(function.path(), Path::Synthetic);
+  EXPECT_EQ(told(), DataPath::Vf);
+  function.answered();
+  function.down();
+  EXPECT_EQ(told(), DataPath::Synthetic);
+  function.unsent();
+  EXPECT_FALSE(function.carries());
+  EXPECT_EQ(told(), DataPath::Synthetic);
+}
+
 TEST_F(VirtualFunctionTest, ALateAnswerChangesNothing) {
   function.associated(true, kSerial);
   function.joined();
@@ -186,7 +205,7 @@ TEST_F(VirtualFunctionTest, OpeningAnewTellsTheHostAgain) {
   function.closed();
   EXPECT_FALSE(function.carries());
   EXPECT_FALSE(told());
-  function.opened(Dialect(Version::V6_1));
+  function.opened(Dialect(Version::V6_1), false);
   EXPECT_FALSE(function.carries()) << "the host begins with the channels";
   EXPECT_EQ(told(), DataPath::Vf);
 }
@@ -195,28 +214,36 @@ TEST_F(VirtualFunctionTest, AfterASleepTheHostHasToSayItAgain) {
   take_over();
   function.closed();
   function.forget();
-  function.opened(Dialect(Version::V6_1));
+  function.opened(Dialect(Version::V6_1), false);
   EXPECT_FALSE(told());
   function.associated(true, kSerial + 1);
   EXPECT_EQ(told(), DataPath::Vf);
 }
 
 TEST_F(VirtualFunctionTest, OldHostsHaveNone) {
-  VirtualFunction old(kMac);
-  old.opened(Dialect(Version::V2));
+  VirtualFunction old;
+  old.opened(Dialect(Version::V2), false);
   old.associated(true, kSerial);
   old.joined();
   old.up();
   EXPECT_FALSE(old.begin());
 }
 
+TEST_F(VirtualFunctionTest, AConfidentialMachineUsesNone) {
+  function.opened(Dialect(Version::V6_1), true);
+  function.associated(true, kSerial);
+  function.joined();
+  function.up();
+  EXPECT_FALSE(told());
+}
+
 /// Whatever happens in whatever order: frames go by the function only while the host's last answer was to the switch to it.
 TEST(VirtualFunctionRandom, CarriesOnlyWhatTheHostHasAnswered) {
   std::random_device device;
-  const uint32_t seed = device();
+  const auto seed = static_cast<uint32_t>(device());
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  VirtualFunction function(kMac);
+  VirtualFunction function;
   std::optional<DataPath> out;             // told, and not answered
   DataPath agreed = DataPath::Synthetic;  // answered last
   bool open = false, up = false, joined = false, allocated = false;
@@ -225,7 +252,7 @@ TEST(VirtualFunctionRandom, CarriesOnlyWhatTheHostHasAnswered) {
       case 0:
         if (out) break;
         open = !open;
-        if (open) function.opened(Dialect(Version::V6_1)); else function.closed();
+        if (open) function.opened(Dialect(Version::V6_1), false); else function.closed();
         agreed = DataPath::Synthetic;
         break;
       case 1: function.associated(allocated = random() & 1, kSerial); break;
