@@ -294,7 +294,7 @@ int hv_netvsc_unmask(struct hv_netvsc_queue *queue);
 
 struct hv_netvsc_candidate {
 	uint8_t permanent[6]; /* zeros: not known */
-	uint8_t current[6];
+	uint8_t address[6]; /* as it is now */
 	uint32_t serial;
 	uint8_t has_serial;
 	uint8_t stand_in;

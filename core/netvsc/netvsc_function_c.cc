@@ -26,7 +26,7 @@ void hv_netvsc_function_adopt(hv_netvsc_function* function, const uint8_t perman
 
 int hv_netvsc_function_match(const hv_netvsc_function* function, const hv_netvsc_candidate* candidate) {
   const Candidate seen{.permanent = mac_of(candidate->permanent),
-                       .current = mac_of(candidate->current),
+                       .current = mac_of(candidate->address),
                        .serial = candidate->has_serial ? std::optional(candidate->serial) : std::nullopt,
                        .stand_in = candidate->stand_in != 0};
   return static_cast<int>(of(function).match(seen));

@@ -13,7 +13,7 @@ namespace hv::netvsc {
 struct Candidate {
   MacAddress permanent{};          ///< zeros: not known (yet)
   MacAddress current{};
-  std::optional<uint32_t> serial;  ///< the number of its PCI slot, as the bus of virtual PCI names it; none: it is in no such slot
+  std::optional<uint32_t> serial{};  ///< the number of its PCI slot, as the bus of virtual PCI names it; none: it is in no such slot
   bool stand_in = false;           ///< is to be taken without a serial: only where the user has said so, as bridges, too, bear an adapter's address
 };
 

@@ -148,7 +148,7 @@ TEST_F(NetvscC, TheDataPathIsSwitchedByTheSetupSlot) {
   hv_netvsc_function_create(&function);
   hv_netvsc_function_adopt(&function, mac);
   hv_netvsc_function_opened(&function, opened.version, 0);
-  hv_netvsc_candidate candidate{.permanent = {}, .current = {}, .serial = 4, .has_serial = 1, .stand_in = 0};
+  hv_netvsc_candidate candidate{.permanent = {}, .address = {}, .serial = 4, .has_serial = 1, .stand_in = 0};
   EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_NO_MATCH);
   std::memcpy(candidate.permanent, mac, sizeof(mac));
   EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_ADDRESS_MATCHES);
