@@ -6,7 +6,7 @@ namespace hv::netvsc {
 using wire::netvsc::DataPath;
 
 FunctionMatch VirtualFunction::match(const Candidate& candidate) const {
-  if (joined_ || (!candidate.serial && !candidate.stand_in)) return FunctionMatch::None;
+  if (has_function() || (!candidate.serial && !candidate.stand_in)) return FunctionMatch::None;
   // While an interface comes into being, its permanent address is not there yet.
   const bool permanent_known = candidate.permanent != MacAddress{};
   const bool same = candidate.permanent == address_ || candidate.current == address_;
@@ -34,13 +34,13 @@ void VirtualFunction::associated(bool allocated, uint32_t serial) {
 }
 
 void VirtualFunction::joined() {
-  joined_ = true;
+  joined_.store(true, std::memory_order_relaxed);
   refused_ = false;
 }
 
 void VirtualFunction::left() {
   down();
-  joined_ = false;
+  joined_.store(false, std::memory_order_relaxed);
 }
 
 void VirtualFunction::up() {
@@ -54,7 +54,7 @@ void VirtualFunction::down() {
 std::optional<Message> VirtualFunction::begin() {
   const uint64_t association = association_.load(std::memory_order_acquire);
   if (!open_ || (refused_ && association == told_with_)) return std::nullopt;
-  const bool function = joined_ && up_.load(std::memory_order_relaxed) && association & kAllocated;
+  const bool function = has_function() && up_.load(std::memory_order_relaxed) && association & kAllocated;
   switch (path()) {
     case Path::Synthetic:
       if (!function) return std::nullopt;

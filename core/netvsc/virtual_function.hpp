@@ -83,10 +83,10 @@ class VirtualFunction {
 
   /// A frame may be sent by the function now.
   bool carries() const {
-    return path_.load(std::memory_order_acquire) == Path::Function && up_.load(std::memory_order_relaxed) && allocated();
+    return path_.load(std::memory_order_acquire) == Path::Function && up_.load(std::memory_order_relaxed) && has_function() && allocated();
   }
   Path path() const { return path_.load(std::memory_order_relaxed); }
-  bool has_function() const { return joined_; }
+  bool has_function() const { return joined_.load(std::memory_order_relaxed); }
   /// The host has given the adapter a function.
   bool allocated() const { return association_.load(std::memory_order_acquire) & kAllocated; }
   uint32_t serial() const { return static_cast<uint32_t>(association_.load(std::memory_order_acquire)); }
@@ -99,10 +99,10 @@ class VirtualFunction {
   MacAddress address_{};
   std::atomic<uint64_t> association_{0};  ///< kAllocated and the serial, so that both are read at once
   std::atomic<Path> path_{Path::Synthetic};
+  std::atomic<bool> joined_{false};
   std::atomic<bool> up_{false};
   Path before_ = Path::Synthetic;  ///< `begin`
   bool open_ = false;
-  bool joined_ = false;
   bool refused_ = false;    ///< the host did not answer, and nothing has happened since
   uint64_t told_with_ = 0;  ///< the association when the host was told last: another one is news
 };

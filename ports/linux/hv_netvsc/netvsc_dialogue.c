@@ -149,7 +149,7 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count)
 	return ret < 0 ? netvsc_errno(ret) : ret;
 }
 
-/* Tells the host of the data path. 1: it has answered; 0: there was nothing to tell; or an error. */
+/* Tells the host of the data path. 1: it has answered; 0: there was nothing to tell. */
 int netvsc_switch_path(struct netvsc_adapter *adapter)
 {
 	struct hv_netvsc_function *function = &adapter->net->function;

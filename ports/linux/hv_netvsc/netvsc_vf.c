@@ -294,7 +294,7 @@ static struct net_device *netvsc_vf_find(struct netvsc_net *net)
 
 /*
  * Looks for the function among the interfaces that are there, and fetches it from another
- * namespace. Never in a notifier: who goes through the interfaces of a namespace would lose its way.
+ * namespace. Never in a notifier: who goes through a namespace's interfaces would lose its way.
  */
 static void netvsc_vf_look(struct netvsc_net *net)
 {

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +26,9 @@ namespace {
 using Program = std::vector<bpf_insn>;
 
 bpf_insn move(uint8_t to, int32_t value) {
-  return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = to & 15u, .src_reg = 0, .off = 0, .imm = value};
+  bpf_insn insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = value};
+  insn.dst_reg = to & 15;
+  return insn;
 }
 bpf_insn call(int32_t function) { return {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = function}; }
 bpf_insn leave() { return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}; }
