@@ -3,7 +3,14 @@
 # end, in a namespace of its own, is another "10.0.2.2" with the same address as the host's, so that traffic goes on whichever way it takes.
 # The in-tree driver takes PCI functions alone.
 
-vf_here() { ours hv_netvsc || skip "without a PCI function only our driver has a stand-in for one"; mount_tools; modprobe veth; }
+vf_here() {
+  ours hv_netvsc || skip "without a PCI function only our driver has a stand-in for one"
+  mount_tools
+  modprobe veth
+  # What a test that failed has left.
+  ask_host nic.vf name=nic0 present=false
+  ip link del vf0 2>/dev/null || :
+}
 function_counter() { tool ethtool -S "$(nic $NIC0)" | awk -v name="vf_$1:" '$1 == name { print $2 }'; }
 joined() { [ "$(basename "$(readlink "/sys/class/net/vf0/master")")" = "$(nic $NIC0)" ]; }
 not_joined() { ! joined; }
@@ -121,11 +128,12 @@ test_virtual_function_is_set_as_its_adapter() {
   flag_is vf0 0x100 0x100 || fail "it is not promiscuous"
   ip link set "$device" promisc off
   flag_is vf0 0x100 0 || fail "it is still promiscuous"
+  ip link set "$device" down
+  flag_is vf0 1 0 || fail "it is still up"
   ip link set "$device" address 00:15:5d:00:00:77
   address_is vf0 00:15:5d:00:00:77 || fail "its address is $(cat /sys/class/net/vf0/address)"
   ip link set "$device" address $NIC0
-  ip link set "$device" down
-  flag_is vf0 1 0 || fail "it is still up"
+  address_is vf0 $NIC0 || fail "its address is $(cat /sys/class/net/vf0/address)"
   ip link set "$device" up
   flag_is vf0 1 1 || fail "it does not come up with the adapter"
   within 20 by_function || fail "frames do not go by the function after the adapter was down"
