@@ -5,6 +5,7 @@
 #include "core/netvsc/discovery.hpp"
 #include "core/netvsc/netvsc.h"
 #include "core/netvsc/queue.hpp"
+#include "core/netvsc/virtual_function.hpp"
 
 /// What the files of the C face share.
 namespace hv::netvsc::face {
@@ -22,6 +23,8 @@ inline Opening& of(hv_netvsc_opening* opening) { return object<Opening>(opening)
 inline const Opening& of(const hv_netvsc_opening* opening) { return object<Opening>(const_cast<hv_netvsc_opening*>(opening)); }
 inline Discovery& of(hv_netvsc_discovery* discovery) { return object<Discovery>(discovery); }
 inline const Discovery& of(const hv_netvsc_discovery* discovery) { return object<Discovery>(const_cast<hv_netvsc_discovery*>(discovery)); }
+inline VirtualFunction& of(hv_netvsc_function* function) { return object<VirtualFunction>(function); }
+inline const VirtualFunction& of(const hv_netvsc_function* function) { return object<VirtualFunction>(const_cast<hv_netvsc_function*>(function)); }
 inline Conversation& of(hv_netvsc_conversation* conversation) { return object<Conversation>(conversation); }
 inline const Conversation& of(const hv_netvsc_conversation* conversation) { return object<Conversation>(const_cast<hv_netvsc_conversation*>(conversation)); }
 

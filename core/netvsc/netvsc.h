@@ -48,6 +48,10 @@ struct hv_netvsc_queue {
 	uint64_t opaque[2560];
 };
 
+struct hv_netvsc_function {
+	uint64_t opaque[6];
+};
+
 /* --- one channel --- */
 
 struct hv_netvsc_plan {
@@ -285,6 +289,42 @@ int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
 void hv_netvsc_mask(struct hv_netvsc_queue *queue);
 /* 1: something came meanwhile, go on; 0; or a negative status. */
 int hv_netvsc_unmask(struct hv_netvsc_queue *queue);
+
+/* --- the virtual function: one caller but where it says otherwise (virtual_function.hpp) --- */
+
+struct hv_netvsc_candidate {
+	uint8_t permanent[6]; /* zeros: not known */
+	uint8_t address[6]; /* as it is now */
+	uint32_t serial;
+	uint8_t has_serial;
+	uint8_t stand_in;
+};
+
+enum hv_netvsc_match { HV_NETVSC_NO_MATCH = 0, HV_NETVSC_ADDRESS_MATCHES = 1, HV_NETVSC_SERIAL_MATCHES = 2 };
+
+void hv_netvsc_function_create(struct hv_netvsc_function *function);
+/* The adapter's own address, without which nothing matches. */
+void hv_netvsc_function_adopt(struct hv_netvsc_function *function, const uint8_t permanent[6]);
+/* Returns enum hv_netvsc_match. */
+int hv_netvsc_function_match(const struct hv_netvsc_function *function, const struct hv_netvsc_candidate *candidate);
+void hv_netvsc_function_opened(struct hv_netvsc_function *function, uint32_t version, int isolated);
+void hv_netvsc_function_closed(struct hv_netvsc_function *function);
+void hv_netvsc_function_forget(struct hv_netvsc_function *function);
+/* HV_NETVSC_VF_ASSOCIATION came. At any time. */
+void hv_netvsc_function_associated(struct hv_netvsc_function *function, int allocated, uint32_t serial);
+void hv_netvsc_function_joined(struct hv_netvsc_function *function);
+void hv_netvsc_function_left(struct hv_netvsc_function *function);
+void hv_netvsc_function_up(struct hv_netvsc_function *function);
+void hv_netvsc_function_down(struct hv_netvsc_function *function);
+/* Stages the message that the host is to have now, under the primary channel's lock. 1: publish it, await its answer, and say so by one of the
+ * next two; 0: there is none; or a negative status: it could not be sent, to be tried again. */
+int hv_netvsc_function_begin(struct hv_netvsc_function *function, struct hv_netvsc_queue *queue);
+void hv_netvsc_function_answered(struct hv_netvsc_function *function);
+void hv_netvsc_function_unanswered(struct hv_netvsc_function *function);
+/* Not 0: a frame may be sent by the function. At any time. */
+int hv_netvsc_function_carries(const struct hv_netvsc_function *function);
+int hv_netvsc_function_allocated(const struct hv_netvsc_function *function);
+uint32_t hv_netvsc_function_serial(const struct hv_netvsc_function *function);
 
 /* --- any time --- */
 

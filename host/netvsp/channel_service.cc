@@ -169,6 +169,9 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
     shared_.buffers.drop(drop->which);
   } else if (const auto* offer = std::get_if<OfferChannels>(&step)) {
     reply(packet, offer->message, offer->count);
+  } else if (const auto* path = std::get_if<SwitchPath>(&step)) {
+    count(shared_.counters.path_switches);
+    reply(packet, path->message);
   }
 }
 
@@ -320,6 +323,7 @@ void ChannelService::send_notices() {
     link_changed_.store(false, std::memory_order_release);
     if (shared_.device.initialized()) receive_.put_control(shared_.device.link_message());
   }
+  tell_function();
   const uint16_t channels = announce_.load(std::memory_order_acquire);
   if (channels == 0) return;
   std::array<std::byte, proto::kMessageSize + proto::kSendTableEntries * sizeof(uint32_t)> table{};
@@ -331,6 +335,18 @@ void ChannelService::send_notices() {
   }
   // Not in the way of others when the ring is full: the next round tries again.
   if (stage(wire::PacketType::DataInBand, 0, table)) announce_.store(0, std::memory_order_release);
+}
+
+/// Of its virtual function the guest is told once its device is open, when it takes functions; and whenever that changes.
+void ChannelService::tell_function() {
+  const uint64_t function = shared_.function.load(std::memory_order_acquire);
+  if (function == told_function_ || !shared_.device.initialized()) return;
+  {
+    const std::lock_guard lock(shared_.session_mutex);
+    if (!shared_.session.takes_function()) return;
+  }
+  const proto::VfAssociation association{(function & kFunction) != 0 ? 1u : 0u, static_cast<uint32_t>(function)};
+  if (stage(wire::PacketType::DataInBand, 0, Outgoing(proto::MessageType::SendVfAssociation, association).bytes())) told_function_ = function;
 }
 
 bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id, std::span<const std::byte> message) {

@@ -22,6 +22,8 @@
 
 namespace hv::host::netvsp {
 
+inline constexpr uint64_t kFunction = uint64_t{1} << 32;
+
 /// What all channels of one NIC share.
 struct NicShared {
   NicShared(SessionLimits limits, DeviceFacts facts, NetBackend& net) : session(limits), device(std::move(facts), counters), backend(net) {}
@@ -33,11 +35,13 @@ struct NicShared {
   Buffers buffers;
   NetBackend& backend;
   std::atomic<uint16_t> granted{0};  ///< sub-channels that the guest was promised
+  std::atomic<uint64_t> function{0};  ///< of a virtual function: kFunction and its serial; what the guest is told
   std::atomic<vmbus::DeviceHandle*> handle{nullptr};
 };
 
 /// Serves one open channel: the guest's frames to the backend, frames for it into its receive buffer, and, on the primary, the set-up.
-/// Concurrency: one thread, but for `stop`, `deliver`, `gpadl_found`, `gpadl_gone`, `link_changed` and `announce_channels`, which any may call.
+/// Concurrency: one thread, but for `stop`, `deliver`, `gpadl_found`, `gpadl_gone`, `link_changed`, `function_changed` and `announce_channels`, which any may
+/// call.
 class ChannelService {
  public:
   ChannelService(vmbus::OpenChannel& channel, NicShared& shared);
@@ -57,6 +61,7 @@ class ChannelService {
   void gpadl_found(uint32_t gpadl_id, std::optional<SharedPages> pages);
   void gpadl_gone(uint32_t gpadl_id);
   void link_changed();
+  void function_changed() { wake(); }
   /// So many channels are open now: the guest is told how to spread what it sends.
   void announce_channels(uint16_t count);
 
@@ -89,6 +94,7 @@ class ChannelService {
   void reply(const hv::vmbus::Packet& packet, const Outgoing& message, uint16_t then_offer = 0);
   void send_replies();
   void send_notices();
+  void tell_function();
   bool stage(wire::PacketType type, uint64_t transaction_id, std::span<const std::byte> message);
   bool may_sleep();
   void break_off(const std::string& why);
@@ -102,6 +108,7 @@ class ChannelService {
   std::atomic<bool> link_changed_{false};
   std::atomic<uint16_t> announce_{0};
 
+  uint64_t told_function_ = 0;  ///< what the guest was told last of NicShared::function
   bool broken_ = false;
   bool staged_ = false;      ///< something for `commit`
   bool signal_due_ = false;

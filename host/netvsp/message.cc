@@ -20,7 +20,7 @@ Result<Message> parse_message(std::span<const std::byte> payload) {
     case proto::MessageType::SendRndisPacket: return Message(HV_TRY(reader.take<proto::RndisPacket>()));
     case proto::MessageType::SendNdisConfig: return Message(HV_TRY(reader.take<proto::NdisConfig>()));
     case proto::MessageType::SubChannel: return Message(HV_TRY(reader.take<proto::SubChannelRequest>()));
-    case proto::MessageType::SwitchDataPath: return Message(SwitchDataPath{});
+    case proto::MessageType::SwitchDataPath: return Message(HV_TRY(reader.take<proto::SwitchDataPath>()));
     case proto::MessageType::InitComplete:
     case proto::MessageType::SendReceiveBufferComplete:
     case proto::MessageType::SendSendBufferComplete:

@@ -13,8 +13,7 @@
 
 namespace hv::host::netvsp {
 
-/// The messages of the guest that need no more than their type.
-struct SwitchDataPath {};
+/// A message of the guest that needs no more than its type.
 struct Unknown {
   wire::netvsc::MessageType type;
 };
@@ -29,7 +28,7 @@ struct RevokeBuffer {
 };
 
 using Message = std::variant<wire::netvsc::Init, wire::netvsc::NdisVersion, wire::netvsc::NdisConfig, OfferBuffer, RevokeBuffer,
-                             wire::netvsc::RndisPacket, wire::netvsc::SubChannelRequest, SwitchDataPath, Unknown>;
+                             wire::netvsc::RndisPacket, wire::netvsc::SubChannelRequest, wire::netvsc::SwitchDataPath, Unknown>;
 
 /// Takes an NVSP message of the guest apart. Pure. Errors: Truncated (shorter than its type needs).
 Result<Message> parse_message(std::span<const std::byte> payload);

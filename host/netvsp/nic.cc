@@ -60,6 +60,23 @@ void Nic::set_link(bool up) {
   channels_.with(0, [](ChannelService& primary) { primary.link_changed(); });
 }
 
+void Nic::set_function(std::optional<uint32_t> serial) {
+  // Of one that is taken away the guest still hears the serial.
+  const uint64_t before = shared_.function.load(std::memory_order_relaxed);
+  shared_.function.store(serial ? kFunction | *serial : before & ~kFunction, std::memory_order_release);
+  channels_.with(0, [](ChannelService& primary) { primary.function_changed(); });
+}
+
+std::optional<uint32_t> Nic::function() const {
+  const uint64_t function = shared_.function.load(std::memory_order_relaxed);
+  return function & kFunction ? std::optional(static_cast<uint32_t>(function)) : std::nullopt;
+}
+
+wire::netvsc::DataPath Nic::data_path() {
+  const std::lock_guard lock(shared_.session_mutex);
+  return shared_.session.data_path();
+}
+
 uint32_t Nic::protocol_version() {
   const std::lock_guard lock(shared_.session_mutex);
   return static_cast<uint32_t>(shared_.session.version().value_or(wire::netvsc::Version{}));

@@ -30,6 +30,11 @@ class Nic final : public vmbus::Device {
   /// Pulls the cable, or puts it in again; the guest is told.
   void set_link(bool up);
   bool link() const { return shared_.device.link(); }
+  /// Gives the adapter a virtual function in the slot `serial`, or takes it away (nullopt): the guest is told. The function itself is nobody's
+  /// affair here: frames go on by the channels, too.
+  void set_function(std::optional<uint32_t> serial);
+  std::optional<uint32_t> function() const;
+  wire::netvsc::DataPath data_path();
   Mac mac() const { return shared_.device.mac(); }
   const NicCounters& counters() const { return shared_.counters; }
   const NetBackend& backend() const { return *backend_; }

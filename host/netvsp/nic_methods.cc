@@ -50,6 +50,17 @@ void add_nic_methods(control::Methods& methods, NicManager& nics) {
                 nics.set_link(params.at("name").get<std::string>(), params.at("up").get<bool>());
                 return json::object();
               }));
+  methods.add("nic.vf", "tells the guest of a virtual function of a network adapter (the function itself is not offered here), or that it is gone",
+              {{"name", ParameterType::String, true, "as nic.list says"},
+               {"present", ParameterType::Boolean, true, "true or false"},
+               {"serial", ParameterType::Integer, false, "of its slot; default 1"}},
+              guarded([&nics](const json& params) {
+                const int64_t serial = params.value("serial", int64_t{1});
+                if (serial < 0 || serial > 0xffffffff) throw NicError("serial: give a number of 32 bits");
+                nics.set_function(params.at("name").get<std::string>(),
+                                  params.at("present").get<bool>() ? std::optional(static_cast<uint32_t>(serial)) : std::nullopt);
+                return json::object();
+              }));
 }
 
 }  // namespace hv::host::netvsp

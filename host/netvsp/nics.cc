@@ -105,6 +105,11 @@ void NicManager::set_link(const std::string& name, bool up) {
   find(name).set_link(up);
 }
 
+void NicManager::set_function(const std::string& name, std::optional<uint32_t> serial) {
+  const std::lock_guard lock(mutex_);
+  find(name).set_function(serial);
+}
+
 Nic& NicManager::find(const std::string& name) {
   const auto found = nics_.find(name);
   if (found == nics_.end()) throw NicError(fmt::format("no nic named {}; nic.list shows those there are", name));
@@ -121,6 +126,9 @@ nlohmann::json NicManager::list() {
                     {"mac", text(nic->mac())},
                     {"link", nic->link() ? "up" : "down"},
                     {"nvsp", version_text(nic->protocol_version())},
+                    {"vf", nic->function() ? nlohmann::json(*nic->function()) : nlohmann::json()},
+                    {"data_path", nic->data_path() == wire::netvsc::DataPath::Vf ? "vf" : "synthetic"},
+                    {"path_switches", counters.path_switches.load()},
                     {"sent", counters.sent.load()},
                     {"sent_bytes", counters.sent_bytes.load()},
                     {"sent_large", counters.sent_large.load()},

@@ -44,6 +44,8 @@ class NicManager {
   std::string add(const NicSpec& spec);
   void remove(const std::string& name);
   void set_link(const std::string& name, bool up);
+  /// Tells the guest of a virtual function of the adapter in the slot `serial`, or that it is gone.
+  void set_function(const std::string& name, std::optional<uint32_t> serial);
   nlohmann::json list();
 
  private:

@@ -40,8 +40,10 @@ Step Session::handle(const Message& message) {
           [&](const proto::NdisVersion&) -> Step { return Nothing{}; },
           [&](const proto::NdisConfig& config) -> Step {
             // It decides how the receive buffer is cut: too late when there is one.
-            if (at_least(proto::Version::V2) && receive_ == Have::No)
+            if (at_least(proto::Version::V2) && receive_ == Have::No) {
               frame_size_ = std::clamp<uint32_t>(config.frame_size, kLeastFrame, net::kMaxFrame);
+              takes_function_ = config.capabilities & proto::kCapabilitySriov;
+            }
             return Nothing{};
           },
           [&](const OfferBuffer& request) -> Step { return offer_buffer(request); },
@@ -50,7 +52,10 @@ Step Session::handle(const Message& message) {
             return DropBuffer{request.which};
           },
           [&](const proto::SubChannelRequest& request) -> Step { return sub_channels(request); },
-          [&](const SwitchDataPath&) -> Step { return Answer{Outgoing()}; },
+          [&](const proto::SwitchDataPath& request) -> Step {
+            data_path_ = request.active == proto::DataPath::Vf ? proto::DataPath::Vf : proto::DataPath::Synthetic;
+            return SwitchPath{Outgoing()};
+          },
           [&](const proto::RndisPacket&) -> Step { return Nothing{}; },
           [&](const Unknown&) -> Step { return Answer{Outgoing()}; },
       },

@@ -33,8 +33,12 @@ struct OfferChannels {
   Outgoing message;
   uint16_t count;
 };
+/// Answer; from then on the guest expects its frames on `Session::data_path`.
+struct SwitchPath {
+  Outgoing message;
+};
 struct Nothing {};
-using Step = std::variant<Answer, FindBuffer, DropBuffer, OfferChannels, Nothing>;
+using Step = std::variant<Answer, FindBuffer, DropBuffer, OfferChannels, SwitchPath, Nothing>;
 
 /// How a receive buffer is cut.
 struct Sections {
@@ -49,6 +53,11 @@ class Session {
 
   /// Any message but RndisPacket.
   Step handle(const Message& message);
+
+  /// The guest takes virtual functions, so that it may be told of one.
+  bool takes_function() const { return at_least(wire::netvsc::Version::V4) && takes_function_; }
+  /// Which way the guest wants frames for it.
+  wire::netvsc::DataPath data_path() const { return data_path_; }
 
   /// The answer to FindBuffer: a buffer of `bytes`, or 0 when there is none. What to tell the guest.
   Outgoing buffer_found(Buffer which, uint64_t bytes);
@@ -74,6 +83,8 @@ class Session {
   SessionLimits limits_;
   std::optional<wire::netvsc::Version> version_;
   uint32_t frame_size_ = 1514;
+  bool takes_function_ = false;
+  wire::netvsc::DataPath data_path_ = wire::netvsc::DataPath::Synthetic;
   Have receive_ = Have::No;
   Have send_ = Have::No;
   uint16_t receive_buffer_id_ = 0;

@@ -13,6 +13,7 @@ Asks the host of a running guest, which was started by './enlighten run --contro
   nic.list
   nic.add net=user|null|echo [name=NAME]         a network adapter comes
   nic.link name=NAME up=false                    its cable is pulled
+  nic.vf name=NAME present=true serial=1         the guest is told of a virtual function of it
   nic.remove name=NAME
   power.off
 USAGE

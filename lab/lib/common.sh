@@ -8,6 +8,7 @@ TOP_DIR=$(dirname "$LAB_DIR")
 BUILD_DIR=$TOP_DIR/build
 HOST=$BUILD_DIR/release/vmm/enlighten-host
 AGENT=$BUILD_DIR/release/enlighten-agent
+XDP_TOOL=$BUILD_DIR/release/enlighten-xdp
 BRIDGE=$BUILD_DIR/release/enlighten-bridge
 CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
 PROGRAM=${PROGRAM:-enlighten}

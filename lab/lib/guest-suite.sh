@@ -29,7 +29,7 @@ QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 # For longer runs: guest_sessions (lines as above), guest_reloads and guest_hotplugs (rounds), guest_limit (seconds of a minimal session).
 suite_guest() {
   local dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
-  built release enlighten-host enlighten-agent enlighten-bridge || return 0
+  built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest

@@ -2,7 +2,7 @@
 # The minimal guest: one initramfs of busybox, the modules and the agent; and a disk of tools for its tests.
 
 MINIMAL_MODULES="hv_vmbus hv_storvsc hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic
-  af_packet 8021q sd_mod sr_mod sg isofs loop"
+  af_packet 8021q veth sd_mod sr_mod sg isofs loop"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
 TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg ethtool iperf3"
 
@@ -44,10 +44,11 @@ make_minimal() {
   mv "$MINIMAL_INITRD.part" "$MINIMAL_INITRD"
 }
 
-# ensure_tools -> sets TOOLS_DISK: an ext4 image, label tools, with programs too big for an initramfs.
+# ensure_tools -> sets TOOLS_DISK: an ext4 image, label tools, with programs too big for an initramfs, and those of tests/guest/tools, which
+# build_programs has built.
 ensure_tools() {
   local hash
-  hash=$(hash_inputs "$(command -v fio)" <<<"$TOOLS_PROGRAMS $(type make_tools)")
+  hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" <<<"$TOOLS_PROGRAMS $(type make_tools)")
   TOOLS_DISK=$CACHE_DIR/tools-$hash.ext4
   [ -e "$TOOLS_DISK" ] || with_lock tools make_tools_once
 }
@@ -62,6 +63,7 @@ make_tools() {
   local tree=$TOOLS_DISK.tree program
   rm -rf "$tree"
   for program in $TOOLS_PROGRAMS; do tree_program "$tree" "$(command -v "$program")" "/bin/$program"; done
+  install -D -m 755 "$XDP_TOOL" "$tree/bin/xdp"
   mkdir -p "$tree/lib"
   find "$tree/usr" "$tree/lib" "$tree/lib64" -type f -name '*.so*' -exec mv -n -t "$tree/lib" {} +
   rm -rf "${tree:?}/usr" "${tree:?}/lib64" "${tree:?}/lib/x86_64-linux-gnu"

@@ -17,6 +17,11 @@
 #define HV_RXFH_PARAM
 #endif
 
+/* Interfaces say what XDP they can do. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define HV_XDP_FEATURES
+#endif
+
 /* The bus does not give the memory that it shares with a host in a confidential machine a view. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define HV_SNP_NEEDS_VIEW

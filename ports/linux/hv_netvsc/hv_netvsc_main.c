@@ -94,13 +94,36 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->queues_work, netvsc_queues_work);
 	INIT_WORK(&net->filter_work, netvsc_filter_work);
 	INIT_WORK(&net->broken_work, netvsc_broken_work);
+	INIT_DELAYED_WORK(&net->vf_setup_work, netvsc_vf_setup_work);
+	INIT_WORK(&net->vf_work, netvsc_vf_work);
+	hv_netvsc_function_create(&net->function);
+	net->vf_stats = netdev_alloc_pcpu_stats(struct netvsc_vf_stats);
+	if (!net->vf_stats) {
+		free_netdev(dev);
+		return NULL;
+	}
 	return dev;
+}
+
+/* Behind the closing of the adapter; not under RTNL, as works wait for it. */
+static void netvsc_free(struct netvsc_net *net)
+{
+	cancel_delayed_work_sync(&net->link_work);
+	cancel_delayed_work_sync(&net->queues_work);
+	cancel_delayed_work_sync(&net->vf_setup_work);
+	cancel_work_sync(&net->vf_work);
+	cancel_work_sync(&net->filter_work);
+	cancel_work_sync(&net->broken_work);
+	hv_set_drvdata(net->hv, NULL);
+	free_percpu(net->vf_stats);
+	free_netdev(net->dev);
 }
 
 static int netvsc_register(struct netvsc_net *net)
 {
 	const struct netvsc_adapter *adapter = netvsc_adapter_of(net);
 	struct net_device *dev = net->dev;
+	int ret;
 
 	eth_hw_addr_set(dev, adapter->facts.mac);
 	dev->features = dev->hw_features | NETIF_F_HIGHDMA | NETIF_F_HW_VLAN_CTAG_TX |
@@ -109,7 +132,15 @@ static int netvsc_register(struct netvsc_net *net)
 	netdev_lockdep_set_classes(dev);
 	dev->min_mtu = HV_NETVSC_LEAST_MTU;
 	dev->max_mtu = adapter->opened.version >= HV_NETVSC_V2 ? HV_NETVSC_MOST_MTU : ETH_DATA_LEN;
-	return register_netdevice(dev);
+#ifdef HV_XDP_FEATURES
+	dev->xdp_features = NETDEV_XDP_ACT_BASIC | NETDEV_XDP_ACT_REDIRECT |
+			    NETDEV_XDP_ACT_NDO_XMIT;
+#endif
+	netvsc_vf_list(net);
+	ret = register_netdevice(dev);
+	if (ret)
+		netvsc_vf_unlist(net);
+	return ret;
 }
 
 static int netvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *id)
@@ -148,16 +179,11 @@ static int netvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	return 0;
 
 close:
-	net->leaving = true;
 	netvsc_close_adapter(net);
 free:
+	net->leaving = true;
 	rtnl_unlock();
-	cancel_delayed_work_sync(&net->link_work);
-	cancel_delayed_work_sync(&net->queues_work);
-	cancel_work_sync(&net->filter_work);
-	cancel_work_sync(&net->broken_work);
-	hv_set_drvdata(hv, NULL);
-	free_netdev(dev);
+	netvsc_free(net);
 	return ret;
 }
 
@@ -171,16 +197,11 @@ static void netvsc_remove(struct hv_device *hv)
 	net = netdev_priv(dev);
 	rtnl_lock();
 	net->leaving = true;
+	netvsc_vf_unlist(net);
 	unregister_netdevice(dev);
 	netvsc_close_adapter(net);
 	rtnl_unlock();
-
-	cancel_delayed_work_sync(&net->link_work);
-	cancel_delayed_work_sync(&net->queues_work);
-	cancel_work_sync(&net->filter_work);
-	cancel_work_sync(&net->broken_work);
-	hv_set_drvdata(hv, NULL);
-	free_netdev(dev);
+	netvsc_free(net);
 }
 
 #ifdef HV_REMOVE_RETURNS_INT
@@ -200,6 +221,7 @@ static int netvsc_suspend(struct hv_device *hv)
 	rtnl_lock();
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
+	hv_netvsc_function_forget(&net->function);
 	rtnl_unlock();
 	return 0;
 }
@@ -213,6 +235,7 @@ static int netvsc_resume(struct hv_device *hv)
 	ret = netvsc_open_adapter(net);
 	if (!ret) {
 		netvsc_use_queues(net);
+		netvsc_vf_settle(net);
 		netif_device_attach(net->dev);
 		netvsc_show_link(net);
 	}
@@ -241,17 +264,27 @@ static struct hv_driver netvsc_driver = {
 
 static int __init netvsc_init(void)
 {
+	int ret;
+
 	if (ring_size < NETVSC_LEAST_RING_PAGES) {
 		ring_size = NETVSC_LEAST_RING_PAGES;
 		pr_info("ring_size is now %u, the least there may be\n", ring_size);
 	}
 	netvsc_ring_bytes = VMBUS_RING_SIZE(ring_size * HV_HYP_PAGE_SIZE);
-	return vmbus_driver_register(&netvsc_driver);
+	/* Before the first adapter, so that no interface is missed. */
+	ret = register_netdevice_notifier(&netvsc_vf_notifier);
+	if (ret)
+		return ret;
+	ret = vmbus_driver_register(&netvsc_driver);
+	if (ret)
+		unregister_netdevice_notifier(&netvsc_vf_notifier);
+	return ret;
 }
 
 static void __exit netvsc_exit(void)
 {
 	vmbus_driver_unregister(&netvsc_driver);
+	unregister_netdevice_notifier(&netvsc_vf_notifier);
 }
 
 module_init(netvsc_init);

@@ -182,6 +182,7 @@ int netvsc_open_adapter(struct netvsc_net *net)
 		netvsc_destroy_adapter(adapter);
 		return ret;
 	}
+	hv_netvsc_function_opened(&net->function, adapter->opened.version, netvsc_must_map());
 	rcu_assign_pointer(net->adapter, adapter);
 	netvsc_adopt_features(net);
 	return 0;
@@ -196,6 +197,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 		return;
 	netif_tx_disable(net->dev);
 	netvsc_keep_stats(net);
+	hv_netvsc_function_closed(&net->function);
 	RCU_INIT_POINTER(net->adapter, NULL);
 	/* Behind this no sender holds it. */
 	synchronize_net();
@@ -253,6 +255,7 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 	}
 	if (netif_running(net->dev))
 		netvsc_apply_filter(net);
+	netvsc_vf_settle(net);
 	netif_device_attach(net->dev);
 	netvsc_show_link(net);
 	return ret;

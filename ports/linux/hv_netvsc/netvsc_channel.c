@@ -64,6 +64,9 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 			WRITE_ONCE(net->send_table[i], event->table[i] % HV_NETVSC_MOST_QUEUES);
 		break;
 	}
+	case HV_NETVSC_VF_ASSOCIATION:
+		netvsc_vf_told(net, event->vf_allocated, event->vf_serial);
+		break;
 	case HV_NETVSC_DROPPED:
 		atomic_long_inc(&net->rx_errors);
 		break;
@@ -146,6 +149,7 @@ static int netvsc_poll(struct napi_struct *napi, int budget)
 	queue->masked = true;
 
 	done = netvsc_take_packets(queue, budget, &busy);
+	netvsc_xdp_flush(queue);
 	if (!busy)
 		busy = netvsc_settle(queue);
 	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
@@ -175,6 +179,7 @@ static void netvsc_on_channel(void *context)
 
 static void netvsc_free_queue(struct netvsc_queue *queue)
 {
+	netvsc_xdp_close(queue);
 	kvfree(queue->mapped);
 	kvfree(queue->sent);
 	if (queue->headers)
@@ -265,6 +270,9 @@ struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
 	smp_store_release(&adapter->queues[index], queue);
 	netif_napi_add(adapter->net->dev, &queue->napi, netvsc_poll);
 	napi_enable(&queue->napi);
+	ret = netvsc_xdp_open(queue);
+	if (ret)
+		return ERR_PTR(ret);
 
 	set_channel_read_mode(vmbus, HV_CALL_ISR);
 	vmbus->max_pkt_size = sizeof(struct vmpacket_descriptor) + HV_NETVSC_MOST_PACKET;

@@ -12,6 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
+#include <net/xdp.h>
 
 #include "compat_net.h"
 #include "core/netvsc/netvsc.h"
@@ -35,6 +36,20 @@ struct netvsc_counters {
 	u64 packets;
 	u64 bytes;
 	u64 multicast;
+	u64 xdp_drop;
+	u64 xdp_redirect;
+	u64 xdp_tx;
+	u64 xdp_xmit;
+};
+
+/* What went by the virtual function, of one CPU. */
+struct netvsc_vf_stats {
+	u64 rx_packets;
+	u64 rx_bytes;
+	u64 tx_packets;
+	u64 tx_bytes;
+	u64 tx_dropped;
+	struct u64_stats_sync syncp;
 };
 
 /* What the host has of a frame in pages. */
@@ -60,6 +75,8 @@ struct netvsc_queue {
 	dma_addr_t *mapped;		/* HV_NETVSC_MOST_RANGES each, if to be mapped */
 	void *headers;			/* HV_NETVSC_HEADER_ROOM for each */
 	struct netvsc_counters rx;
+	struct xdp_rxq_info xdp_rxq;
+	bool xdp_flush;			/* the poll's: a frame was redirected */
 
 	/* Serialises sending; taken with interrupts off, as consoles send from anywhere. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
@@ -142,6 +159,7 @@ struct netvsc_net {
 	struct netvsc_adapter __rcu *adapter;	/* written under RTNL */
 	struct netvsc_config config;
 	struct netvsc_config suspended;
+	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
 	bool leaving;				/* under RTNL */
 
@@ -151,6 +169,15 @@ struct netvsc_net {
 	u16 rss_table[HV_NETVSC_RSS_ENTRIES];
 	u8 rss_key[HV_NETVSC_RSS_KEY];
 	u32 port_hash;				/* enum netvsc_flow bits: ports are hashed, too */
+
+	struct net_device __rcu *vf;		/* the function's interface; written under RTNL */
+	struct hv_netvsc_function function;
+	struct list_head vf_list;
+	struct netvsc_vf_stats __percpu *vf_stats;
+	struct delayed_work vf_setup_work;
+	struct work_struct vf_work;
+	bool vf_fresh;				/* joined, and not taken over yet */
+	bool vf_linked;				/* has a link, and queues behind it */
 
 	bool link_up;
 	bool notify_peers;
@@ -211,6 +238,7 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count);
 int netvsc_set_filter(struct netvsc_adapter *adapter, u32 filter);
 int netvsc_set_mac(struct netvsc_adapter *adapter, const u8 *mac);
 int netvsc_set_offloads(struct netvsc_adapter *adapter, bool rsc);
+int netvsc_switch_path(struct netvsc_adapter *adapter);
 int netvsc_set_rss_once(struct netvsc_adapter *adapter, bool off);
 void netvsc_revoke(struct netvsc_adapter *adapter);
 void netvsc_halt(struct netvsc_adapter *adapter);
@@ -223,9 +251,37 @@ netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev);
 void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget);
 void netvsc_forget_frames(struct netvsc_queue *queue);
 void netvsc_wake(struct netvsc_queue *queue);
+int netvsc_send_bytes(struct netvsc_queue *queue, const void *bytes,
+		      const struct hv_netvsc_frame *frame);
+void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames);
 
 /* netvsc_receive.c */
 void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event);
+
+/* netvsc_xdp.c */
+bool netvsc_xdp_takes_mtu(unsigned int mtu);
+int netvsc_xdp_open(struct netvsc_queue *queue);
+void netvsc_xdp_close(struct netvsc_queue *queue);
+struct sk_buff *netvsc_run_xdp(struct netvsc_queue *queue, const struct hv_netvsc_event *event,
+			       struct bpf_prog *prog);
+void netvsc_xdp_flush(struct netvsc_queue *queue);
+int netvsc_xdp_xmit(struct net_device *dev, int count, struct xdp_frame **frames, u32 flags);
+int netvsc_vf_set_xdp(struct net_device *vf, struct bpf_prog *prog, struct netlink_ext_ack *extack);
+int netvsc_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+
+/* netvsc_vf.c: the virtual function; under RTNL unless they say otherwise */
+extern struct notifier_block netvsc_vf_notifier;
+struct net_device *netvsc_vf_carrying(struct netvsc_net *net);
+void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buff *skb);
+void netvsc_vf_settle(struct netvsc_net *net);
+void netvsc_vf_leave(struct netvsc_net *net);
+void netvsc_vf_list(struct netvsc_net *net);
+void netvsc_vf_unlist(struct netvsc_net *net);
+void netvsc_vf_told(struct netvsc_net *net, bool allocated, u32 serial);
+void netvsc_vf_set_features(struct net_device *vf, netdev_features_t features);
+void netvsc_change_rx_flags(struct net_device *dev, int change);
+void netvsc_vf_setup_work(struct work_struct *work);
+void netvsc_vf_work(struct work_struct *work);
 
 /* netvsc_netdev.c */
 extern const struct net_device_ops netvsc_netdev_ops;

@@ -105,6 +105,7 @@ static int netvsc_converse_nvsp(struct netvsc_adapter *adapter, struct hv_netvsc
 {
 	struct hv_netvsc_wishes wishes = {
 		.mtu = adapter->net->dev->mtu,
+		.virtual_function = true,
 		.isolated = netvsc_must_map(),
 	};
 	int state, ret;
@@ -146,6 +147,36 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count)
 		return ret;
 	ret = hv_netvsc_sub_channels_granted(adapter->setup_answer, adapter->setup_length, count);
 	return ret < 0 ? netvsc_errno(ret) : ret;
+}
+
+/* Tells the host of the data path. 1: it has answered; 0: there was nothing to tell. */
+int netvsc_switch_path(struct netvsc_adapter *adapter)
+{
+	struct hv_netvsc_function *function = &adapter->net->function;
+	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
+	struct netvsc_queue *queue = adapter->queues[0];
+	unsigned long flags;
+	int ret;
+
+	reinit_completion(&adapter->setup_done);
+	for (;;) {
+		spin_lock_irqsave(&queue->lock, flags);
+		ret = hv_netvsc_function_begin(function, queue->core);
+		spin_unlock_irqrestore(&queue->lock, flags);
+		netvsc_signal(queue, netvsc_publish(queue));
+		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || time_after(jiffies, end))
+			break;
+		usleep_range(100, 1000);
+	}
+	if (ret <= 0)
+		return netvsc_errno(ret);
+	ret = netvsc_await_setup(adapter);
+	if (ret) {
+		hv_netvsc_function_unanswered(function);
+		return ret;
+	}
+	hv_netvsc_function_answered(function);
+	return 1;
 }
 
 void netvsc_unmap_page(struct netvsc_adapter *adapter)

@@ -35,12 +35,28 @@ static void netvsc_set_msglevel(struct net_device *dev, u32 level)
 static int netvsc_get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *link)
 {
 	const struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
 	u32 speed = READ_ONCE(net->link_speed);
+
+	if (vf)
+		return __ethtool_get_link_ksettings(vf, link);
 
 	link->base.speed = speed ?: SPEED_UNKNOWN;
 	link->base.duplex = DUPLEX_FULL;
 	link->base.port = PORT_OTHER;
 	return 0;
+}
+
+/* There is nothing to be set but at a function. */
+static int netvsc_set_link_ksettings(struct net_device *dev,
+				     const struct ethtool_link_ksettings *link)
+{
+	const struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
+
+	if (!vf || !vf->ethtool_ops->set_link_ksettings)
+		return -EOPNOTSUPP;
+	return vf->ethtool_ops->set_link_ksettings(vf, link);
 }
 
 static void netvsc_get_channels(struct net_device *dev, struct ethtool_channels *channels)
@@ -280,6 +296,7 @@ const struct ethtool_ops netvsc_ethtool_ops = {
 	.get_rxfh = netvsc_get_rxfh,
 	.set_rxfh = netvsc_set_rxfh,
 	.get_link_ksettings = netvsc_get_link_ksettings,
+	.set_link_ksettings = netvsc_set_link_ksettings,
 	.get_ringparam = netvsc_get_ringparam,
 	.set_ringparam = netvsc_set_ringparam,
 };

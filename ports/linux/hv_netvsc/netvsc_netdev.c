@@ -85,19 +85,30 @@ void netvsc_filter_work(struct work_struct *work)
 static void netvsc_set_rx_mode(struct net_device *dev)
 {
 	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf;
 
+	rcu_read_lock();
+	vf = rcu_dereference(net->vf);
+	if (vf) {
+		dev_uc_sync(vf, dev);
+		dev_mc_sync(vf, dev);
+	}
+	rcu_read_unlock();
 	schedule_work(&net->filter_work);
 }
 
 static int netvsc_open(struct net_device *dev)
 {
 	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
 	int ret = netvsc_apply_filter(net);
 
 	if (ret)
 		return ret;
 	netif_tx_start_all_queues(dev);
 	netvsc_show_link(net);
+	if (vf && dev_open(vf, NULL))
+		netdev_warn(vf, "it does not open\n");
 	return 0;
 }
 
@@ -105,10 +116,13 @@ static int netvsc_open(struct net_device *dev)
 static int netvsc_stop(struct net_device *dev)
 {
 	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
 
 	netif_tx_disable(dev);
 	if (netvsc_adapter_of(net) && !netvsc_rescinded(net))
 		netvsc_set_filter(netvsc_adapter_of(net), 0);
+	if (vf)
+		dev_close(vf);
 	return 0;
 }
 
@@ -168,17 +182,32 @@ static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
 static int netvsc_change_mtu(struct net_device *dev, int mtu)
 {
 	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
 	struct netvsc_config config = net->config;
+	unsigned int before = dev->mtu;
+	int ret;
 
 	if (!netvsc_adapter_of(net))
 		return -ENODEV;
-	return netvsc_reopen(net, &config, mtu);
+	if (rtnl_dereference(net->xdp_prog) && !netvsc_xdp_takes_mtu(mtu)) {
+		netdev_warn(dev, "frames of an MTU of %d do not fit into a page for XDP\n", mtu);
+		return -EINVAL;
+	}
+	ret = vf ? dev_set_mtu(vf, mtu) : 0;
+	if (ret)
+		return ret;
+	ret = netvsc_reopen(net, &config, mtu);
+	if (ret && vf)
+		dev_set_mtu(vf, before);
+	return ret;
 }
 
 static int netvsc_set_mac_address(struct net_device *dev, void *address)
 {
 	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
 	const struct sockaddr *wanted = address;
+	struct sockaddr before = { .sa_family = dev->type };
 	int ret;
 
 	ret = eth_prepare_mac_addr_change(dev, address);
@@ -186,13 +215,29 @@ static int netvsc_set_mac_address(struct net_device *dev, void *address)
 		return ret;
 	if (!netvsc_adapter_of(net))
 		return -ENODEV;
+	memcpy(before.sa_data, dev->dev_addr, ETH_ALEN);
+	ret = vf ? dev_set_mac_address(vf, address, NULL) : 0;
+	if (ret)
+		return ret;
 	ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
 	if (!ret)
 		eth_commit_mac_addr_change(dev, address);
+	else if (vf)
+		dev_set_mac_address(vf, &before, NULL);
 	return ret;
 }
 
-static int netvsc_set_features(struct net_device *dev, netdev_features_t features)
+/* What the host has joined does not fit into a page for XDP. */
+static netdev_features_t netvsc_fix_features(struct net_device *dev, netdev_features_t features)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+
+	if (rtnl_dereference(net->xdp_prog))
+		features &= ~NETIF_F_LRO;
+	return features;
+}
+
+static int netvsc_set_own_features(struct net_device *dev, netdev_features_t features)
 {
 	struct netvsc_net *net = netdev_priv(dev);
 	netdev_features_t change = features ^ dev->features;
@@ -209,15 +254,30 @@ static int netvsc_set_features(struct net_device *dev, netdev_features_t feature
 	return ret;
 }
 
+static int netvsc_set_features(struct net_device *dev, netdev_features_t features)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	struct net_device *vf = rtnl_dereference(net->vf);
+	int ret = netvsc_set_own_features(dev, features);
+
+	if (!ret && vf)
+		netvsc_vf_set_features(vf, features);
+	return ret;
+}
+
 const struct net_device_ops netvsc_netdev_ops = {
 	.ndo_open = netvsc_open,
 	.ndo_stop = netvsc_stop,
 	.ndo_start_xmit = netvsc_start_xmit,
 	.ndo_select_queue = netvsc_select_queue,
+	.ndo_change_rx_flags = netvsc_change_rx_flags,
 	.ndo_set_rx_mode = netvsc_set_rx_mode,
+	.ndo_fix_features = netvsc_fix_features,
 	.ndo_set_features = netvsc_set_features,
 	.ndo_change_mtu = netvsc_change_mtu,
 	.ndo_validate_addr = eth_validate_addr,
 	.ndo_set_mac_address = netvsc_set_mac_address,
 	.ndo_get_stats64 = netvsc_get_stats64,
+	.ndo_bpf = netvsc_bpf,
+	.ndo_xdp_xmit = netvsc_xdp_xmit,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Frames of the host go up the stack. */
 #include <linux/etherdevice.h>
+#include <linux/filter.h>
 #include <linux/if_vlan.h>
 
 #include "netvsc_device.h"
@@ -51,13 +52,22 @@ void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_ev
 {
 	struct netvsc_net *net = queue->adapter->net;
 	struct net_device *dev = net->dev;
+	struct bpf_prog *prog;
 	struct sk_buff *skb;
 
 	if (unlikely(!netif_running(dev))) {
 		atomic_long_inc(&net->rx_dropped);
 		return;
 	}
-	skb = netvsc_copy_frame(queue, event);
+	/* Polled with bottom halves off, which is what holds the program. */
+	prog = rcu_dereference_bh(net->xdp_prog);
+	if (unlikely(prog)) {
+		skb = netvsc_run_xdp(queue, event, prog);
+		if (!skb)
+			return;
+	} else {
+		skb = netvsc_copy_frame(queue, event);
+	}
 	if (unlikely(!skb)) {
 		net->eth_stats.rx_no_memory++;
 		atomic_long_inc(&net->rx_dropped);

@@ -23,12 +23,11 @@ static const struct {
 	NETVSC_STAT(vlan_error),
 };
 
-/* Without virtual functions they are 0. */
 static const char * const netvsc_vf_stats[] = {
 	"vf_rx_packets", "vf_rx_bytes", "vf_tx_packets", "vf_tx_bytes", "vf_tx_dropped",
 };
 
-/* Of each queue; without XDP its are 0. */
+/* Of each queue. */
 static const char * const netvsc_queue_stats[] = {
 	"tx_queue_%u_packets", "tx_queue_%u_bytes", "tx_queue_%u_xdp_xmit",
 	"rx_queue_%u_packets", "rx_queue_%u_bytes", "rx_queue_%u_xdp_drop",
@@ -40,23 +39,45 @@ static const char * const netvsc_cpu_stats[] = {
 	"cpu%u_vf_rx_packets", "cpu%u_vf_rx_bytes", "cpu%u_vf_tx_packets", "cpu%u_vf_tx_bytes",
 };
 
-struct netvsc_sum {
-	u64 packets;
-	u64 bytes;
-	u64 multicast;
-};
-
-static struct netvsc_sum netvsc_read(const struct netvsc_counters *counters)
+static struct netvsc_counters netvsc_read(const struct netvsc_counters *counters)
 {
-	struct netvsc_sum sum;
+	struct netvsc_counters copy;
 	unsigned int start;
 
 	do {
 		start = u64_stats_fetch_begin(&counters->sync);
-		sum.packets = counters->packets;
-		sum.bytes = counters->bytes;
-		sum.multicast = counters->multicast;
+		copy = *counters;
 	} while (u64_stats_fetch_retry(&counters->sync, start));
+	return copy;
+}
+
+static struct netvsc_vf_stats netvsc_read_vf(const struct netvsc_net *net, unsigned int cpu)
+{
+	const struct netvsc_vf_stats *stats = per_cpu_ptr(net->vf_stats, cpu);
+	struct netvsc_vf_stats copy;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->syncp);
+		copy = *stats;
+	} while (u64_stats_fetch_retry(&stats->syncp, start));
+	return copy;
+}
+
+static struct netvsc_vf_stats netvsc_sum_vf(const struct netvsc_net *net)
+{
+	struct netvsc_vf_stats sum = {};
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct netvsc_vf_stats one = netvsc_read_vf(net, cpu);
+
+		sum.rx_packets += one.rx_packets;
+		sum.rx_bytes += one.rx_bytes;
+		sum.tx_packets += one.tx_packets;
+		sum.tx_bytes += one.tx_bytes;
+		sum.tx_dropped += one.tx_dropped;
+	}
 	return sum;
 }
 
@@ -96,16 +117,20 @@ void netvsc_get_strings(struct net_device *dev, u32 set, u8 *data)
 	}
 }
 
-/* What the channels of a CPU have moved. */
+/* What the channels of a CPU have moved, and by it the function. */
 static u64 *netvsc_put_cpu(const struct netvsc_adapter *adapter, unsigned int cpu, u64 *data)
 {
-	u64 values[ARRAY_SIZE(netvsc_cpu_stats)] = {};
+	struct netvsc_vf_stats vf = netvsc_read_vf(adapter->net, cpu);
+	u64 values[ARRAY_SIZE(netvsc_cpu_stats)] = {
+		vf.rx_packets, vf.rx_bytes, vf.tx_packets, vf.tx_bytes,
+		vf.rx_packets, vf.rx_bytes, vf.tx_packets, vf.tx_bytes,
+	};
 	unsigned int i;
 
 	for (i = 0; i < adapter->active; i++) {
 		const struct netvsc_queue *queue = adapter->queues[i];
-		struct netvsc_sum rx = netvsc_read(&queue->rx);
-		struct netvsc_sum tx = netvsc_read(&queue->tx);
+		struct netvsc_counters rx = netvsc_read(&queue->rx);
+		struct netvsc_counters tx = netvsc_read(&queue->tx);
 
 		if (queue->vmbus->target_cpu != cpu)
 			continue;
@@ -122,19 +147,24 @@ void netvsc_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 {
 	struct netvsc_net *net = netdev_priv(dev);
 	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+	struct netvsc_vf_stats vf = netvsc_sum_vf(net);
 	unsigned int i, cpu;
 
 	if (!adapter)
 		return;
 	for (i = 0; i < ARRAY_SIZE(netvsc_stats); i++)
 		*data++ = *(unsigned long *)((void *)&net->eth_stats + netvsc_stats[i].offset);
-	for (i = 0; i < ARRAY_SIZE(netvsc_vf_stats); i++)
-		*data++ = 0;
+	*data++ = vf.rx_packets;
+	*data++ = vf.rx_bytes;
+	*data++ = vf.tx_packets;
+	*data++ = vf.tx_bytes;
+	*data++ = vf.tx_dropped;
 	for (i = 0; i < adapter->active; i++) {
-		struct netvsc_sum tx = netvsc_read(&adapter->queues[i]->tx);
-		struct netvsc_sum rx = netvsc_read(&adapter->queues[i]->rx);
+		struct netvsc_counters tx = netvsc_read(&adapter->queues[i]->tx);
+		struct netvsc_counters rx = netvsc_read(&adapter->queues[i]->rx);
 		u64 values[ARRAY_SIZE(netvsc_queue_stats)] = {
-			tx.packets, tx.bytes, 0, rx.packets, rx.bytes,
+			tx.packets, tx.bytes, tx.xdp_xmit, rx.packets, rx.bytes,
+			rx.xdp_drop, rx.xdp_redirect, rx.xdp_tx,
 		};
 
 		memcpy(data, values, sizeof(values));
@@ -144,8 +174,8 @@ void netvsc_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 		data = netvsc_put_cpu(adapter, cpu, data);
 }
 
-/* Of all that the interface has moved, adapters that are closed now included. Under RCU or RTNL. */
-void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+/* What the channels have moved, those that are closed now included. Under RCU or RTNL. */
+static void netvsc_sum_channels(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct netvsc_net *net = netdev_priv(dev);
 	struct netvsc_adapter *adapter;
@@ -164,8 +194,8 @@ void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	rcu_read_lock();
 	adapter = rcu_dereference(net->adapter);
 	for (i = 0; adapter && i < READ_ONCE(adapter->active); i++) {
-		struct netvsc_sum tx = netvsc_read(&adapter->queues[i]->tx);
-		struct netvsc_sum rx = netvsc_read(&adapter->queues[i]->rx);
+		struct netvsc_counters tx = netvsc_read(&adapter->queues[i]->tx);
+		struct netvsc_counters rx = netvsc_read(&adapter->queues[i]->rx);
 
 		stats->rx_packets += rx.packets;
 		stats->rx_bytes += rx.bytes;
@@ -176,12 +206,24 @@ void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	rcu_read_unlock();
 }
 
+void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	struct netvsc_vf_stats vf = netvsc_sum_vf(netdev_priv(dev));
+
+	netvsc_sum_channels(dev, stats);
+	stats->rx_packets += vf.rx_packets;
+	stats->rx_bytes += vf.rx_bytes;
+	stats->tx_packets += vf.tx_packets;
+	stats->tx_bytes += vf.tx_bytes;
+	stats->tx_dropped += vf.tx_dropped;
+}
+
 /* The adapter is about to be closed: what it has moved is kept. */
 void netvsc_keep_stats(struct netvsc_net *net)
 {
 	struct rtnl_link_stats64 now = {};
 
-	netvsc_get_stats64(net->dev, &now);
+	netvsc_sum_channels(net->dev, &now);
 	net->before.rx_packets = now.rx_packets;
 	net->before.rx_bytes = now.rx_bytes;
 	net->before.tx_packets = now.tx_packets;

@@ -338,6 +338,59 @@ static int netvsc_send(struct netvsc_queue *queue, struct sk_buff *skb,
 	return ret;
 }
 
+/* Under the queue's lock: a copy, when no section is free. Returns enum hv_status. */
+static int netvsc_send_copy_in_pages(struct netvsc_queue *queue, const void *bytes,
+				     const struct hv_netvsc_frame *frame)
+{
+	struct sk_buff *skb = netdev_alloc_skb(queue->adapter->net->dev, frame->length);
+	int ret;
+
+	if (!skb)
+		return HV_NO_MEMORY;
+	skb_put_data(skb, bytes, frame->length);
+	ret = netvsc_send_pages(queue, skb, frame);
+	if (ret)
+		dev_kfree_skb_any(skb);
+	return ret;
+}
+
+/* Sends a frame that is no skb. Its bytes are copied; netvsc_flush_queue() is to come. */
+int netvsc_send_bytes(struct netvsc_queue *queue, const void *bytes,
+		      const struct hv_netvsc_frame *frame)
+{
+	int ret = HV_EXHAUSTED;
+	unsigned long flags;
+	void *place;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (hv_netvsc_fits_section(queue->core, frame))
+		ret = hv_netvsc_copy(queue->core, frame, &place);
+	if (likely(ret == HV_OK))
+		memcpy(place, bytes, frame->length);
+	else if (ret == HV_EXHAUSTED)
+		ret = netvsc_send_copy_in_pages(queue, bytes, frame);
+	if (likely(ret == HV_OK))
+		netvsc_count_sent(queue, 1, frame->length);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return ret;
+}
+
+/* Shows the host what was copied. `xdp_frames` of it are counted as other interfaces' frames. */
+void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
+{
+	unsigned long flags;
+	int signal;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	hv_netvsc_flush(queue->core);
+	signal = hv_netvsc_publish(queue->core);
+	u64_stats_update_begin(&queue->tx.sync);
+	queue->tx.xdp_xmit += xdp_frames;
+	u64_stats_update_end(&queue->tx.sync);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, signal);
+}
+
 static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_queue *queue,
 			       struct sk_buff *skb)
 {
@@ -403,10 +456,14 @@ netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct netvsc_adapter *adapter;
 	netdev_tx_t result = NETDEV_TX_OK;
 	u16 index = skb_get_queue_mapping(skb);
+	struct net_device *vf;
 
 	rcu_read_lock();
 	adapter = rcu_dereference(net->adapter);
-	if (likely(adapter && index < READ_ONCE(adapter->active)))
+	vf = netvsc_vf_carrying(net);
+	if (unlikely(vf))
+		netvsc_vf_xmit(net, vf, skb);
+	else if (likely(adapter && index < READ_ONCE(adapter->active)))
 		result = netvsc_xmit(adapter, adapter->queues[index], skb);
 	else
 		netvsc_drop(net, skb);

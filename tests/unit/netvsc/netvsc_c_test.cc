@@ -141,5 +141,41 @@ TEST_F(NetvscC, AControlRequestIsAnsweredOnce) {
   EXPECT_EQ(hv_netvsc_control(&conversation, answer.data(), 5, &value), HV_NETVSC_TOLD_NONSENSE);
 }
 
+TEST_F(NetvscC, TheDataPathIsSwitchedByTheSetupSlot) {
+  ASSERT_NO_FATAL_FAILURE(open());
+  const uint8_t mac[6] = {0, 0x15, 0x5d, 1, 2, 3};
+  hv_netvsc_function function;
+  hv_netvsc_function_create(&function);
+  hv_netvsc_function_adopt(&function, mac);
+  hv_netvsc_function_opened(&function, opened.version, 0);
+  hv_netvsc_candidate candidate{.permanent = {}, .address = {}, .serial = 4, .has_serial = 1, .stand_in = 0};
+  EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_NO_MATCH);
+  std::memcpy(candidate.permanent, mac, sizeof(mac));
+  EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_ADDRESS_MATCHES);
+
+  host_sends(wire::PacketType::DataInBand, 0, test::nvsp(nvs::MessageType::SendVfAssociation, nvs::VfAssociation{1, 4}));
+  ASSERT_EQ(hv_netvsc_next(queue.get(), &event), HV_OK);
+  ASSERT_EQ(event.kind, HV_NETVSC_VF_ASSOCIATION);
+  hv_netvsc_function_associated(&function, event.vf_allocated, event.vf_serial);
+  EXPECT_TRUE(hv_netvsc_function_allocated(&function));
+  EXPECT_EQ(hv_netvsc_function_serial(&function), 4u);
+  EXPECT_EQ(hv_netvsc_function_match(&function, &candidate), HV_NETVSC_SERIAL_MATCHES);
+
+  hv_netvsc_function_joined(&function);
+  EXPECT_EQ(hv_netvsc_function_begin(&function, queue.get()), 0);
+  hv_netvsc_function_up(&function);
+  ASSERT_EQ(hv_netvsc_function_begin(&function, queue.get()), 1);
+  (void)hv_netvsc_publish(queue.get());
+  const auto packet = host_reads();
+  EXPECT_TRUE(packet.wants_completion());
+  EXPECT_EQ(test::at<nvs::SwitchDataPath>(packet.payload, 4).active, nvs::DataPath::Vf);
+  EXPECT_FALSE(hv_netvsc_function_carries(&function));
+  host_sends(wire::PacketType::Completion, packet.transaction_id, {});
+  ASSERT_EQ(hv_netvsc_next(queue.get(), &event), HV_OK);
+  ASSERT_EQ(event.kind, HV_NETVSC_ANSWERED);
+  hv_netvsc_function_answered(&function);
+  EXPECT_TRUE(hv_netvsc_function_carries(&function));
+}
+
 }  // namespace
 }  // namespace hv

@@ -66,9 +66,14 @@ class NetChannelTest : public ::testing::Test {
     return value;
   }
   nvsp::Status status_of(uint64_t id) { return body<nvsp::RndisPacketComplete>(answer(id)).status; }
-  void set_up() {
+  static nvsp::MessageType type_of(const Bytes& payload) {
+    nvsp::Header header{};
+    std::memcpy(&header, payload.data(), sizeof(header));
+    return header.type;
+  }
+  void set_up(uint64_t capabilities = 0) {
     ask(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
-    guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig, nvsp::NdisConfig{1514, 0, 0}), {}, wire::PacketType::DataInBand, false);
+    guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig, nvsp::NdisConfig{1514, 0, capabilities}), {}, wire::PacketType::DataInBand, false);
     const auto receive = body<nvsp::ReceiveBufferComplete>(
         ask(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 0xcafe})));
     ASSERT_EQ(receive.status, nvsp::Status::Success);
@@ -228,6 +233,38 @@ TEST_F(NetChannelTest, TheGuestIsToldOfLinkAndChannels) {
   ASSERT_TRUE(table);
   EXPECT_EQ(table->payload.size(), nvsp::kMessageSize + 64);
   EXPECT_EQ(table->payload[nvsp::kMessageSize + 4], std::byte{1});
+}
+
+TEST_F(NetChannelTest, TheGuestIsToldOfItsFunctionOnceTheDeviceIsOpen) {
+  shared.function = kFunction | 5;
+  set_up(nvsp::kCapabilitySriov);
+  turns();
+  while (auto packet = guest.poll()) others.push_back(std::move(*packet));
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(type_of(others[0].payload), nvsp::MessageType::SendVfAssociation);
+  EXPECT_EQ(body<nvsp::VfAssociation>(others[0].payload).allocated, 1u);
+  EXPECT_EQ(body<nvsp::VfAssociation>(others[0].payload).serial, 5u);
+  others.clear();
+
+  ask(NetworkGuest::nvsp(nvsp::MessageType::SwitchDataPath, nvsp::SwitchDataPath{nvsp::DataPath::Vf}));
+  EXPECT_EQ(shared.session.data_path(), nvsp::DataPath::Vf);
+  EXPECT_EQ(shared.counters.path_switches, 1u);
+  const Bytes frame = test::ip_frame(false, true, 10);
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()), nvsp::Status::Success) << "the channels go on";
+
+  shared.function = 5;
+  service.function_changed();
+  turns();
+  const auto gone = guest.poll();
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(body<nvsp::VfAssociation>(gone->payload).allocated, 0u);
+}
+
+TEST_F(NetChannelTest, AGuestThatTakesNoFunctionsIsToldOfNone) {
+  shared.function = kFunction | 5;
+  set_up();
+  turns();
+  EXPECT_FALSE(guest.poll());
 }
 
 TEST_F(NetChannelTest, WhatWantsNoAnswerGetsNone) {

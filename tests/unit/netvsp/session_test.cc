@@ -114,8 +114,27 @@ TEST_F(SessionTest, SubChannelsCameWithVersion5) {
   EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 2})).count, 0);
 }
 
+TEST_F(SessionTest, TheDataPathIsWhatTheGuestAskedForLast) {
+  negotiate();
+  EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);
+  EXPECT_TRUE(std::holds_alternative<SwitchPath>(session.handle(proto::SwitchDataPath{proto::DataPath::Vf})));
+  EXPECT_EQ(session.data_path(), proto::DataPath::Vf);
+  session.handle(proto::SwitchDataPath{static_cast<proto::DataPath>(7)});
+  EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);
+  session.handle(proto::SwitchDataPath{proto::DataPath::Vf});
+  session.reset();
+  EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);
+}
+
+TEST_F(SessionTest, AGuestSaysWhetherItTakesFunctions) {
+  negotiate();
+  EXPECT_FALSE(session.takes_function());
+  session.handle(proto::NdisConfig{1514, 0, proto::kCapabilitySriov});
+  EXPECT_TRUE(session.takes_function());
+}
+
 TEST(NvspMessage, ShortOnesAreRefused) {
-  for (const uint32_t type : {1u, 100u, 101u, 103u, 104u, 106u, 107u, 125u, 133u}) {
+  for (const uint32_t type : {1u, 100u, 101u, 103u, 104u, 106u, 107u, 125u, 129u, 133u}) {
     std::array<std::byte, 4> bytes;
     std::memcpy(bytes.data(), &type, 4);
     EXPECT_FALSE(parse_message(bytes)) << type;
