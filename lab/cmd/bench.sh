@@ -10,6 +10,7 @@ usage: ./enlighten bench [NAME ...] [options]
   vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
   storvsc        our hv_storvsc against the in-tree one, in one boot for each pair, A B A B
   loop           core against host in one process: ns per request
+  netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
 
 In a guest: ratios of IOPS; signals, interrupts and CPU time per I/O. Without a NAME: vmbus, loop, storvsc.
@@ -38,8 +39,8 @@ main() {
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
       vmbus) names+=(vmbus-native vmbus-guest); shift ;;
-      vmbus-native | vmbus-guest | storvsc | loop | instructions) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, loop or instructions" ;;
+      vmbus-native | vmbus-guest | storvsc | loop | netvsc-native | instructions) names+=("$1"); shift ;;
+      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, loop, netvsc-native or instructions" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
@@ -54,6 +55,7 @@ main() {
       vmbus-guest) bench_vmbus_guest ;;
       vmbus-native) bench_native vmbus_bench ;;
       loop) bench_native loop_bench ;;
+      netvsc-native) bench_native netvsc_bench ;;
       instructions)
         build_preset release loop_bench
         "$TOP_DIR/bench/instructions" "$BUILD_DIR/release/bench" ;;
