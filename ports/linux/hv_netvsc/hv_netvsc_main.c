@@ -52,19 +52,6 @@ int netvsc_errno(int status)
 	}
 }
 
-/* A ring makes no sense any more: the adapter is closed, the interface stays without a link. */
-static void netvsc_broken_work(struct work_struct *work)
-{
-	struct netvsc_net *net = container_of(work, struct netvsc_net, broken_work);
-
-	rtnl_lock();
-	if (!net->leaving && netvsc_adapter_of(net)) {
-		netif_carrier_off(net->dev);
-		netvsc_close_adapter(net);
-	}
-	rtnl_unlock();
-}
-
 static struct net_device *netvsc_alloc(struct hv_device *hv)
 {
 	struct net_device *dev;
@@ -94,7 +81,23 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->queues_work, netvsc_queues_work);
 	INIT_WORK(&net->filter_work, netvsc_filter_work);
 	INIT_WORK(&net->broken_work, netvsc_broken_work);
+	INIT_DELAYED_WORK(&net->recover_work, netvsc_recover_work);
+	INIT_DELAYED_WORK(&net->stall_work, netvsc_stall_work);
+	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
+	hv_netvsc_recovery_create(&net->recovery);
 	return dev;
+}
+
+/* The device is leaving: no work of its starts other work any more. Not under RTNL. */
+static void netvsc_cancel_work(struct netvsc_net *net)
+{
+	cancel_delayed_work_sync(&net->link_work);
+	cancel_delayed_work_sync(&net->queues_work);
+	cancel_work_sync(&net->filter_work);
+	cancel_work_sync(&net->broken_work);
+	cancel_delayed_work_sync(&net->recover_work);
+	cancel_delayed_work_sync(&net->stall_work);
+	cancel_delayed_work_sync(&net->alive_work);
 }
 
 static int netvsc_register(struct netvsc_net *net)
@@ -152,10 +155,7 @@ close:
 	netvsc_close_adapter(net);
 free:
 	rtnl_unlock();
-	cancel_delayed_work_sync(&net->link_work);
-	cancel_delayed_work_sync(&net->queues_work);
-	cancel_work_sync(&net->filter_work);
-	cancel_work_sync(&net->broken_work);
+	netvsc_cancel_work(net);
 	hv_set_drvdata(hv, NULL);
 	free_netdev(dev);
 	return ret;
@@ -175,10 +175,7 @@ static void netvsc_remove(struct hv_device *hv)
 	netvsc_close_adapter(net);
 	rtnl_unlock();
 
-	cancel_delayed_work_sync(&net->link_work);
-	cancel_delayed_work_sync(&net->queues_work);
-	cancel_work_sync(&net->filter_work);
-	cancel_work_sync(&net->broken_work);
+	netvsc_cancel_work(net);
 	hv_set_drvdata(hv, NULL);
 	free_netdev(dev);
 }
@@ -200,6 +197,7 @@ static int netvsc_suspend(struct hv_device *hv)
 	rtnl_lock();
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
+	net->recovering = false;
 	rtnl_unlock();
 	return 0;
 }
