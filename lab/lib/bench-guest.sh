@@ -25,9 +25,8 @@ bench_vmbus_guest() {
 # ./enlighten bench netvsc: as storvsc, on a TAP interface of the nested machine.
 bench_netvsc() {
   local pair
-  choose_accel "$accel"
-  [ "$ACCEL" = nested ] || die "the network is measured in the nested machine, where its TAP interface is made: give --accel nested"
   bench_guest_prepare hv_netvsc
+  [ "$ACCEL" = nested ] || die "the network is measured in the nested machine, where its TAP interface is made: give --accel nested"
   bench_guest_initrd ours "$MODULES_DIR/hv_netvsc.ko"
   : >"$BENCH_JOB/network"
   BENCH_NODE+=(--bin "$(command -v iperf3)")
