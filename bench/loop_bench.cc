@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/port.hpp"
 #include "core/storvsc/storvsc.h"
 #include "host/backends/memory_backend.hpp"
 #include "host/scsi/disk.hpp"
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace hv;
+using bench::succeed;
 namespace proto = wire::storvsc;
 
 constexpr size_t kSlots = 64;
@@ -36,9 +38,7 @@ struct Bed {
     shared.luns.add({}, std::make_shared<host::scsi::Disk>(std::make_shared<host::NullBackend>(1ull << 30),
                                                            host::scsi::DiskOptions{}));
     host_end.incoming().mask();
-    const auto out = host_end.to_host().bytes(), in = host_end.to_guest().bytes();
-    const hv_port_rings rings{
-        .out = out.data(), .out_bytes = out.size(), .in = in.data(), .in_bytes = in.size(), .mirrored = 1};
+    const hv_port_rings rings = bench::rings_of(host_end);
     succeed(hv_storvsc_create(&machine, slots.data(), slots.size()));
     succeed(hv_storvsc_channel_create(&channel, &rings));
     hv_storvsc_handshake handshake;
@@ -56,17 +56,9 @@ struct Bed {
     hv_storvsc_adopt(&machine, &handshake, &properties);
   }
 
-  static void succeed(int status) {
-    if (status != HV_OK) __builtin_trap();
-  }
+  void publish() { bench::signal_host(host_end, hv_storvsc_publish(&channel)); }
 
-  void publish() {
-    if (hv_storvsc_publish(&channel) == HV_SIGNAL) host_end.host_bell().ring();
-  }
-
-  void give_back() {
-    if (hv_storvsc_give_back(&channel) == HV_SIGNAL) host_end.host_bell().ring();
-  }
+  void give_back() { bench::signal_host(host_end, hv_storvsc_give_back(&channel)); }
 
   void submit(size_t slot) {
     std::array<uint64_t, HV_STORVSC_RANGE_WORDS + kPages> range;

@@ -2,11 +2,11 @@
 // What a packet costs in the ring: one thread writes packets and reads them back, against the same protocol in plain C
 // that validates nothing, and against memcpy of the same bytes into the same memory and out of it.
 #include <array>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/copies.hpp"
 #include "bench/support/plain_ring.h"
 #include "core/vmbus/ring.hpp"
 #include "tests/support/ring_pages.hpp"
@@ -51,28 +51,6 @@ struct Bed {
     }
   }
 
-  void by_memcpy(unsigned count, unsigned batch) {
-    // The places move on as those of packets do.
-    const size_t step = RingWriter::packet_size(0, payload.size());
-    for (unsigned done = 0; done < count; done += batch) {
-      size_t at = place;
-      for (unsigned i = 0; i < batch; i++) {
-        std::memcpy(pages.data().data() + at, payload.data(), payload.size());
-        bench::keep(pages);
-        at = next(at, step);
-      }
-      at = place;
-      for (unsigned i = 0; i < batch; i++) {
-        std::memcpy(buffer.data(), pages.data().data() + at, payload.size());
-        bench::keep(buffer);
-        at = next(at, step);
-      }
-      place = at;
-    }
-  }
-
-  size_t next(size_t at, size_t step) const { return at + 2 * step < kRingData ? at + step : 0; }
-
   test::RingPages pages{kRingData, true};
   RingWriter writer = pages.writer();
   RingReader reader = pages.reader();
@@ -80,7 +58,8 @@ struct Bed {
   plain_ring plain_writer, plain_reader;
   std::vector<std::byte> payload;
   std::vector<std::byte> buffer;
-  size_t place = 0;
+  // The places move on as those of packets do.
+  bench::Copies copies{pages.data().first(kRingData), payload.size(), RingWriter::packet_size(0, payload.size())};
 };
 
 }  // namespace
@@ -95,7 +74,7 @@ int main(int argc, char** argv) {
       cases.push_back({name, "packet", "plain C ring, unvalidated", ours,
                        [bed, batch](unsigned count) { bed->through_plain_ring(count, batch); }});
       cases.push_back(
-          {name, "packet", "memcpy in and out", ours, [bed, batch](unsigned count) { bed->by_memcpy(count, batch); }});
+          {name, "packet", "memcpy in and out", ours, [bed, batch](unsigned count) { bed->copies.in_and_out(count, batch); }});
     }
   }
   return bench::run(argc, argv, "vmbus: write and read of one packet",

@@ -5,6 +5,7 @@
 #include "core/netvsc/discovery.hpp"
 #include "core/netvsc/netvsc.h"
 #include "core/netvsc/queue.hpp"
+#include "core/netvsc/recovery.hpp"
 #include "core/netvsc/virtual_function.hpp"
 
 /// What the files of the C face share.

@@ -14,6 +14,7 @@ extern "C" {
 
 #define HV_NETVSC_ANSWER_SECONDS 30
 #define HV_NETVSC_DRAIN_SECONDS 10
+#define HV_NETVSC_STALL_SECONDS 15
 #define HV_NETVSC_MOST_QUEUES 64
 #define HV_NETVSC_MOST_PACKET 4760 /* bytes of the largest packet in an incoming ring, its descriptor not counted */
 #define HV_NETVSC_MOST_CONTROL 2048
@@ -51,6 +52,17 @@ struct hv_netvsc_queue {
 struct hv_netvsc_function {
 	uint64_t opaque[6];
 };
+
+struct hv_netvsc_recovery {
+	uint64_t opaque[2];
+};
+
+/* --- an adapter that does not work: one caller; milliseconds of a clock that does not go back --- */
+
+void hv_netvsc_recovery_create(struct hv_netvsc_recovery *recovery);
+void hv_netvsc_recovery_opened(struct hv_netvsc_recovery *recovery, uint64_t now);
+/* It broke, or did not open: close it, and open it after so long. */
+uint32_t hv_netvsc_recovery_broke(struct hv_netvsc_recovery *recovery, uint64_t now);
 
 /* --- one channel --- */
 
@@ -155,6 +167,8 @@ int hv_netvsc_write_rss(struct hv_netvsc_conversation *conversation, void *page,
 int hv_netvsc_set_done(const struct hv_netvsc_conversation *conversation);
 /* No answer comes for it. */
 int hv_netvsc_write_halt(struct hv_netvsc_conversation *conversation, void *page, size_t room);
+/* The answer to HV_NETVSC_TOLD_KEEP_ALIVE, whose value `id` is. No answer comes for it. */
+int hv_netvsc_write_keep_alive_complete(void *page, size_t room, uint32_t id);
 
 /* Packet filter: what frames the host passes on. */
 #define HV_NETVSC_FILTER_DIRECTED 0x01
@@ -169,7 +183,7 @@ enum hv_netvsc_told_kind {
 	HV_NETVSC_TOLD_LINK_DOWN = 3,
 	HV_NETVSC_TOLD_NETWORK_CHANGED = 4,
 	HV_NETVSC_TOLD_SPEED = 5, /* value: units of 100 bit/s */
-	HV_NETVSC_TOLD_KEEP_ALIVE = 6,
+	HV_NETVSC_TOLD_KEEP_ALIVE = 6, /* value: its id; to be answered */
 	HV_NETVSC_TOLD_NONSENSE = 7,
 };
 

@@ -46,6 +46,7 @@ static_assert(HV_NETVSC_LARGE_SEND == static_cast<int>(SendFrame::Offload::Large
 static_assert(HV_NETVSC_FAILED == static_cast<int>(Opening::State::Failed));
 static_assert(HV_NETVSC_MOST_PACKET >= Receiver::kMostPacket && HV_NETVSC_MOST_PACKET % 8 == 0);
 static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds && HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
+static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds);
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
@@ -60,6 +61,12 @@ size_t hv_netvsc_queue_bytes(const hv_netvsc_plan* plan) { return QueueMemory::b
 int hv_netvsc_queue_create(hv_netvsc_queue* queue, void* memory, size_t bytes, const hv_netvsc_plan* plan, const hv_port_rings* rings, int primary) {
   return status_of(make_queue(queue, memory_of(memory, bytes), plan_of(*plan), *rings, primary != 0));
 }
+
+void hv_netvsc_recovery_create(hv_netvsc_recovery* recovery) { new (recovery) Recovery(); }
+
+void hv_netvsc_recovery_opened(hv_netvsc_recovery* recovery, uint64_t now) { object<Recovery>(recovery).opened(now); }
+
+uint32_t hv_netvsc_recovery_broke(hv_netvsc_recovery* recovery, uint64_t now) { return object<Recovery>(recovery).broke(now); }
 
 void hv_netvsc_opening_create(hv_netvsc_opening* opening, const hv_netvsc_wishes* wishes) {
   new (opening) Opening({.mtu = wishes->mtu, .virtual_function = wishes->virtual_function != 0, .isolated = wishes->isolated != 0});

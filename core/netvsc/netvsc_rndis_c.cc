@@ -126,6 +126,8 @@ int hv_netvsc_write_halt(hv_netvsc_conversation* conversation, void* page, size_
   return bytes_of(write_halt(room_at(page, room), of(conversation).id_without_answer()));
 }
 
+int hv_netvsc_write_keep_alive_complete(void* page, size_t room, uint32_t id) { return bytes_of(write_keep_alive_complete(room_at(page, room), id)); }
+
 int hv_netvsc_control(hv_netvsc_conversation* conversation, const void* bytes, size_t length, uint32_t* value) {
   const auto view = parse_control(bytes_at(bytes, length));
   if (!view) return HV_NETVSC_TOLD_NONSENSE;
@@ -138,8 +140,12 @@ int hv_netvsc_control(hv_netvsc_conversation* conversation, const void* bytes, s
       const auto indication = parse_indication(*view);
       return indication ? told(*indication, value) : HV_NETVSC_TOLD_NONSENSE;
     }
-    case MessageType::KeepAlive:
+    case MessageType::KeepAlive: {
+      const auto id = hv::ByteReader(view->body).take<uint32_t>();
+      if (!id) return HV_NETVSC_TOLD_NONSENSE;
+      *value = *id;
       return HV_NETVSC_TOLD_KEEP_ALIVE;
+    }
     case MessageType::ResetComplete:
     case MessageType::KeepAliveComplete:
       return HV_NETVSC_TOLD_NOTHING;

@@ -31,6 +31,12 @@ Result<T> answer_of(Bytes message, MessageType type, size_t least = sizeof(T)) {
 
 constexpr size_t kIdAndStatus = sizeof(proto::Complete);
 
+/// Stacks take the room of headers from what the host says: with less than this nothing would be left of it, or less than nothing.
+constexpr uint32_t kLeastLargeSend = 4096;
+
+/// Bytes of a large send; 0: none is offered that makes sense.
+constexpr uint32_t large_send(uint32_t most) { return most < kLeastLargeSend ? 0 : most; }
+
 constexpr bool all_of(uint32_t value, uint32_t bits) { return (value & bits) == bits; }
 
 }  // namespace
@@ -90,10 +96,10 @@ Result<Capabilities> parse_offloads(Bytes message) {
   found.tcp6_checksum = all_of(offload.checksum.ipv6_send, kTcp6);
   found.udp6_checksum = found.tcp6_checksum && (offload.checksum.ipv6_send & proto::kOffloadUdp);
   if (found.tcp4_checksum && (offload.large_send_v2.ipv4_encapsulation & proto::kEncapsulation8023))
-    found.large_send4 = offload.large_send_v2.ipv4_most;
+    found.large_send4 = large_send(offload.large_send_v2.ipv4_most);
   if (found.tcp6_checksum && (offload.large_send_v2.ipv6_encapsulation & proto::kEncapsulation8023) &&
       all_of(offload.large_send_v2.ipv6_options, kLargeSend6))
-    found.large_send6 = offload.large_send_v2.ipv6_most;
+    found.large_send6 = large_send(offload.large_send_v2.ipv6_most);
   found.rsc = offload.rsc[0] && offload.rsc[1];
   return found;
 }

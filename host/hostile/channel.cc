@@ -34,14 +34,16 @@ uint32_t start_index(const RingMemory& ring) { return (ring.control().write_inde
 
 }  // namespace
 
-Channel::Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place)
+Channel::Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place, ReceiveBuffer* buffer)
     : inner_(inner),
       intent_(intent),
+      buffer_of_frames_(buffer),
       pages_(kShadowBytes + alignof(uint64_t)),
       shadow_writer_(RingWriter::create(ring_in(pages_)).take()),
       shadow_reader_(RingReader::create(ring_in(pages_)).take()),
       buffer_(kPacketMost),
       stream_(intent, place),
+      forger_(buffer ? Protocol::Network : Protocol::Storage),
       write_index_(start_index(inner.outgoing().memory())) {}
 
 void Channel::signal_guest() {
@@ -58,6 +60,11 @@ void Channel::pass_on() {
     Packet packet = Packet::of(*read);
     forger_.listen(packet);
     if (!stream_.strikes()) {
+      send(packet);
+      continue;
+    }
+    if (buffer_of_frames_ && stream_.dice().chance(500) && buffer_of_frames_->spoil(stream_.dice(), packet)) {
+      intent_.did(Deed::SpoiltMessage);
       send(packet);
       continue;
     }
@@ -91,7 +98,9 @@ void Channel::send(const Packet& packet) {
 void Channel::attack(Dice& dice) {
   {
     const std::lock_guard lock(mutex_);
-    if (dice.chance(500)) {
+    if (buffer_of_frames_ && dice.chance(500) && attack_buffer(dice)) {
+      (void)inner_.outgoing().commit();
+    } else if (dice.chance(500)) {
       scribble(dice);
     } else {
       intent_.did(Deed::ForgedPacket);
@@ -100,6 +109,20 @@ void Channel::attack(Dice& dice) {
     }
   }
   inner_.signal_guest();
+}
+
+/// False: there is no buffer now.
+bool Channel::attack_buffer(Dice& dice) {
+  if (dice.chance(300)) {
+    if (!buffer_of_frames_->scribble(dice)) return false;
+    intent_.did(Deed::SpoiltMessage);
+    return true;
+  }
+  const auto packet = buffer_of_frames_->forge(dice, forger_.transaction_id(dice));
+  if (!packet) return false;
+  intent_.did(Deed::ForgedRndis);
+  send(*packet);
+  return true;
 }
 
 /// Puts an awkward number into a word of a ring: of its data, or of its control page; an index, which ends the channel, seldom. The

@@ -7,6 +7,7 @@
 
 #include "host/hostile/intent.hpp"
 #include "host/hostile/packets.hpp"
+#include "host/hostile/receive_buffer.hpp"
 #include "host/vmbus/device.hpp"
 
 namespace hv::host::hostile {
@@ -16,7 +17,8 @@ namespace hv::host::hostile {
 /// Concurrency: as OpenChannel; `attack` from any other thread.
 class Channel final : public vmbus::OpenChannel {
  public:
-  Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place);
+  /// `buffer`: where a network adapter's frames for the guest lie, for as long as the channel is there; nullptr: it is no network channel.
+  Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place, ReceiveBuffer* buffer = nullptr);
 
   uint16_t index() const override { return inner_.index(); }
   hv::vmbus::RingReader& incoming() override { return inner_.incoming(); }
@@ -33,10 +35,12 @@ class Channel final : public vmbus::OpenChannel {
  private:
   void pass_on();
   void send(const Packet& packet);
+  bool attack_buffer(Dice& dice);
   void scribble(Dice& dice);
 
   vmbus::OpenChannel& inner_;
   Intent& intent_;
+  ReceiveBuffer* const buffer_of_frames_;
   std::vector<std::byte> pages_;
   hv::vmbus::RingWriter shadow_writer_;
   hv::vmbus::RingReader shadow_reader_;

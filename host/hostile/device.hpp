@@ -6,8 +6,10 @@
 #include <mutex>
 #include <string>
 
+#include "core/wire/netvsc.hpp"
 #include "host/hostile/channel.hpp"
 #include "host/hostile/intent.hpp"
+#include "host/hostile/receive_buffer.hpp"
 #include "host/vmbus/device.hpp"
 
 namespace hv::host::hostile {
@@ -17,7 +19,7 @@ class OpenChannels {
  public:
   explicit OpenChannels(Intent& intent) : intent_(intent) {}
 
-  Channel& add(vmbus::OpenChannel& inner);
+  Channel& add(vmbus::OpenChannel& inner, ReceiveBuffer* buffer = nullptr);
   /// The one of ours that stands before `inner`; it lives until `remove`.
   Channel& of(vmbus::OpenChannel& inner);
   void remove(vmbus::OpenChannel& inner);
@@ -42,10 +44,15 @@ class Device final : public vmbus::Device {
   void detached() override { inner_->detached(); }
   bool opened(vmbus::OpenChannel& channel) override;
   void closed(vmbus::OpenChannel& channel) override;
+  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) override;
+  void gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) override;
 
  private:
+  bool is_network() const { return offer().class_id == wire::netvsc::kNetworkClass; }
+
   std::shared_ptr<vmbus::Device> inner_;
   OpenChannels& channels_;
+  ReceiveBuffer buffer_;  ///< of a network adapter
 };
 
 }  // namespace hv::host::hostile

@@ -10,6 +10,8 @@ const char* name(Deed deed) {
     case Deed::TamperedPacket: return "packets_tampered";
     case Deed::ForgedPacket: return "packets_forged";
     case Deed::Scribble: return "scribbles";
+    case Deed::SpoiltMessage: return "rndis_spoilt";
+    case Deed::ForgedRndis: return "rndis_forged";
     case Deed::Signal: return "signals";
     case Deed::Count: break;
   }

@@ -25,6 +25,8 @@ enum class Deed {
   TamperedPacket,
   ForgedPacket,
   Scribble,         ///< over the shared memory of a ring
+  SpoiltMessage,    ///< an RNDIS message in a receive buffer left otherwise than it should
+  ForgedRndis,      ///< an RNDIS message that nobody sends
   Signal,           ///< an event flag for nothing
   Count,
 };

@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/wire/storvsc.hpp"
+#include "host/hostile/network.hpp"
 
 namespace hv::host::hostile {
 namespace {
@@ -84,12 +85,20 @@ Packet PacketForger::forge(Dice& dice) {
     packet.extra.resize(8 * dice.below(9));
     dice.fill(packet.extra);
   }
-  if (dice.chance(500)) {
-    const auto operation = static_cast<storvsc::Operation>(dice.chance(900) ? dice.below(16) : dice.awkward());
-    overwrite(packet.payload, 0, operation);
-  }
+  if (dice.chance(500)) forge_head(dice, packet);
   if (dice.chance(300)) spoil(dice, packet);
   return packet;
+}
+
+/// So that it looks like one of the protocol's.
+void PacketForger::forge_head(Dice& dice, Packet& packet) {
+  switch (protocol_) {
+    case Protocol::Storage:
+      return overwrite(packet.payload, 0, static_cast<storvsc::Operation>(dice.chance(900) ? dice.below(16) : dice.awkward()));
+    case Protocol::Network:
+      packet.payload = forge_nvsp(dice);
+      return;
+  }
 }
 
 void PacketForger::spoil(Dice& dice, Packet& packet) {
@@ -113,8 +122,17 @@ void PacketForger::spoil(Dice& dice, Packet& packet) {
       packet.type = static_cast<PacketType>(dice.chance(500) ? dice.below(16) : dice.awkward());
       break;
     default:
-      spoil_storage(dice, packet);
+      spoil_field(dice, packet);
       break;
+  }
+}
+
+void PacketForger::spoil_field(Dice& dice, Packet& packet) {
+  switch (protocol_) {
+    case Protocol::Storage:
+      return spoil_storage(dice, packet);
+    case Protocol::Network:
+      return spoil_nvsp(dice, packet);
   }
 }
 

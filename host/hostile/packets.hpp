@@ -30,21 +30,30 @@ struct Packet {
   size_t size() const { return hv::vmbus::RingWriter::packet_size(extra.size(), payload.size()); }
 };
 
+/// What a channel's packets speak, as far as lies need to know it.
+enum class Protocol : uint8_t { Storage, Network };
+
 /// Lies in the packets of one channel. It listens to what is said, so that its lies name what exists. No I/O, one caller at a time.
 class PacketForger {
  public:
+  explicit PacketForger(Protocol protocol = Protocol::Storage) : protocol_(protocol) {}
+
   /// Every honest packet on its way to the guest.
   void listen(const Packet& packet);
   /// What becomes of `honest`: nothing, one packet or several, in this order. It may come back later.
   std::vector<Packet> tamper(Dice& dice, Packet honest);
   /// A packet that nobody asked for.
   Packet forge(Dice& dice);
-
- private:
-  void spoil(Dice& dice, Packet& packet);
-  void spoil_storage(Dice& dice, Packet& packet);
+  /// An id that was used, that was all but used, or any.
   uint64_t transaction_id(Dice& dice) const;
 
+ private:
+  void forge_head(Dice& dice, Packet& packet);
+  void spoil(Dice& dice, Packet& packet);
+  void spoil_field(Dice& dice, Packet& packet);
+  void spoil_storage(Dice& dice, Packet& packet);
+
+  Protocol protocol_;
   std::array<uint64_t, 64> ids_{};  ///< of the last completions
   size_t heard_ = 0;
   std::optional<Packet> last_;

@@ -9,11 +9,15 @@ usage: ./enlighten bench [NAME ...] [options]
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
   vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
   storvsc        our hv_storvsc against the in-tree one, in one boot for each pair, A B A B
+  netvsc         our hv_netvsc against the in-tree one, likewise, on a TAP interface of the nested machine
   loop           core against host in one process: ns per request
+  netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
 
-In a guest: ratios of IOPS; signals, interrupts and CPU time per I/O. Without a NAME: vmbus, loop, storvsc.
+In a guest: ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
+vmbus, loop, storvsc.
 
+  --json         a JSON object for each benchmark on stdout, all else on stderr (not of instructions)
   --pairs N      in a guest: pairs of runs (default 5)
   --seconds N    in a guest: seconds per measurement (default 4)
   --cpus N       in a guest: its CPUs (default 2)
@@ -23,10 +27,11 @@ USAGE
 
 main() {
   local names=() name
-  accel=auto pairs=5 seconds=4 cpus=2
+  accel=auto pairs=5 seconds=4 cpus=2 json=0
   while [ $# -gt 0 ]; do
     case $1 in
       --help | -h) usage; exit 0 ;;
+      --json) json=1; shift ;;
       --accel | --pairs | --seconds | --cpus)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
         case $1 in
@@ -38,8 +43,8 @@ main() {
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
       vmbus) names+=(vmbus-native vmbus-guest); shift ;;
-      vmbus-native | vmbus-guest | storvsc | loop | instructions) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, loop or instructions" ;;
+      vmbus-native | vmbus-guest | storvsc | netvsc | loop | netvsc-native | instructions) names+=("$1"); shift ;;
+      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, netvsc, loop, netvsc-native or instructions" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
@@ -48,12 +53,14 @@ main() {
   [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop vmbus-guest storvsc)
   ensure_packages
   for name in "${names[@]}"; do
-    echo "== $name"
+    tell "== $name"
     case $name in
       storvsc) bench_storvsc ;;
+      netvsc) bench_netvsc ;;
       vmbus-guest) bench_vmbus_guest ;;
       vmbus-native) bench_native vmbus_bench ;;
       loop) bench_native loop_bench ;;
+      netvsc-native) bench_native netvsc_bench ;;
       instructions)
         build_preset release loop_bench
         "$TOP_DIR/bench/instructions" "$BUILD_DIR/release/bench" ;;
@@ -63,5 +70,7 @@ main() {
 
 bench_native() {
   build_preset release "$1"
-  "$BUILD_DIR/release/bench/$1"
+  local options=()
+  [ "$json" = 0 ] || options=(--json)
+  "$BUILD_DIR/release/bench/$1" "${options[@]}"
 }

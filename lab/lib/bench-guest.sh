@@ -22,6 +22,18 @@ bench_vmbus_guest() {
   bench_guest_run $((120 + 4 * (seconds + 12)))
 }
 
+# ./enlighten bench netvsc: as storvsc, on a TAP interface of the nested machine.
+bench_netvsc() {
+  local pair
+  bench_guest_prepare hv_netvsc
+  [ "$ACCEL" = nested ] || die "the network is measured in the nested machine, where its TAP interface is made: give --accel nested"
+  bench_guest_initrd ours "$MODULES_DIR/hv_netvsc.ko"
+  : >"$BENCH_JOB/network"
+  BENCH_NODE+=(--bin "$(command -v iperf3)")
+  for pair in $(seq "$pairs"); do bench_guest_boot ours netvsc "PAIR=$pair"; done
+  bench_guest_run $((120 + 10 * (seconds + 12)))
+}
+
 # bench_guest_prepare MODULE...: builds all that is needed, these modules of ours among it -> sets BENCH_JOB.
 bench_guest_prepare() {
   local module
@@ -32,7 +44,7 @@ bench_guest_prepare() {
   rm -rf "$BENCH_JOB" "$SCRATCH/stream" "$SCRATCH/lines"
   mkdir -p "$BENCH_JOB"
   : >"$BENCH_JOB/boots"
-  BENCH_FILES=()
+  BENCH_FILES=() BENCH_NODE=()
   ensure_kernel 6.1
   build_modules "$KERNEL_RELEASE"
   for module; do [ -e "$MODULES_DIR/$module.ko" ] || die "the module $module.ko was not built in $MODULES_DIR"; done
@@ -61,10 +73,10 @@ bench_guest_run() {
   echo "$1" >"$BENCH_JOB/limit"
   for name in "$BENCH_JOB"/*; do BENCH_FILES+=(--file "$name"); done
   [ "$ACCEL" = kvm ] || { ensure_node_image; : >"$BENCH_JOB/nested"; BENCH_FILES+=(--file "$BENCH_JOB/nested"); }
-  echo "in-tree and ours in turn, $pairs pairs, $seconds s each measurement, $cpus CPUs, $ACCEL, $(wc -l <"$BENCH_JOB/boots") boots"
+  tell "in-tree and ours in turn, $pairs pairs, $seconds s each measurement, $cpus CPUs, $ACCEL, $(wc -l <"$BENCH_JOB/boots") boots"
   mkfifo "$SCRATCH/stream"
   "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus "$cpus")" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --file "$KERNEL_IMAGE:kernel" \
-    "${BENCH_FILES[@]}" --file "$TOP_DIR/bench/guest/node" -- sh ./node >"$SCRATCH/stream" 2>&1 </dev/null &
+    "${BENCH_FILES[@]}" "${BENCH_NODE[@]}" --file "$TOP_DIR/bench/guest/node" -- sh ./node >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
   while IFS= read -r line; do
@@ -74,7 +86,7 @@ bench_guest_run() {
       *) printf '%s\n' "$line" >&2 ;;
     esac
     case $line in
-      '@result '*) printf '%s\n' "$line" | awk '{ printf "  pair %s  %-9s  %-27s %8d IOPS %8d KiB/s %8.1f us of CPU per I/O\n", $2, $3, $4, $5, $6, $7 }' ;;
+      '@result '*) tell "$(bench_guest_line "$line")" ;;
     esac
   done <"$SCRATCH/stream"
   wait "$NODE_PID" || status=$?
@@ -82,29 +94,46 @@ bench_guest_run() {
   bench_guest_report "$SCRATCH/lines"
 }
 
-# Medians of the ratios ours / in-tree, and per I/O: signals (guest to host), interrupts (host to guest), the guest's CPU time.
-bench_guest_report() {
+# The words of a result line: of an I/O or, with a unit of its own, of packets.
+bench_guest_line() {
   awk '
+    NF == 7 { printf "  pair %s  %-9s  %-27s %8d IOPS %8d KiB/s %8.1f us of CPU per I/O\n", $2, $3, $4, $5, $6, $7 }
+    NF == 8 { printf "  pair %s  %-9s  %-27s %10.1f %-11s %8d packets/s %8.1f us of CPU per packet\n", $2, $3, $4, $5, $8, $6, $7 }' <<<"$1"
+}
+
+# With --json only the report is on stdout.
+tell() { if [ "$json" = 1 ]; then printf '%s\n' "$1" >&2; else printf '%s\n' "$1"; fi; }
+
+# Medians of the ratios ours / in-tree, and per I/O or packet: signals (guest to host), interrupts (host to guest), the guest's CPU time.
+bench_guest_report() {
+  awk -v json="$json" '
     function sort(list, n,  i, j, t) {
       for (i = 2; i <= n; i++) for (j = i; j > 1 && list[j] < list[j - 1]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
     }
     function median(list, n) { return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2 }
     function both(ours, theirs, digits) { return sprintf("%.*f (in-tree %.*f)", digits, ours, digits, theirs) }
     $1 == "@result" {
-      iops[$2, $3, $4] = $5; cpu[$2, $3, $4] = $7
+      iops[$2, $3, $4] = $5; cpu[$2, $3, $4] = $7; unit[$4] = NF == 8 ? $8 : "IOPS"
       if ($2 > pairs) pairs = $2
       if (!($4 in seen)) { seen[$4] = 1; job[++jobs] = $4 }
     }
+    $1 == "@frames" { frames[$2, $3, $4] = $5; per = "packet" }
     $1 == "@counters" && $5 == "start" { si[$2, $3, $4] = $6; so[$2, $3, $4] = $7; pk[$2, $3, $4] = $8 }
     $1 == "@counters" && $5 == "end" {
+      # Frames that the guest has counted itself are what a network is measured by.
+      if (($2, $3, $4) in frames) { $8 = frames[$2, $3, $4]; pk[$2, $3, $4] = 0 }
       signals[$3, $4] += $6 - si[$2, $3, $4]; interrupts[$3, $4] += $7 - so[$2, $3, $4]; packets[$3, $4] += $8 - pk[$2, $3, $4]
     }
     END {
-      printf "%-27s %21s %15s %24s %24s %26s\n", "", "ours / in-tree (IOPS)", "lowest-highest", "signals per I/O", "interrupts per I/O", "CPU us per I/O"
+      if (!per) per = "I/O"
+      if (json) printf "{\"pairs\": %d, \"per\": \"%s\", \"jobs\": [", pairs, per
+      else printf "%-27s %21s %15s %24s %24s %26s\n", "", per == "I/O" ? "ours / in-tree (IOPS)" : "ours / in-tree (rate)", "lowest-highest",
+        "signals per " per, "interrupts per " per, "CPU us per " per
       for (j = 1; j <= jobs; j++) {
         n = 0
         for (p = 1; p <= pairs; p++) if (iops[p, "inbox", job[j]] > 0 && iops[p, "enlighten", job[j]] > 0) {
           r[++n] = iops[p, "enlighten", job[j]] / iops[p, "inbox", job[j]]
+          v[0, n] = iops[p, "inbox", job[j]]; v[1, n] = iops[p, "enlighten", job[j]]
           c[0, n] = cpu[p, "inbox", job[j]]; c[1, n] = cpu[p, "enlighten", job[j]]
         }
         if (n == 0) continue
@@ -114,8 +143,18 @@ bench_guest_report() {
           s[i] = signals[d, job[j]] / k; t[i] = interrupts[d, job[j]] / k
           for (p = 1; p <= n; p++) m[p] = c[i, p]
           sort(m, n); u[i] = median(m, n)
+          for (p = 1; p <= n; p++) m[p] = v[i, p]
+          sort(m, n); w[i] = median(m, n)
+        }
+        if (json) {
+          printf "%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f", said++ ? "," : "", job[j], unit[job[j]],
+            median(r, n), r[1], r[n]
+          for (i = 1; i >= 0; i--) printf ", \"%s\": {\"rate\": %.2f, \"signals\": %.4f, \"interrupts\": %.4f, \"cpu_us\": %.2f}", i ? "ours" : "in_tree", w[i], s[i], t[i], u[i]
+          printf "}"
+          continue
         }
         printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %26s\n", job[j], median(r, n), r[1], r[n], both(s[1], s[0], 3), both(t[1], t[0], 3), both(u[1], u[0], 1)
       }
+      if (json) print "\n]}"
     }' "$1"
 }

@@ -19,6 +19,7 @@ qemu enlighten 6.1 2"
 #   kdump inbox 6.1 2
 #   kdump enlighten,hv_vmbus=enlighten 6.1 2
 #   hostile enlighten,hv_vmbus=enlighten 6.1 2
+#   hostile enlighten,hv_vmbus=enlighten,hv_netvsc=enlighten 6.1 2
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 # How often a session is begun when the emulation ends under it.

@@ -52,19 +52,6 @@ int netvsc_errno(int status)
 	}
 }
 
-/* A ring makes no sense any more: the adapter is closed, the interface stays without a link. */
-static void netvsc_broken_work(struct work_struct *work)
-{
-	struct netvsc_net *net = container_of(work, struct netvsc_net, broken_work);
-
-	rtnl_lock();
-	if (!net->leaving && netvsc_adapter_of(net)) {
-		netif_carrier_off(net->dev);
-		netvsc_close_adapter(net);
-	}
-	rtnl_unlock();
-}
-
 static struct net_device *netvsc_alloc(struct hv_device *hv)
 {
 	struct net_device *dev;
@@ -96,7 +83,11 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_WORK(&net->broken_work, netvsc_broken_work);
 	INIT_DELAYED_WORK(&net->vf_setup_work, netvsc_vf_setup_work);
 	INIT_WORK(&net->vf_work, netvsc_vf_work);
+	INIT_DELAYED_WORK(&net->recover_work, netvsc_recover_work);
+	INIT_DELAYED_WORK(&net->stall_work, netvsc_stall_work);
+	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
+	hv_netvsc_recovery_create(&net->recovery);
 	net->vf_stats = netdev_alloc_pcpu_stats(struct netvsc_vf_stats);
 	if (!net->vf_stats) {
 		free_netdev(dev);
@@ -105,7 +96,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	return dev;
 }
 
-/* Behind the closing of the adapter; not under RTNL, as works wait for it. */
+/* Behind the closing of a leaving adapter, whose works start none any more; not under RTNL, as works wait for it. */
 static void netvsc_free(struct netvsc_net *net)
 {
 	cancel_delayed_work_sync(&net->link_work);
@@ -114,6 +105,9 @@ static void netvsc_free(struct netvsc_net *net)
 	cancel_work_sync(&net->vf_work);
 	cancel_work_sync(&net->filter_work);
 	cancel_work_sync(&net->broken_work);
+	cancel_delayed_work_sync(&net->recover_work);
+	cancel_delayed_work_sync(&net->stall_work);
+	cancel_delayed_work_sync(&net->alive_work);
 	hv_set_drvdata(net->hv, NULL);
 	free_percpu(net->vf_stats);
 	free_netdev(net->dev);
@@ -222,6 +216,7 @@ static int netvsc_suspend(struct hv_device *hv)
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
 	hv_netvsc_function_forget(&net->function);
+	net->recovering = false;
 	rtnl_unlock();
 	return 0;
 }

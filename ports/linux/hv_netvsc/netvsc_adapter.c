@@ -184,6 +184,7 @@ int netvsc_open_adapter(struct netvsc_net *net)
 	}
 	hv_netvsc_function_opened(&net->function, adapter->opened.version, netvsc_must_map());
 	rcu_assign_pointer(net->adapter, adapter);
+	hv_netvsc_recovery_opened(&net->recovery, netvsc_now());
 	netvsc_adopt_features(net);
 	return 0;
 }
@@ -216,8 +217,9 @@ void netvsc_close_adapter(struct netvsc_net *net)
 	netvsc_destroy_adapter(adapter);
 }
 
-static int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *config,
-			      unsigned int mtu)
+/* Opens the adapter otherwise than it was, and waits for its channels. It is closed. */
+int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *config,
+		       unsigned int mtu)
 {
 	struct netvsc_adapter *adapter;
 	int ret;
@@ -236,6 +238,16 @@ static int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config
 	return 0;
 }
 
+/* Shows the stack an adapter that was opened anew. */
+void netvsc_attach(struct netvsc_net *net)
+{
+	if (netif_running(net->dev))
+		netvsc_apply_filter(net);
+	netvsc_vf_settle(net);
+	netif_device_attach(net->dev);
+	netvsc_show_link(net);
+}
+
 /* Closes the adapter and opens it otherwise; as it was, when that fails. */
 int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, unsigned int mtu)
 {
@@ -249,14 +261,11 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 	netvsc_close_adapter(net);
 	ret = netvsc_reopen_once(net, config, mtu);
 	if (ret && netvsc_reopen_once(net, &before, mtu_before)) {
-		netdev_err(net->dev, "the adapter does not open any more\n");
+		netdev_err(net->dev, "the adapter does not open: it is tried again\n");
 		netif_carrier_off(net->dev);
+		netvsc_recover(net);
 		return ret;
 	}
-	if (netif_running(net->dev))
-		netvsc_apply_filter(net);
-	netvsc_vf_settle(net);
-	netif_device_attach(net->dev);
-	netvsc_show_link(net);
+	netvsc_attach(net);
 	return ret;
 }

@@ -25,18 +25,6 @@ int netvsc_publish(struct netvsc_queue *queue)
 	return signal;
 }
 
-static void netvsc_break(struct netvsc_queue *queue)
-{
-	struct netvsc_adapter *adapter = queue->adapter;
-
-	if (READ_ONCE(adapter->broken))
-		return;
-	netdev_err(adapter->net->dev, "ring broken by the host: giving up\n");
-	WRITE_ONCE(adapter->broken, true);
-	wake_up(&adapter->opened_one);
-	schedule_work(&adapter->net->broken_work);
-}
-
 static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_event *event,
 			 int budget)
 {
@@ -94,7 +82,7 @@ static bool netvsc_settle(struct netvsc_queue *queue)
 	if (ret == HV_RING_FULL)
 		queue->adapter->net->eth_stats.rx_comp_busy++;
 	else if (ret)
-		netvsc_break(queue);
+		netvsc_break(queue, NETVSC_RING_BROKEN);
 	return ret == HV_RING_FULL;
 }
 
@@ -111,7 +99,7 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 		if (ret == HV_RING_EMPTY)
 			break;
 		if (ret == HV_RING_CORRUPT) {
-			netvsc_break(queue);
+			netvsc_break(queue, NETVSC_RING_BROKEN);
 			break;
 		}
 		done++;

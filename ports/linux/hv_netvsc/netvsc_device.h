@@ -66,6 +66,7 @@ struct netvsc_queue {
 	struct hv_netvsc_queue *core;
 	void *memory;			/* the core's */
 	u32 index;
+	unsigned long stopped_at;	/* jiffies; of the last stop */
 	bool opened;			/* the channel is to be closed */
 	bool ready;			/* the rings are known: packets may be read */
 	bool masked;			/* the poll's */
@@ -186,6 +187,12 @@ struct netvsc_net {
 	struct delayed_work queues_work;
 	struct work_struct filter_work;
 	struct work_struct broken_work;
+	bool recovering;			/* recover_work is due; under RTNL */
+	struct hv_netvsc_recovery recovery;	/* under RTNL */
+	struct delayed_work recover_work;
+	struct delayed_work stall_work;
+	u32 alive_id;				/* of the host's last "are you alive" */
+	struct delayed_work alive_work;
 	struct netvsc_eth_stats eth_stats;
 	struct rtnl_link_stats64 before;	/* of adapters that are closed now */
 	atomic_long_t rx_dropped;
@@ -211,6 +218,9 @@ int netvsc_errno(int status);
 /* netvsc_adapter.c: opening and closing as a whole; under RTNL unless they say otherwise */
 int netvsc_open_adapter(struct netvsc_net *net);
 void netvsc_close_adapter(struct netvsc_net *net);
+int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *config,
+		       unsigned int mtu);
+void netvsc_attach(struct netvsc_net *net);
 int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, unsigned int mtu);
 void netvsc_use_queues(struct netvsc_net *net);
 void netvsc_queues_work(struct work_struct *work);
@@ -242,9 +252,20 @@ int netvsc_switch_path(struct netvsc_adapter *adapter);
 int netvsc_set_rss_once(struct netvsc_adapter *adapter, bool off);
 void netvsc_revoke(struct netvsc_adapter *adapter);
 void netvsc_halt(struct netvsc_adapter *adapter);
+void netvsc_keep_alive(struct netvsc_adapter *adapter, u32 id);
 void netvsc_unmap_page(struct netvsc_adapter *adapter);
 void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
 void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
+
+/* netvsc_health.c: what is done about an adapter that does not work */
+u64 netvsc_now(void);
+#define NETVSC_RING_BROKEN "ring broken by the host"
+void netvsc_break(struct netvsc_queue *queue, const char *why);
+void netvsc_recover(struct netvsc_net *net);
+void netvsc_broken_work(struct work_struct *work);
+void netvsc_recover_work(struct work_struct *work);
+void netvsc_stall_work(struct work_struct *work);
+void netvsc_alive_work(struct work_struct *work);
 
 /* netvsc_xmit.c */
 netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev);

@@ -406,6 +406,18 @@ void netvsc_halt(struct netvsc_adapter *adapter)
 	mutex_unlock(&adapter->request_lock);
 }
 
+/* Answers the host's "are you alive"; it says nothing to that. */
+void netvsc_keep_alive(struct netvsc_adapter *adapter, u32 id)
+{
+	int ret = netvsc_begin_request(adapter);
+
+	if (ret)
+		return;
+	ret = hv_netvsc_write_keep_alive_complete(adapter->page, HV_NETVSC_MOST_CONTROL, id);
+	netvsc_send_page(adapter, ret);
+	mutex_unlock(&adapter->request_lock);
+}
+
 /* Takes the buffers away from the host; it says nothing to that. */
 void netvsc_revoke(struct netvsc_adapter *adapter)
 {
@@ -428,7 +440,10 @@ void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_
 
 	switch (told) {
 	case HV_NETVSC_TOLD_NOTHING:
+		break;
 	case HV_NETVSC_TOLD_KEEP_ALIVE:
+		WRITE_ONCE(adapter->net->alive_id, value);
+		schedule_delayed_work(&adapter->net->alive_work, 0);
 		break;
 	case HV_NETVSC_TOLD_ANSWER:
 		complete(&adapter->request_done);

@@ -290,8 +290,10 @@ static void netvsc_stop(struct netvsc_queue *queue)
 	struct netvsc_net *net = queue->adapter->net;
 	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
 
+	WRITE_ONCE(queue->stopped_at, jiffies);
 	netif_tx_stop_queue(txq);
 	net->eth_stats.stop_queue++;
+	schedule_delayed_work(&net->stall_work, HV_NETVSC_STALL_SECONDS * HZ);
 	/* From here on a signal comes when there is room; there may be already. */
 	if (hv_netvsc_await_room(queue->core, NETVSC_WAKE_PERCENT) == 1)
 		netvsc_wake(queue);
@@ -403,6 +405,7 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	unsigned long flags;
 	int signal = HV_NO_SIGNAL;
 	int ret = HV_BAD_VALUE;
+	int room;
 
 	fit = netvsc_describe(adapter, skb, &frame);
 	if (fit && unlikely(netvsc_ranges_of(skb) > HV_NETVSC_MOST_RANGES)) {
@@ -421,7 +424,8 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	spin_lock_irqsave(&queue->lock, flags);
 	if (likely(fit))
 		ret = netvsc_send(queue, skb, &frame, &kept);
-	if (unlikely(hv_netvsc_may_send(queue->core, NETVSC_STOP_PERCENT) != 1)) {
+	room = hv_netvsc_may_send(queue->core, NETVSC_STOP_PERCENT);
+	if (unlikely(room != 1)) {
 		netvsc_stop(queue);
 		more = false;
 	}
@@ -440,6 +444,8 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	netvsc_signal(queue, signal);
+	if (unlikely(ret == HV_RING_CORRUPT || room < 0))
+		netvsc_break(queue, NETVSC_RING_BROKEN);
 
 	if (likely(ret == HV_OK)) {
 		if (!kept)

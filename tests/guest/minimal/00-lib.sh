@@ -5,6 +5,9 @@ export PATH=/tools/bin:$PATH
 
 SCSI=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
 IDE=32412632-86cb-44a2-9b5c-50d1417354f5
+NET=f8615163-df3e-46c5-913f-f2d2f965ed0e
+NIC0=00:15:5d:00:00:10
+NIC1=00:15:5d:00:00:11
 
 now() { cut -d ' ' -f 1 /proc/uptime; }
 fail() { echo "$*"; exit 1; }
@@ -46,6 +49,9 @@ device() {
   done
   return 1
 }
+# nic MAC: the interface with that address; fails if there is none.
+nic() { grep -lix "$1" /sys/bus/vmbus/devices/*/net/*/address 2>/dev/null | sed 's,/address$,,; s,.*/,,' | grep .; }
+answers() { ping -A -q -c 3 -W 10 "$@"; }
 scsi() { within 30 device $SCSI "$1" >/dev/null; echo "/dev/$(device $SCSI "$1")"; }
 sectors() { cat "/sys/block/${1#/dev/}/size"; }
 tool() { # fio and its libraries live on a disk of their own

@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The adapter nic0 is behind the host's address translation; on 10.0.2.2:8080 the node serves /network and /network.md5.
-NET=f8615163-df3e-46c5-913f-f2d2f965ed0e
-NIC0=00:15:5d:00:00:10
 HOT=00:15:5d:00:00:20
 
-# nic MAC: the interface with that address; fails if there is none.
-nic() { grep -lix "$1" /sys/bus/vmbus/devices/*/net/*/address 2>/dev/null | sed 's,/address$,,; s,.*/,,' | grep .; }
 no_nic() { ! nic "$1" >/dev/null; }
 carrier() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = "$2" ]; }
 mtu_is() { [ "$(cat "/sys/class/net/$1/mtu")" = "$2" ]; }
-answers() { ping -A -q -c 3 -W 10 "$@"; }
 # That the kernel cannot verify a module that it did not come with is no complaint of the driver.
 driver_is_calm() { ! dmesg | grep -v 'module verification failed' | grep -E 'hv_netvsc.*([Ee]rror|[Ii]nvalid|[Ff]ail|[Uu]nable|overflow|unknown|too (small|big))' || fail "the driver complained"; }
 fetch() {

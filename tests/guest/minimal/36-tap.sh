@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The adapter nic1 is a TAP interface of the node (10.9.0.1 and, with VLAN tag 5, 10.9.5.1), which has an iperf3 server and takes frames of
 # 9000 bytes.
-NIC1=00:15:5d:00:00:11
 
 tap_nic() { nic $NIC1 || skip "the node has no TAP interface"; }
 tap_up() {

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
 
+#include "host/hostile/device.hpp"
+#include "host/hostile/network.hpp"
+#include "host/hostile/receive_buffer.hpp"
 #include "tests/support/fake_channel.hpp"
 #include "tests/support/fake_machine.hpp"
 
@@ -107,6 +111,75 @@ TEST_F(HostileChannel, LiesAndTheRingStaysItsRing) {
   EXPECT_GT(intent.deeds(Deed::TamperedPacket), 1000u);
   EXPECT_GT(intent.deeds(Deed::Scribble), 1000u);
   EXPECT_FALSE(inner.failed);
+}
+
+TEST_F(HostileChannel, SpoilsTheMessagesThatItsPacketsNameWhereTheyLie) {
+  constexpr uint64_t kPage = 2;
+  ReceiveBuffer buffer;
+  buffer.found(machine, 1, std::array<uint64_t, 1>{kPage});
+  Channel nic(inner, intent, 2, &buffer);
+  intent.start(11, 1000);
+  auto& control = inner.outgoing().memory().control();
+  const auto bytes = *machine.memory(kPage * wire::kPageSize, wire::kPageSize);
+  Dice dice(11);
+  for (uint64_t round = 0; round < 300; round++) {
+    std::ranges::fill(bytes, std::byte{0x5a});
+    const Packet honest = transfer_of(dice, round, 64, 100);
+    const std::span<const std::byte> parts[] = {honest.payload};
+    ASSERT_TRUE(nic.outgoing().stage(honest.type, honest.flags, round, honest.extra, parts).ok());
+    if (nic.outgoing().commit() == Signal::Yes) nic.signal_guest();
+    control.read_index = control.write_index;  // a guest that has read it all
+  }
+  EXPECT_GT(intent.deeds(Deed::SpoiltMessage), 50u);
+  EXPECT_GT(intent.deeds(Deed::TamperedPacket), 50u);
+  const uint64_t before = intent.deeds(Deed::ForgedRndis);
+  std::ranges::fill(bytes, std::byte{0x5a});
+  for (int i = 0; i < 50; i++) {
+    nic.attack(dice);
+    control.read_index = control.write_index;
+  }
+  EXPECT_GT(intent.deeds(Deed::ForgedRndis), before);
+  EXPECT_FALSE(std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0x5a}; }));
+}
+
+/// A network adapter that only keeps what it is told.
+class SharingDevice final : public vmbus::Device {
+ public:
+  SharingDevice() { info_.class_id = wire::netvsc::kNetworkClass; }
+  const vmbus::OfferInfo& offer() const override { return info_; }
+  std::string name() const override { return "nic"; }
+  bool opened(vmbus::OpenChannel& channel) override {
+    open = &channel;
+    return true;
+  }
+  void closed(vmbus::OpenChannel&) override { open = nullptr; }
+  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t>) override {
+    EXPECT_EQ(&channel, open);
+    found = gpadl_id;
+  }
+  void gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) override {
+    EXPECT_EQ(&channel, open);
+    gone = gpadl_id;
+  }
+
+  vmbus::OpenChannel* open = nullptr;
+  uint32_t found = 0, gone = 0;
+
+ private:
+  vmbus::OfferInfo info_;
+};
+
+TEST_F(HostileChannel, TheDeviceBehindItIsToldOfItsBuffers) {
+  const auto honest = std::make_shared<SharingDevice>();
+  OpenChannels channels(intent);
+  Device device(honest, channels);
+  ASSERT_TRUE(device.opened(inner));
+  device.gpadl_found(inner, 7, std::array<uint64_t, 1>{1});
+  EXPECT_EQ(honest->found, 7u);
+  device.gpadl_gone(inner, 7);
+  EXPECT_EQ(honest->gone, 7u);
+  device.closed(inner);
+  EXPECT_EQ(honest->open, nullptr);
 }
 
 }  // namespace

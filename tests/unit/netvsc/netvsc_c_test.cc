@@ -177,5 +177,18 @@ TEST_F(NetvscC, TheDataPathIsSwitchedByTheSetupSlot) {
   EXPECT_TRUE(hv_netvsc_function_carries(&function));
 }
 
+TEST_F(NetvscC, AKeepAliveIsAnsweredWithItsId) {
+  const Bytes question = test::rndis(rndis::MessageType::KeepAlive, uint32_t{0x1234});
+  uint32_t value = 0;
+  ASSERT_EQ(hv_netvsc_control(&conversation, question.data(), question.size(), &value), HV_NETVSC_TOLD_KEEP_ALIVE);
+  EXPECT_EQ(value, 0x1234u);
+  std::byte page[64];
+  ASSERT_EQ(hv_netvsc_write_keep_alive_complete(page, sizeof(page), value), 16);
+  EXPECT_EQ(test::at<rndis::Header>(page).type, rndis::MessageType::KeepAliveComplete);
+  EXPECT_EQ(test::at<uint32_t>(page, 8), 0x1234u);
+  const Bytes nothing = test::join(rndis::Header{rndis::MessageType::KeepAlive, sizeof(rndis::Header)});
+  EXPECT_EQ(hv_netvsc_control(&conversation, nothing.data(), nothing.size(), &value), HV_NETVSC_TOLD_NONSENSE);
+}
+
 }  // namespace
 }  // namespace hv

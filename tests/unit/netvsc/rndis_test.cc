@@ -139,6 +139,19 @@ TEST(RndisParse, OffloadsOfAnOlderRevisionLackTheRest) {
   EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).error(), Error::BadLength);
 }
 
+TEST(RndisParse, ALargeSendThatIsSmallerThanHeadersIsNone) {
+  proto::Offload offload{};
+  offload.header = {proto::kObjectOffload, 1, proto::kOffloadSizeNdis60};
+  offload.checksum.ipv4_send = proto::kOffloadTcp | proto::kOffloadTcpOptions;
+  offload.large_send_v2.ipv4_encapsulation = proto::kEncapsulation8023;
+  for (const uint32_t most : {0u, 1u, 320u, 4095u}) {
+    offload.large_send_v2.ipv4_most = most;
+    EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).take().large_send4, 0u) << most;
+  }
+  offload.large_send_v2.ipv4_most = 4096;
+  EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).take().large_send4, 4096u);
+}
+
 TEST(RndisParse, RssTablesAreBounded) {
   proto::RssCapabilities rss{};
   rss.queues = 16;
