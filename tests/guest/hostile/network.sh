@@ -6,19 +6,24 @@ NIC_LINES_MOST=200  # of one attack: rate-limited ones, and a line for each time
 
 nic_works() { answers -c 1 -W 2 $GATEWAY >/dev/null 2>&1; }
 
+# Who was changing the interface may have left it down.
+nic_works_when_up() {
+  local device
+  device=$(nic $NIC0) || return 1
+  ip link set "$device" up || return 1
+  ip addr replace 10.0.2.15/24 dev "$device" || return 1
+  nic_works
+}
+
 # The test before may have failed in the middle.
 load_nic() {
-  local device
   ask_host hostile.stop
   sleep 0.5
   [ ! -e /sys/bus/vmbus ] || unload
   modprobe hv_vmbus || fail "the bus cannot be loaded"
   modprobe hv_netvsc || fail "the network driver cannot be loaded"
   within 60 nic $NIC0 >/dev/null || fail "no adapter"
-  device=$(nic $NIC0)
-  ip link set "$device" up
-  ip addr replace 10.0.2.15/24 dev "$device"
-  within 20 nic_works || fail "nothing passes with a host that does not lie"
+  within 20 nic_works_when_up || fail "nothing passes with a host that does not lie"
 }
 
 # All of these may meet an adapter that is closed this moment, or gone.
@@ -69,7 +74,7 @@ attack_nic() { # attack_nic SEED
   else
     ask_host hostile.stop
     # Answers that were lost are waited for until their time is over; then the adapter is opened anew.
-    if ! within 100 nic_works; then
+    if ! within 100 nic_works_when_up; then
       dmesg | grep -E "hv_netvsc|vmbus" | tail -n 20
       ! nic $NIC0 >/dev/null || dmesg | grep -q 'the adapter is closed\|the adapter does not open' ||
         fail "the adapter is there, was not closed, and does not work"
