@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # A pair of measurements: the in-tree hv_netvsc and ours in one boot, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
 # iperf3 server; PAIR is set before. Who goes first alternates. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
-# job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks, segments counted.
+# job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks.
 
 load_netvsc() { # load_netvsc inbox|enlighten
   local modules
@@ -19,7 +19,12 @@ load_netvsc() { # load_netvsc inbox|enlighten
   sleep 1
 }
 
-frames() { cat "/sys/class/net/$DEVICE/statistics/rx_packets" "/sys/class/net/$DEVICE/statistics/tx_packets" | awk '{ n += $1 } END { print n }'; }
+# Both ways, so far. Drivers count a large send as they like, so TCP is counted by its bytes, in full frames.
+frames() {
+  local what=packets size=1
+  case $JOB in tcp-*) what=bytes size=1514 ;; esac
+  cat "/sys/class/net/$DEVICE/statistics/rx_$what" "/sys/class/net/$DEVICE/statistics/tx_$what" | awk -v size=$size '{ n += $1 } END { print int(n / size) }'
+}
 # Hundredths of a second that all CPUs worked, interrupts included; frames so far; now, in seconds.
 net_sample() { echo "$(awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat) $(frames) $(now)"; }
 
@@ -34,6 +39,7 @@ replies() { awk -v s=$((SECONDS_EACH + 2)) '/packets received/ { for (i = 1; i <
 
 measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads the rate from the command's output
   local label="$1 $2 $3" unit=$4 rate=$5 all first last command
+  JOB=$3
   shift 5
   echo "@mark $label start"
   sleep 1
