@@ -18,7 +18,10 @@ static int netvsc_why_hopeless(struct netvsc_adapter *adapter)
 					    -ETIMEDOUT;
 }
 
-/* Waits for an answer, for so long as one can come. */
+/*
+ * Waits for an answer, for so long as one can come. A host that gave none gives no other either:
+ * the adapter is closed without asking it anything, and opened anew.
+ */
 static bool netvsc_await(struct netvsc_adapter *adapter, struct completion *done)
 {
 	unsigned long end = jiffies + HV_NETVSC_ANSWER_SECONDS * HZ;
@@ -27,6 +30,8 @@ static bool netvsc_await(struct netvsc_adapter *adapter, struct completion *done
 		if (wait_for_completion_timeout(done, HZ / 2))
 			return true;
 	}
+	if (!netvsc_hopeless(adapter))
+		netvsc_break(adapter->queues[0], "the host does not answer");
 	return false;
 }
 
