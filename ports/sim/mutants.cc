@@ -32,6 +32,22 @@ constexpr Mutant kMutants[] = {
     {22, "a failed submit keeps its request id: they run out"},
     {23, "a channel's object is put twice when it cannot be registered"},
     {24, "a CPU's pages are freed when it goes offline, and again at the end"},
+    {25, "netvsc: a completion comes before the queue is stopped, and it is never woken"},
+    {26, "netvsc: completions that find no room are forgotten by the poll"},
+    {27, "netvsc: polling is allowed after the channel opens: the first signal is lost"},
+    {28, "netvsc: removed before sub-channels have come: what was never enabled is disabled"},
+    {29, "netvsc: the first queue's polling is disabled again and again"},
+    {31, "netvsc: the probe waits under RTNL for sub-channels that need it"},
+    {34, "netvsc: an old host's send table is looked for where it says"},
+    {35, "netvsc: an old host's link status is refused for its length"},
+    {36, "netvsc: frames are sent before the buffers are set up"},
+    {37, "netvsc: a header of RNDIS crosses a page"},
+    {38, "netvsc: a frame that found no room stays mapped, and the next one is given its pages"},
+    {39, "netvsc: what was made for RNDIS is leaked on hot remove"},
+    {40, "netvsc: an interface is not closed before the host has nothing of ours"},
+    {67, "netvsc: per-packet information of size 0 is looked at for ever"},
+    {68, "netvsc: a completion is taken for one of another kind"},
+    {69, "netvsc: closing waits for an empty ring, though the host does not heed the filter"},
 };
 }  // namespace
 
