@@ -311,7 +311,7 @@ void Host::offer() {
   Actions actions;
   auto key = control_.offer(info, actions);
   if (key) devices_.push_back({key.value(), number});
-  if (key && network) nics_[key.value()] = std::make_unique<net::SimNic>(profile_, rng_, log_, memory_, ledger_, *this, 20 + rng_.below(60));
+  if (key && network) nics_[key.value()] = std::make_unique<net::SimNic>(profile_, rng_, log_, memory_, ledger_, *this, 30 + rng_.below(120));
   log_("host offers device %u", number);
   apply(actions);
 }
@@ -356,6 +356,13 @@ size_t Host::with_guest() const {
   size_t count = 0;
   for (const auto& [key, nic] : nics_) count += nic->with_guest();
   return count;
+}
+
+void Host::function_sends(std::span<const std::byte> frame) {
+  for (auto& [key, nic] : nics_) {
+    if (nic->open()) return nic->function_sends(frame);
+  }
+  if (!profile_.hostile) fail("a frame goes by the virtual function of an adapter that is closed");
 }
 
 void Host::signal_guest(uint32_t relid) {

@@ -56,6 +56,8 @@ class Host final : public net::NicPort {
   /// Packets of network adapters that the guest has not given back.
   size_t with_guest() const;
   net::Ledger& ledger() { return ledger_; }
+  /// A frame of the guest comes by the virtual function of its network adapter.
+  void function_sends(std::span<const std::byte> frame);
   size_t open_channels() const { return open_.size(); }
   size_t gpadl_count() const { return control_.gpadls().count(); }
   uint64_t unloads() const { return unloads_; }

@@ -37,7 +37,10 @@ constexpr Mutant kMutants[] = {
     {27, "netvsc: polling is allowed after the channel opens: the first signal is lost"},
     {28, "netvsc: removed before sub-channels have come: what was never enabled is disabled"},
     {29, "netvsc: the first queue's polling is disabled again and again"},
+    {30, "netvsc: a virtual function that is there before the driver is never joined"},
     {31, "netvsc: the probe waits under RTNL for sub-channels that need it"},
+    {32, "netvsc: frames take the virtual function before the host has answered"},
+    {33, "netvsc: a virtual function is moved to another namespace by a notifier"},
     {34, "netvsc: an old host's send table is looked for where it says"},
     {35, "netvsc: an old host's link status is refused for its length"},
     {36, "netvsc: frames are sent before the buffers are set up"},
@@ -48,6 +51,7 @@ constexpr Mutant kMutants[] = {
     {67, "netvsc: per-packet information of size 0 is looked at for ever"},
     {68, "netvsc: a completion is taken for one of another kind"},
     {69, "netvsc: closing waits for an empty ring, though the host does not heed the filter"},
+    {70, "netvsc: the device is halted before its frames are sent"},
 };
 }  // namespace
 

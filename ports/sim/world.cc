@@ -138,7 +138,7 @@ Profile Profile::from(Rng& rng) {
   profile.sub_channels = rng.below(3);
   profile.host_events = rng.below(6);
   profile.end = static_cast<End>(rng.below(4));
-  profile.network = rng.chance(250);
+  profile.network = rng.chance(400);
   // Below 3.0 there is no Unload, and so neither suspend nor a second connection.
   if (std::min(profile.host_max, profile.guest_max) < wire::vmbus::Version::V3_0) profile.end = End::Unload;
   return profile;

@@ -41,8 +41,8 @@ void SimNic::harm(Channel& channel) {
       break;
     default: {
       // The front of a message in the receive buffer, while the guest looks at it: per-packet information of an impossible size.
-      if (receive_pages_.empty()) break;
-      const uint32_t section = rng_.below(8) * 1792;
+      if (receive_pages_.empty() || shared_.session.receive_sections().count == 0) break;
+      const uint32_t section = rng_.below(shared_.session.receive_sections().count) * shared_.session.receive_sections().size;
       const uint64_t page = receive_pages_[(section / Memory::kPage) % receive_pages_.size()];
       if (!memory_.allocated(static_cast<uint32_t>(page))) break;
       log_("hostile: changes a message that was given");

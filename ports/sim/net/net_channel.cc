@@ -16,7 +16,6 @@ using netvsc::Event;
 
 namespace {
 constexpr uint32_t kRingPages = 4;   ///< both rings: a control page and a page of data each
-constexpr netvsc::SlotPlan kPlan{.sections = 4, .pages = 4};
 constexpr hv::vmbus::Time kDrainLimit = netvsc::kDrainSeconds * 1000;
 }  // namespace
 
@@ -24,16 +23,16 @@ constexpr hv::vmbus::Time kDrainLimit = netvsc::kDrainSeconds * 1000;
 
 bool NetDriver::create_core(NetQueue& queue) {
   if (kernel_.allocation_fails()) return false;
-  const auto headers = kernel_.memory().allocate(1);
+  const auto headers = kernel_.memory().allocate(header_pages());
   if (!headers) return false;
   queue.headers = *headers;
   auto ring = [&](uint32_t offset) { return RingMemory::create({kernel_.memory().at(queue.ring->first + offset), 2 * Memory::kPage}).value(); };
   auto writer = RingWriter::create(ring(0));
   auto reader = RingReader::create(ring(2));
   if (!writer || !reader) return false;
-  queue.memory.assign(netvsc::QueueMemory::bytes_needed(kPlan), std::byte{0});
-  queue.sent.resize(kPlan.pages);
-  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), kPlan, netvsc::QueueMemory::create(queue.memory, kPlan).value(), queue.index == 0);
+  queue.memory.assign(netvsc::QueueMemory::bytes_needed(plan_), std::byte{0});
+  queue.sent.resize(plan_.pages);
+  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_, netvsc::QueueMemory::create(queue.memory, plan_).value(), queue.index == 0);
   return true;
 }
 
@@ -157,7 +156,7 @@ Task<> NetDriver::close_channels(NetAdapter& adapter) {
   for (auto& queue : adapter.queues) {
     if (!queue) continue;
     forget_frames(*queue);
-    if (queue->headers) kernel_.memory().free(queue->headers, 1);
+    if (queue->headers) kernel_.memory().free(queue->headers, header_pages());
     for (NetSubChannel* sub : sub_channels_) {
       if (sub->queue == queue.get()) sub->queue = nullptr;
     }
@@ -335,7 +334,7 @@ void NetDriver::take(NetQueue& queue, const Event& event) {
     case Event::Kind::ControlSent:
       if (honest() && !event.good) fail("an honest host refuses a request");
       break;
-    case Event::Kind::VfAssociation:
+    case Event::Kind::VfAssociation: function_told(event.vf_allocated, event.vf_serial); break;
     case Event::Kind::Ignored: break;
   }
 }

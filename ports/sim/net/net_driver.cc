@@ -8,16 +8,23 @@
 namespace hv::sim::net {
 
 namespace {
+/// Few slots, so that they run out, or so many that the ring is full before.
+netvsc::SlotPlan some_plan(Rng& rng) { return {.sections = static_cast<uint16_t>(1 + rng.below(4)), .pages = static_cast<uint16_t>(rng.chance(500) ? 4 : 64)}; }
+
 constexpr hv::vmbus::Time kRetry = 1'000;   ///< until RTNL is tried again; longer than in truth, as each costs a step of the world
 }
 
 NetDriver::NetDriver(Kernel& kernel, hv::vmbus::Channel& channel)
-    : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), frames_left_(20 + kernel.rng().below(40)), ops_left_(2 + kernel.rng().below(4)) {
+    : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), plan_(some_plan(kernel.rng())), frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
+      function_ops_left_(kernel.rng().chance(400) ? 1 + kernel.rng().below(6) : 0) {
   config_.queues = 1 + kernel.rng().below(3);
   tasks_.spawn("life", life());
   tasks_.spawn("admin", admin());
   tasks_.spawn("queues", worker(queues_work_, &NetDriver::queues_work));
   tasks_.spawn("link", worker(link_work_, &NetDriver::link_work));
+  tasks_.spawn("function", worker(function_work_, &NetDriver::function_work));
+  tasks_.spawn("function set-up", worker(function_setup_work_, &NetDriver::function_setup_work));
+  tasks_.spawn("machine", machine());
   tasks_.spawn("broken", worker(broken_work_, &NetDriver::broken_work));
   for (int cpu = 0; cpu < 2; cpu++) {
     tasks_.spawn("softirq", softirq());
@@ -51,6 +58,7 @@ void NetDriver::callback() {
 bool NetDriver::settled() const {
   if (idle()) return true;
   if (life_ != Life::Running || !tasks_.at_rest()) return false;
+  if (function_amiss()) return false;
   const bool may_send = adapter_ && dev_.running && dev_.present && dev_.carrier && !adapter_->broken;
   return (frames_left_ == 0 || !may_send) && (!adapter_ || !kernel_.profile().strict() || kernel_.host().with_guest() == 0);
 }
@@ -58,11 +66,14 @@ bool NetDriver::settled() const {
 const char* NetDriver::stuck() const {
   if (const char* what = tasks_.blocked()) return what;
   if (life_ != Life::Running || settled()) return nullptr;
+  if (const char* what = function_amiss()) return what;
   return kernel_.host().with_guest() ? "frames that came are not given back" : "a queue was stopped and is not woken";
 }
 
 void NetDriver::describe(Log& log) const {
   tasks_.each([&log](const char* name, const char* what, bool ready) { log("  %s: waits for %s, ready %d", name, what, ready); });
+  log("  function: registered %d running %d namespace %u joined %d allocated %d path %d", vf_.registered, vf_.running, vf_.space, function_.has_function(),
+      function_.allocated(), static_cast<int>(function_.path()));
   log("  running %d present %d carrier %d, queues %u, stopped %d %d %d, frames left %u", dev_.running, dev_.present, dev_.carrier, dev_.queues,
       dev_.stopped[0], dev_.stopped[1], dev_.stopped[2], frames_left_);
 }
@@ -109,10 +120,12 @@ Task<> NetDriver::probe() {
     leaving_ = true;
     co_await close_adapter();   // the interface cannot be registered
   } else if (!error) {
+    function_.adopt(adapter_->facts.mac);
     dev_.registered = dev_.present = true;
     dev_.queues = 1;
     show_link();
     schedule(queues_work_);
+    schedule(function_work_);   // as the stack tells of the registration
   }
   rtnl_.held = false;
 }
@@ -120,6 +133,7 @@ Task<> NetDriver::probe() {
 Task<> NetDriver::remove() {
   co_await tasks_.lock("RTNL", rtnl_);
   leaving_ = true;
+  co_await function_leave();
   if (dev_.registered && dev_.running) co_await dev_stop();
   dev_.registered = dev_.running = dev_.present = false;
   co_await close_adapter();
@@ -127,6 +141,8 @@ Task<> NetDriver::remove() {
   co_await cancel(link_work_);
   co_await cancel(queues_work_);
   co_await cancel(broken_work_);
+  co_await cancel(function_work_);
+  co_await cancel(function_setup_work_);
   for (auto& skb : requeued_) {
     if (skb) free_skb(*skb);
     skb.reset();
@@ -137,6 +153,7 @@ Task<> NetDriver::suspend() {
   co_await tasks_.lock("RTNL", rtnl_);
   dev_.detach();
   co_await close_adapter();
+  function_.forget();
   rtnl_.held = false;
 }
 
@@ -147,6 +164,7 @@ Task<> NetDriver::resume() {
   if (!error) {
     co_await use_queues();
     if (dev_.running) error = co_await apply_filter();
+    co_await function_settle();
     dev_.attach();
     show_link();
   }

@@ -10,6 +10,7 @@
 
 #include "core/netvsc/discovery.hpp"
 #include "core/netvsc/queue.hpp"
+#include "core/netvsc/virtual_function.hpp"
 #include "ports/sim/channel_driver.hpp"
 #include "ports/sim/driver.hpp"
 #include "ports/sim/net/ledger.hpp"
@@ -46,7 +47,7 @@ struct NetQueue {
   std::vector<std::byte> memory;
   std::unique_ptr<netvsc::Queue> core;
   std::vector<Sent> sent;   ///< by page index
-  uint32_t headers = 0;     ///< a page
+  uint32_t headers = 0;     ///< the first page of their rooms
   netvsc::PageList list;
 };
 
@@ -215,6 +216,26 @@ class NetDriver final : public ChannelDriver {
   std::span<std::byte> page_of(NetAdapter& adapter);
   void take_control(NetAdapter& adapter, std::span<const std::byte> message);
 
+  // net_function.cc
+  Task<> machine();
+  Task<> machine_once();
+  Task<> function_goes_down();
+  Task<> function_registers();
+  Task<> function_unregisters();
+  Task<> function_moves(unsigned space);
+  bool function_is_ours() const;
+  Task<> function_registered();
+  void function_join();
+  Task<> function_down();
+  Task<> function_look_up();
+  Task<> function_leave();
+  Task<> function_settle();
+  Task<bool> switch_path(NetAdapter& adapter);
+  Task<> function_setup_work();
+  Task<> function_work();
+  void function_told(bool allocated, uint32_t serial);
+  const char* function_amiss() const;
+
   // net_xmit.cc
   Task<> sender();
   bool may_queue(unsigned index) const;
@@ -228,6 +249,7 @@ class NetDriver final : public ChannelDriver {
   bool may_send(NetQueue& queue, uint32_t percent);
   void frame_sent(NetQueue& queue, const netvsc::Event& event);
   void forget_frames(NetQueue& queue);
+  uint32_t header_pages() const { return static_cast<uint32_t>((plan_.pages * netvsc::kHeaderRoom + wire::kPageSize - 1) / wire::kPageSize); }
   std::optional<Skb> new_skb();
   void free_skb(const Skb& skb);
   void drop(const Skb& skb);
@@ -251,12 +273,17 @@ class NetDriver final : public ChannelDriver {
   NetAdapter* adapter_ = nullptr;     ///< that frames go by
   NetAdapter* accepting_ = nullptr;   ///< takes sub-channels; under channels_lock_
   std::vector<NetQueue*> napis_;
+  const netvsc::SlotPlan plan_;
   Config config_;
   std::array<uint32_t, wire::netvsc::kSendTableEntries> send_table_{};
   bool link_up_ = false;
   unsigned senders_ = 0;      ///< that may have read adapter_
   Work queues_work_{.name = "queues"}, link_work_{.name = "link"}, broken_work_{.name = "broken"};
-  unsigned frames_left_, ops_left_;
+  Work function_work_{.name = "function"}, function_setup_work_{.name = "function set-up"};
+  netvsc::VirtualFunction function_;
+  Function vf_;
+  bool function_fresh_ = false;
+  unsigned frames_left_, ops_left_, function_ops_left_;
   std::vector<NetSubChannel*> sub_channels_;
 };
 

@@ -85,7 +85,12 @@ Task<bool> NetDriver::start_xmit(unsigned index, Skb& skb, bool more) {
   senders_++;
   NetAdapter* adapter = adapter_;
   bool sent = true;
-  if (adapter && index < adapter->active) {
+  if (function_.carries() && vf_.running) {
+    co_await tasks_.turn();
+    ledger().accepted(skb.number);
+    kernel_.host().function_sends({at(uint64_t{skb.first} * Memory::kPage + skb.offset), skb.length});
+    free_skb(skb);
+  } else if (adapter && index < adapter->active) {
     if (!adapter->queues[index] || !adapter->queues[index]->core) fail("a frame is sent by a queue that is not set up");
     sent = co_await xmit(*adapter, *adapter->queues[index], skb, more);
   } else {

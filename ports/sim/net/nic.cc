@@ -46,7 +46,7 @@ std::optional<std::span<std::byte>> GuestMemory::memory(uint64_t gpa, size_t len
 
 SimNic::SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger, NicPort& port, unsigned frames)
     : profile_(profile), rng_(rng), log_(log), memory_(memory), ledger_(ledger), port_(port), machine_(memory, profile),
-      shared_(some_limits(profile, rng), some_facts(rng), *this), frames_left_(frames) {
+      shared_(some_limits(profile, rng), some_facts(rng), *this), frames_left_(frames), lazy_(rng.chance(500)) {
   shared_.handle = this;
 }
 
@@ -55,7 +55,7 @@ SimNic::~SimNic() = default;
 void SimNic::opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in, hv::vmbus::RingWriter& out) {
   primary_ = primary;
   channels_[index] = std::make_unique<Channel>(*this, index, relid, in, out);
-  receive_pages_.clear();
+  if (index == 0) receive_pages_.clear();
   if (index == 0) return;
   const auto open = static_cast<uint16_t>(channels_.size());
   if (open != shared_.granted.load() + 1 || !channels_.contains(0)) return;
@@ -91,10 +91,11 @@ bool SimNic::runnable(uint16_t index) const {
 
 void SimNic::serve(uint16_t index) {
   Channel& channel = *channels_.at(index);
-  if (profile_.hostile && rng_.chance(100)) harm(channel);
+  if (lazy_ && !rng_.chance(60)) return;
   channel.woken = false;
   channel.asleep = channel.service.step();
   if (channel.woken) signalled(index);
+  if (profile_.hostile && rng_.chance(100)) harm(channel);
   const uint64_t dropped = shared_.counters.dropped_sent.load();
   ledger_.host_dropped(dropped - dropped_seen_);
   dropped_seen_ = dropped;
@@ -109,6 +110,14 @@ void SimNic::event() {
     return;
   }
   frames_left_--;
+  if (rng_.chance(300)) {
+    const bool gives = shared_.function.load() == 0 || rng_.chance(300);
+    log_("host: virtual function %d", gives);
+    shared_.function.store(gives ? host::netvsp::kFunction | kSerial : kSerial);
+    if (!channels_.contains(0)) return;
+    channels_[0]->service.function_changed();
+    return signalled(0);
+  }
   const bool up = !shared_.device.link() || rng_.chance(300);
   log_("host: link %d", up);
   // It is up in the end.
@@ -119,7 +128,7 @@ void SimNic::event() {
 
 /// As Nic::deliver; but a host spreads frames as it likes, and some of them forget the filter.
 void SimNic::arrive() {
-  for (uint32_t burst = 1 + rng_.below(12); burst > 0 && frames_left_ > 0; burst--) {
+  for (uint32_t burst = rng_.chance(500) ? 1 : 1 + rng_.below(12); burst > 0 && frames_left_ > 0; burst--) {
     frames_left_--;
     const auto length = Ledger::kLeast + rng_.below(400);
     const uint32_t number = ledger_.new_arrived(length);
@@ -133,6 +142,12 @@ void SimNic::arrive() {
     if (at == channels_.end()) continue;
     if (at->second->service.deliver(std::move(frame), place.hash) ) signalled(at->first);
   }
+}
+
+void SimNic::function_sends(std::span<const std::byte> frame) {
+  const bool heeded = shared_.session.data_path() == wire::netvsc::DataPath::Vf;
+  if (!profile_.hostile && !heeded) fail("a frame goes by a virtual function that the host was not heard to heed: it is lost");
+  ledger_.reached(frame, !profile_.hostile);
 }
 
 size_t SimNic::with_guest() const {

@@ -48,6 +48,8 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   /// The address of every adapter here.
   static constexpr std::array<uint8_t, 6> kMac{0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
 
+  static constexpr uint32_t kSerial = 7;   ///< of every virtual function
+
   // The bus
   void opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in, hv::vmbus::RingWriter& out);
   void closed(uint16_t index);
@@ -61,6 +63,10 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   bool events_left() const { return frames_left_ > 0 && shared_.device.initialized(); }
   void event();
   void no_more_events() { frames_left_ = 0; }
+
+  /// A frame of the guest comes by the virtual function. Fails: the guest was not told yet that it may.
+  void function_sends(std::span<const std::byte> frame);
+  bool open() const { return !channels_.empty(); }
 
   // For oracles: packets that the guest has not given back.
   size_t with_guest() const;
@@ -92,6 +98,7 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   std::map<uint16_t, std::unique_ptr<Channel>> channels_;
   std::vector<uint64_t> receive_pages_;   ///< as last told, for who means harm
   unsigned frames_left_;
+  const bool lazy_;   ///< often looks away, so that rings fill
   uint64_t dropped_seen_ = 0;
 };
 

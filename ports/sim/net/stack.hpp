@@ -43,6 +43,14 @@ struct Skb {
   uint32_t offset = 0, length = 0;
 };
 
+/// The interface of a virtual function.
+struct Function {
+  bool registered = false;
+  bool running = false;
+  bool told = false;    ///< the stack tells everybody of it
+  unsigned space = 0;   ///< the namespace that it is in
+};
+
 /// The interface.
 struct Netdev {
   static constexpr unsigned kMostQueues = 4;
