@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/netvsc/frame.hpp"
 
+#include "core/base/mutant.hpp"
 #include "core/vmbus/shared.hpp"
 
 namespace hv::netvsc {
@@ -94,6 +95,10 @@ Result<ReceivedInfo> parse_ppis(std::span<const std::byte> list) {
   bool has_id = false;
   while (list.size() >= sizeof(proto::PpiHeader)) {
     const auto header = HV_TRY(ByteReader(list).take<proto::PpiHeader>());
+    if (HV_MUTANT(67) && header.size < sizeof(header)) {
+      HV_MUTANT_TURN();
+      continue;
+    }
     if (header.size < sizeof(header) || header.size > list.size()) return Error::BadLength;
     const auto item = list.first(header.size);
     list = list.subspan(header.size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/netvsc/receiver.hpp"
 
+#include "core/base/mutant.hpp"
 #include "core/vmbus/shared.hpp"
 
 namespace hv::netvsc {
@@ -16,7 +17,7 @@ Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const 
   const auto head = HV_TRY(reader.take<proto::SendTable>());
   if (head.count != proto::kSendTableEntries) return Error::BadValue;
   size_t offset = head.offset;
-  if (dialect.send_table_offset_unreliable() && message.size() >= proto::kMessageSize + sizeof(ChannelTable)) offset = proto::kMessageSize;
+  if (dialect.send_table_offset_unreliable() && !HV_MUTANT(34) && message.size() >= proto::kMessageSize + sizeof(ChannelTable)) offset = proto::kMessageSize;
   if (offset > message.size()) return Error::BadLength;
   const auto table = ByteReader(message.subspan(offset)).take<ChannelTable>();
   if (!table) return Error::BadLength;
@@ -47,13 +48,17 @@ Result<Event> Receiver::open_packet() {
 Result<Event> Receiver::completed(const vmbus::Packet& packet) {
   const size_t slot = HV_TRY(slots_.take(packet.transaction_id));
   const SlotKind kind = plan_.kind(slot);
-  if (kind == SlotKind::Setup) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
+  if (kind == SlotKind::Setup && !HV_MUTANT(68)) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
 
   // The slot is taken: whatever else the packet says, nothing more will come for it.
   ByteReader reader(packet.payload);
   const auto header = reader.take<proto::Header>();
   const auto body = reader.take<proto::RndisPacketComplete>();
   const bool good = header && body && header->type == MessageType::SendRndisPacketComplete && body->status == Status::Success;
+  if (HV_MUTANT(68) && header && header->type == MessageType::SendRndisPacketComplete) {
+    return Event{.kind = Event::Kind::Sent, .slot_kind = SlotKind::Pages, .good = good, .slot = static_cast<uint16_t>(slot)};
+  }
+  if (HV_MUTANT(68) && kind == SlotKind::Setup) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
   const auto event = kind == SlotKind::Control ? Event::Kind::ControlSent : Event::Kind::Sent;
   return Event{.kind = event, .slot_kind = kind, .good = good, .slot = static_cast<uint16_t>(slot)};
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/netvsc/rndis.hpp"
 
+#include "core/base/mutant.hpp"
+
 namespace hv::netvsc {
 
 namespace proto = wire::rndis;
@@ -127,7 +129,7 @@ Result<Indication> parse_indication(const ControlView& message) {
       return Indication{.kind = Indication::Kind::NetworkChanged};
     case Status::LinkSpeedChange: {
       if (head.buffer_offset < sizeof(head)) return Error::BadLength;
-      const auto buffer = HV_TRY(part(message.rest, head.buffer_offset, head.buffer_length));
+      const auto buffer = HV_TRY(part(HV_MUTANT(35) ? message.body : message.rest, head.buffer_offset, head.buffer_length));
       return Indication{.kind = Indication::Kind::SpeedChanged, .speed = HV_TRY(ByteReader(buffer).take<uint32_t>())};
     }
     case Status::Success:

@@ -47,7 +47,7 @@ Time Connection::next_deadline() const {
   Time first = ~Time{0};
   requests_.for_each([&](Request& request) { first = request.deadline_ < first ? request.deadline_ : first; });
   channels_.for_each([&](Channel& channel) {
-    if (channel.released_ && channel.release_by_ < first && answers_due(channel.relid())) first = channel.release_by_;
+    if (channel.released_ && channel.rescinded_ && channel.release_by_ < first && answers_due(channel.relid())) first = channel.release_by_;
   });
   return first;
 }

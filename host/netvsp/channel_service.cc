@@ -321,13 +321,21 @@ void ChannelService::send_notices() {
   if (!primary_) return;
   if (link_changed_.load(std::memory_order_acquire) && !receive_.control_full()) {
     link_changed_.store(false, std::memory_order_release);
-    if (shared_.device.initialized()) receive_.put_control(shared_.device.link_message());
+    if (shared_.device.initialized()) {
+      receive_.put_control(shared_.device.link_message());
+      if (auto speed = shared_.device.speed_message()) receive_.put_control(std::move(*speed));
+    }
   }
   tell_function();
   const uint16_t channels = announce_.load(std::memory_order_acquire);
   if (channels == 0) return;
   std::array<std::byte, proto::kMessageSize + proto::kSendTableEntries * sizeof(uint32_t)> table{};
-  const Outgoing head(proto::MessageType::SendIndirectionTable, proto::SendTable{proto::kSendTableEntries, proto::kMessageSize});
+  uint32_t offset;
+  {
+    const std::lock_guard lock(shared_.session_mutex);
+    offset = shared_.session.send_table_offset();
+  }
+  const Outgoing head(proto::MessageType::SendIndirectionTable, proto::SendTable{proto::kSendTableEntries, offset});
   std::memcpy(table.data(), head.bytes().data(), head.bytes().size());
   for (uint32_t i = 0; i < proto::kSendTableEntries; i++) {
     const uint32_t channel = i % channels;

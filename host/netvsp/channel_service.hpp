@@ -64,6 +64,8 @@ class ChannelService {
   void function_changed() { wake(); }
   /// So many channels are open now: the guest is told how to spread what it sends.
   void announce_channels(uint16_t count);
+  /// Packets that the guest has not given back. The channel's thread.
+  size_t with_guest() const { return receive_.with_guest(); }
 
  private:
   struct Reply {

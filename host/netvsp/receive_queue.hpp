@@ -49,6 +49,8 @@ class ReceiveQueue {
 
   /// The guest gives a packet's sections back.
   void completed(uint64_t transaction_id);
+  /// Packets that the guest has not given back.
+  size_t with_guest() const { return kMostInFlight - free_slots_.size(); }
 
   /// Ring bytes of the largest packet that `stage` makes.
   static constexpr uint32_t most_packet_size() {

@@ -20,14 +20,13 @@ constexpr uint32_t kMostPackets = 8;
 constexpr uint32_t kMostTransfer = 128 * 1024;
 constexpr uint32_t kAlignmentShift = 3;
 
-void append(std::vector<std::byte>& to, std::span<const std::byte> bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
-
 template <WireStruct Body>
 std::vector<std::byte> message(MessageType type, const Body& body, std::span<const std::byte> tail = {}) {
-  std::vector<std::byte> out;
-  append(out, bytes_of(proto::Header{type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())}));
-  append(out, bytes_of(body));
-  append(out, tail);
+  const proto::Header header{type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())};
+  std::vector<std::byte> out(header.length);
+  std::memcpy(out.data(), &header, sizeof(header));
+  std::memcpy(out.data() + sizeof(header), &body, sizeof(body));
+  std::copy(tail.begin(), tail.end(), out.begin() + sizeof(header) + sizeof(body));
   return out;
 }
 
@@ -116,6 +115,16 @@ void RndisDevice::reset() {
 std::vector<std::byte> RndisDevice::link_message() const {
   return message(MessageType::IndicateStatus,
                  proto::IndicateStatus{link() ? Status::MediaConnect : Status::MediaDisconnect, 0, 0});
+}
+
+std::optional<std::vector<std::byte>> RndisDevice::speed_message() const {
+  if (!facts_.old_speed_messages) return std::nullopt;
+  const auto speed = static_cast<uint32_t>(facts_.bits_per_second / 100);
+  auto whole = message(MessageType::IndicateStatus, proto::IndicateStatus{Status::LinkSpeedChange, sizeof(speed), sizeof(proto::IndicateStatus)},
+                       bytes_of(speed));
+  const auto length = static_cast<uint32_t>(whole.size() - sizeof(speed));
+  std::memcpy(whole.data() + offsetof(proto::Header, length), &length, sizeof(length));
+  return whole;
 }
 
 Mac RndisDevice::mac() const {

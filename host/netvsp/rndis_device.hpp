@@ -26,6 +26,7 @@ struct DeviceFacts {
   Mac mac{};
   std::string name;           ///< the friendly name
   uint64_t bits_per_second = 10'000'000'000;
+  bool old_speed_messages = false;  ///< tells the speed with the link, and leaves it out of the message's length, as old hosts do
 };
 
 /// Where received frames go.
@@ -54,6 +55,8 @@ class RndisDevice {
   bool initialized() const { return initialized_.load(std::memory_order_acquire); }
   /// The INDICATE_STATUS that tells of the link as it is.
   std::vector<std::byte> link_message() const;
+  /// The INDICATE_STATUS that tells of the speed, when this device does (DeviceFacts::old_speed_messages).
+  std::optional<std::vector<std::byte>> speed_message() const;
 
   /// Whether the guest wants to see this frame, by its destination.
   bool wants(std::span<const std::byte> frame) const;

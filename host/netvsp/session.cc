@@ -109,6 +109,11 @@ uint16_t Session::queues() const {
   return static_cast<uint16_t>(std::max<uint32_t>(1, std::min<uint32_t>(limits_.queues, receive_sections_.count)));
 }
 
+uint32_t Session::send_table_offset() const {
+  const bool misstated = limits_.old_send_table && version_ && *version_ <= proto::Version::V6;
+  return misstated ? proto::kMessageSize - 8 : proto::kMessageSize;
+}
+
 Step Session::sub_channels(const proto::SubChannelRequest& request) const {
   proto::SubChannelComplete answer{proto::Status::Failure, 0};
   if (at_least(proto::Version::V5) && receive_ == Have::Yes && request.operation == proto::kAllocateSubChannels) {

@@ -13,6 +13,7 @@ namespace hv::host::netvsp {
 struct SessionLimits {
   wire::netvsc::Version newest = wire::netvsc::Version::V6_1;
   uint16_t queues = 1;  ///< channels, the primary counted
+  bool old_send_table = false;  ///< up to version 6, misstates where the send table is, as hosts did
 };
 
 /// What the device must do about a message of the set-up.
@@ -69,6 +70,8 @@ class Session {
   uint32_t frame_size() const { return frame_size_; }  ///< the longest the guest takes, Ethernet header included
   Sections receive_sections() const { return receive_sections_; }
   uint16_t receive_buffer_id() const { return receive_buffer_id_; }
+  /// Where the send table is said to be in its message.
+  uint32_t send_table_offset() const;
   /// Channels that may be there: sections of the receive buffer are shared out among so many.
   uint16_t queues() const;
 

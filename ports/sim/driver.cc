@@ -15,7 +15,7 @@ constexpr hv::vmbus::Time kDrainLimit = 180'000;
 }  // namespace
 
 Driver::Driver(Kernel& kernel, hv::vmbus::Channel& channel, unsigned requests)
-    : kernel_(kernel), channel_(channel), wanted_(requests), packet_buffer_(65536) {}
+    : ChannelDriver(channel), kernel_(kernel), wanted_(requests), packet_buffer_(65536) {}
 
 void Driver::stop(bool release) {
   stopping_ = true;
@@ -23,9 +23,19 @@ void Driver::stop(bool release) {
   if (state_ == State::Idle && releasing_) state_ = State::Unregister;
 }
 
-void Driver::start_again(unsigned requests) {
+std::unique_ptr<ChannelDriver> Driver::driver_of(hv::vmbus::Channel& sub_channel) {
+  return std::make_unique<Driver>(kernel_, sub_channel, 4 + kernel_.rng().below(16));
+}
+
+const char* Driver::stuck() const {
+  if (waits_for_host()) return "a driver waits for the host";
+  if (!io_done() && state_ == State::Running) return "requests are not completed: a wake-up was lost";
+  return state_ == State::Drain ? "requests are not completed while closing: a wake-up was lost" : nullptr;
+}
+
+void Driver::start_again() {
   stopping_ = false;
-  wanted_ += requests;
+  wanted_ += 8;
   attempts_ = 0;
   if (state_ == State::Idle) state_ = State::Share;
 }

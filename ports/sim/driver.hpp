@@ -9,6 +9,7 @@
 #include "core/base/slot_table.hpp"
 #include "core/vmbus/connection.hpp"
 #include "core/vmbus/ring.hpp"
+#include "ports/sim/channel_driver.hpp"
 #include "ports/sim/memory.hpp"
 #include "ports/sim/support.hpp"
 
@@ -39,45 +40,42 @@ struct Device {
   bool gone = false;
 };
 
-/// One channel's driver, primary or sub-channel: allocates, opens, does I/O, and cleans up when told to stop. Each step is what one
+/// A driver that asks and is answered, of one channel, primary or sub-channel: allocates, opens, does I/O, and cleans up when told to stop. Each step is what one
 /// context does under one lock; between two steps anything may happen.
-class Driver {
+class Driver final : public ChannelDriver {
  public:
-  using Time = hv::vmbus::Time;
   enum class State {
     New, Share, CreateRing, WaitRing, ChooseCpu, Open, WaitOpen, CreateBuffer, WaitBuffer, Running,
     Drain, Close, Teardown, WaitTeardown, Free, Idle, Unregister, Release, Finished,
   };
   Driver(Kernel& kernel, hv::vmbus::Channel& channel, unsigned requests);
 
-  void step();
-  bool runnable() const;
-  State state() const { return state_; }
-  bool finished() const { return state_ == State::Finished; }
-  bool idle() const { return state_ == State::Idle; }
-  bool io_done() const { return completed_ == wanted_ || broken_; }
-  /// Holds something: memory, a GPADL, an open channel.
-  bool in_use() const {
+  void step() override;
+  bool runnable() const override;
+  bool finished() const override { return state_ == State::Finished; }
+  bool idle() const override { return state_ == State::Idle; }
+  bool settled() const override { return idle() || (state_ == State::Running && io_done()); }
+  bool in_use() const override {
     return state_ != State::New && state_ != State::Idle && state_ != State::Unregister && state_ != State::Release && state_ != State::Finished;
   }
-  bool waits_for_host() const { return waiter_.waiting; }
-  bool stopping() const { return stopping_; }
-  bool rescind_told = false;
-  hv::vmbus::Channel& channel() { return channel_; }
+  bool waits_for_host() const override { return waiter_.waiting; }
+  const char* stuck() const override;
+  bool stopping() const override { return stopping_; }
+  int state_number() const override { return static_cast<int>(state_); }
 
-  /// Stop and clean up; `release`: for good.
-  void stop(bool release);
-  void start_again(unsigned requests);
+  void stop(bool release) override;
+  void start_again() override;
+  std::unique_ptr<ChannelDriver> driver_of(hv::vmbus::Channel& sub_channel) override;
 
   // The interrupt's part.
-  void callback();
-  bool tasklet_runnable() const { return tasklet_; }
-  void tasklet();
-  bool signal_pending() const { return signal_pending_; }
-  void signal();
+  void callback() override;
+  bool tasklet_runnable() const override { return tasklet_; }
+  void tasklet() override;
+  bool signal_pending() const override { return signal_pending_; }
+  void signal() override;
 
-  std::optional<Time> deadline() const { return drain_deadline_; }
-  void deadline_reached() { drain_deadline_.reset(); drain_over_ = true; }
+  std::optional<Time> deadline() const override { return drain_deadline_; }
+  void deadline_reached() override { drain_deadline_.reset(); drain_over_ = true; }
 
  private:
   struct InFlight {
@@ -92,9 +90,9 @@ class Driver {
   void complete(const hv::vmbus::Packet& packet);
   void fail_requests();
   void device_put();
+  bool io_done() const { return completed_ == wanted_ || broken_; }
 
   Kernel& kernel_;
-  hv::vmbus::Channel& channel_;
   State state_ = State::New;
   bool stopping_ = false, releasing_ = false;
   Device device_;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "ports/sim/host.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace hv::sim {
 
 namespace wire = hv::wire::vmbus;
+namespace {
+constexpr uint8_t kNetworkDevice = 1;  ///< instance number
+}
 using host::vmbus::Actions;
 using hv::vmbus::Signal;
 
@@ -70,11 +74,12 @@ void Host::collect(Choices& choices) const {
   }
   uint16_t index = 0;
   for (const auto& [key, channel] : open_) {
-    if (!channel.broken && (channel.signalled || channel.reading || (!channel.replies.empty() && !channel.waits_for_room))) {
+    if (channel.nic ? channel.signalled || channel.nic->runnable(channel.index) : !channel.broken && (channel.signalled || channel.reading || (!channel.replies.empty() && !channel.waits_for_room))) {
       choices.push_back({Choice::HostServes, index});
     }
     index++;
   }
+  if (frames_left()) choices.push_back({Choice::HostFrames, 0});
   if (events_left_) choices.push_back({Choice::HostEvent, 0});
 }
 
@@ -83,6 +88,11 @@ void Host::run(Choice choice) {
     case Choice::HostHandles: handle(); break;
     case Choice::HostDelivers: deliver(choice.index); break;
     case Choice::HostServes: serve(std::next(open_.begin(), choice.index)->second); break;
+    case Choice::HostFrames:
+      for (auto& [key, nic] : nics_) {
+        if (nic->events_left()) nic->event();
+      }
+      break;
     default:
       if (rng_.chance(60)) event();
   }
@@ -115,7 +125,12 @@ void Host::apply(Actions& actions) {
             open(action, more);
           } else if constexpr (std::is_same_v<T, host::vmbus::CloseRings>) {
             log_("host closes channel %llu", static_cast<unsigned long long>(action.channel));
+            const auto at = open_.find(action.channel);
+            if (at != open_.end() && at->second.nic) at->second.nic->closed(at->second.index);
             open_.erase(action.channel);
+          } else if constexpr (std::is_same_v<T, host::vmbus::TakeGpadl>) {
+            const auto at = open_.find(action.channel);
+            if (at != open_.end() && at->second.nic) at->second.nic->gpadl_gone(at->second.index, action.gpadl_id);
           } else if constexpr (std::is_same_v<T, host::vmbus::Retarget>) {
             if (const auto at = open_.find(action.channel); at != open_.end()) at->second.vp = action.vp;
           } else if constexpr (std::is_same_v<T, host::vmbus::Complain>) {
@@ -154,13 +169,18 @@ void Host::open(const host::vmbus::OpenRings& rings, Actions& more) {
         Open channel{rings.relid, rings.vp, in_first, out_first, static_cast<uint32_t>(in_pages), static_cast<uint32_t>(out_pages),
                      reader.value(), writer.value(), {}};
         check_memory(channel);
-        open_.emplace(rings.channel, std::move(channel));
+        Open& opened = open_.emplace(rings.channel, std::move(channel)).first->second;
+        opened.index = rings.index;
+        if (const auto nic = nics_.find(rings.primary); nic != nics_.end()) {
+          opened.nic = nic->second.get();
+          opened.nic->opened(rings.primary, rings.index, rings.relid, opened.in, opened.out);
+        }
       }
     }
   }
   log_("host opens relid %u on vp %u: %d", rings.relid, rings.vp, ok);
   control_.opened(rings.channel, ok, more);
-  if (ok && rings.index == 0 && profile_.sub_channels) {
+  if (ok && rings.index == 0 && profile_.sub_channels && !nics_.contains(rings.primary)) {
     (void)control_.offer_sub_channels(rings.channel, static_cast<uint16_t>(profile_.sub_channels), more);
   }
 }
@@ -194,7 +214,17 @@ void Host::check_memory(const Open& channel) const {
 
 void Host::serve(Open& channel) {
   if (keeps_word()) check_memory(channel);
-  if (profile_.hostile && rng_.chance(30)) scribble(channel);
+  if (profile_.hostile && rng_.chance(channel.nic ? 3 : 30)) scribble(channel);
+  if (channel.nic) {
+    if (channel.signalled) channel.nic->signalled(channel.index);
+    channel.signalled = false;
+    if (channel.nic->runnable(channel.index)) channel.nic->serve(channel.index);
+    Actions actions;
+    for (const auto& [primary, count] : sub_channels_due_) (void)control_.offer_sub_channels(primary, count, actions);
+    sub_channels_due_.clear();
+    apply(actions);
+    return;
+  }
   if (channel.signalled && !channel.reading) {
     channel.in.mask();
     channel.reading = true;
@@ -272,13 +302,16 @@ void Host::offer() {
   } else {
     next_instance_++;
   }
+  const bool network = profile_.network && number == kNetworkDevice;
   // Every fourth class is one that a confidential VM does not take.
   info.class_id = number % 4 == 3 ? "f912ad6d-2b17-48ea-bd65-f927a61c7684"_guid : "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid;
+  if (network) info.class_id = hv::wire::netvsc::kNetworkClass;
   info.instance_id = "11111111-2222-3333-4444-555555555500"_guid;
   info.instance_id.bytes[15] = number;
   Actions actions;
   auto key = control_.offer(info, actions);
   if (key) devices_.push_back({key.value(), number});
+  if (key && network) nics_[key.value()] = std::make_unique<net::SimNic>(profile_, rng_, log_, memory_, ledger_, *this, 30 + rng_.below(120));
   log_("host offers device %u", number);
   apply(actions);
 }
@@ -306,6 +339,41 @@ void Host::lose_a_device() {
   Actions actions;
   (void)control_.rescind(key, actions);
   apply(actions);
+}
+
+// --- Network adapters ---
+
+void Host::no_more_events() {
+  events_left_ = 0;
+  for (auto& [key, nic] : nics_) nic->no_more_events();
+}
+
+bool Host::frames_left() const {
+  return std::any_of(nics_.begin(), nics_.end(), [](const auto& nic) { return nic.second->events_left(); });
+}
+
+size_t Host::with_guest() const {
+  size_t count = 0;
+  for (const auto& [key, nic] : nics_) count += nic->with_guest();
+  return count;
+}
+
+void Host::function_sends(std::span<const std::byte> frame) {
+  for (auto& [key, nic] : nics_) {
+    if (nic->open()) return nic->function_sends(frame);
+  }
+  if (!profile_.hostile) fail("a frame goes by the virtual function of an adapter that is closed");
+}
+
+void Host::signal_guest(uint32_t relid) {
+  for (auto& [key, channel] : open_) {
+    if (channel.relid == relid) interrupt(channel);
+  }
+}
+
+std::vector<uint64_t> Host::gpadl_pages(uint32_t relid, uint32_t gpadl_id) {
+  const auto* gpadl = control_.gpadls().find(relid, gpadl_id);
+  return gpadl && gpadl->ranges.size() == 1 ? gpadl->ranges[0].frames : std::vector<uint64_t>();
 }
 
 // --- Oracles ---

@@ -13,6 +13,8 @@
 #include "core/vmbus/ring.hpp"
 #include "host/vmbus/control.hpp"
 #include "ports/sim/memory.hpp"
+#include "ports/sim/net/ledger.hpp"
+#include "ports/sim/net/nic.hpp"
 #include "ports/sim/support.hpp"
 
 namespace hv::sim {
@@ -28,7 +30,7 @@ class Processors {
 
 /// The Hyper-V side: the real control machine of host/vmbus, and devices that answer every request once. With a hostile profile its
 /// messages and rings are tampered with on their way.
-class Host {
+class Host final : public net::NicPort {
  public:
   Host(const Profile& profile, Rng& rng, Log& log, Memory& memory, Processors*& processors);
 
@@ -43,12 +45,19 @@ class Host {
   void run(Choice choice);
   /// More devices and removals may come.
   bool events_left() const { return events_left_ > 0; }
-  void no_more_events() { events_left_ = 0; }
+  void no_more_events();
+  /// Frames for a guest that takes them.
+  bool frames_left() const;
 
   // For oracles.
   bool has_page(uint32_t frame) const;
   bool waits_for_room() const;
   bool quiet() const;
+  /// Packets of network adapters that the guest has not given back.
+  size_t with_guest() const;
+  net::Ledger& ledger() { return ledger_; }
+  /// A frame of the guest comes by the virtual function of its network adapter.
+  void function_sends(std::span<const std::byte> frame);
   size_t open_channels() const { return open_.size(); }
   size_t gpadl_count() const { return control_.gpadls().count(); }
   uint64_t unloads() const { return unloads_; }
@@ -73,6 +82,8 @@ class Host {
     bool waits_for_room = false;
     bool broken = false;
     uint32_t notifications = 0;
+    net::SimNic* nic = nullptr;
+    uint16_t index = 0;
   };
   void apply(host::vmbus::Actions& actions);
   void open(const host::vmbus::OpenRings& rings, host::vmbus::Actions& more);
@@ -88,6 +99,10 @@ class Host {
   /// Whether the host keeps to everything that the guest relies on. One slower than all limits after a rescind does not.
   bool keeps_word() const { return !profile_.hostile && !profile_.post_faults && !(profile_.slow && rescinded_any_); }
   void check_memory(const Open& channel) const;
+  // net::NicPort
+  void signal_guest(uint32_t relid) override;
+  void offer_sub_channels(uint64_t primary, uint16_t count) override { sub_channels_due_.push_back({primary, count}); }
+  std::vector<uint64_t> gpadl_pages(uint32_t relid, uint32_t gpadl_id) override;
   // hostile.cc
   void tamper(std::deque<std::vector<std::byte>>& queue);
   std::vector<std::byte> forged();
@@ -114,6 +129,9 @@ class Host {
   uint64_t unloads_ = 0;
   bool rescinded_any_ = false;
   std::vector<std::byte> buffer_;
+  net::Ledger ledger_;
+  std::map<host::vmbus::ChannelKey, std::unique_ptr<net::SimNic>> nics_;  ///< by primary
+  std::vector<std::pair<host::vmbus::ChannelKey, uint16_t>> sub_channels_due_;
 };
 
 }  // namespace hv::sim

@@ -23,7 +23,7 @@ void Kernel::collect(Choices& choices) {
   }
   bool somebody_waits = false;
   for (uint16_t i = 0; i < drivers_.size(); i++) {
-    Driver& driver = *drivers_[i];
+    ChannelDriver& driver = *drivers_[i];
     if (driver.runnable()) choices.push_back({Choice::DriverStep, i});
     if (driver.tasklet_runnable()) choices.push_back({Choice::Tasklet, i});
     if (driver.signal_pending()) choices.push_back({Choice::DriverSignal, i});
@@ -80,9 +80,10 @@ void Kernel::time_passed() {
 const char* Kernel::stuck() const {
   if (main_waiter_.waiting) return "the kernel waits for the host";
   for (const auto& driver : drivers_) {
-    if (driver->waits_for_host()) return "a driver waits for the host";
-    if (!driver->io_done() && driver->state() == Driver::State::Running) return "requests are not completed: a wake-up was lost";
-    if (driver->state() == Driver::State::Drain) return "requests are not completed while closing: a wake-up was lost";
+    if (driver->sleeps()) return nullptr;
+  }
+  for (const auto& driver : drivers_) {
+    if (const char* why = driver->stuck()) return why;
   }
   if (host_.waits_for_room()) return "the host waits for room: a wake-up was lost";
   return phase_ == Phase::Over ? nullptr : phase_name();
@@ -93,9 +94,10 @@ void Kernel::describe() {
        rebind_waiter_.waiting, budget_hotplug_, budget_rebind_);
   for (const auto& driver : drivers_) {
     const auto& channel = driver->channel();
-    log_("relid %u sub-channel %u: driver state %d, channel state %d, rescinded %d, modifying %d, done %d", channel.relid(),
-         channel.sub_index(), static_cast<int>(driver->state()), static_cast<int>(channel.state()), channel.rescinded(),
-         channel.modifying(), driver->io_done());
+    log_("relid %u sub-channel %u: driver state %d, channel state %d, rescinded %d, modifying %d, settled %d", channel.relid(),
+         channel.sub_index(), driver->state_number(), static_cast<int>(channel.state()), channel.rescinded(),
+         channel.modifying(), driver->settled());
+    driver->describe(log_);
   }
 }
 

@@ -48,6 +48,7 @@ class Kernel : public Processors {
   Memory& memory() { return memory_; }
   Host& host() { return host_; }
   Time now() const { return now_; }
+  const Time& clock() const { return now_; }
   hv::vmbus::Connection& connection() { return connection_; }
   bool allocation_fails() { return profile_.alloc_faults && !calm_ && rng_.chance(40); }
   bool cpu_usable(uint32_t cpu) const { return cpus_[cpu].online && static_cast<int>(cpu) != going_down_; }
@@ -90,9 +91,10 @@ class Kernel : public Processors {
   void event_step();
   void request_done(const hv::vmbus::Event& event);
   void donate();
-  Driver* driver_of(const hv::vmbus::Channel& channel);
+  ChannelDriver* driver_of(const hv::vmbus::Channel& channel);
   // kernel_life.cc
   void main_step();
+  std::unique_ptr<ChannelDriver> new_driver(hv::vmbus::Channel& channel);
   bool main_runnable() const;
   bool all_stopped() const;
   void stop_all(bool release);
@@ -117,8 +119,8 @@ class Kernel : public Processors {
   Waiter main_waiter_;
   std::deque<std::unique_ptr<hv::vmbus::Channel>> storage_;
   size_t storage_out_ = 0;          ///< donated and not come back
-  std::vector<std::unique_ptr<Driver>> drivers_;
-  std::vector<std::unique_ptr<Driver>> graveyard_;   ///< never reused: who is called after his end is found out
+  std::vector<std::unique_ptr<ChannelDriver>> drivers_;
+  std::vector<std::unique_ptr<ChannelDriver>> graveyard_;   ///< never reused: who is called after his end is found out
   std::map<hv::vmbus::Gpadl*, std::unique_ptr<Buffer>> lost_;
   std::vector<std::unique_ptr<Buffer>> dead_buffers_;
   unsigned budget_hotplug_, budget_rebind_;

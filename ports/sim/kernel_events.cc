@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/base/mutant.hpp"
+#include "core/wire/netvsc.hpp"
 #include "ports/sim/kernel.hpp"
+#include "ports/sim/net/net_driver.hpp"
 
 // The connection's port: messages in, messages out, events.
 namespace hv::sim {
@@ -49,7 +51,13 @@ void Kernel::post_end() {
   connection_.posted(accepted);
 }
 
-Driver* Kernel::driver_of(const hv::vmbus::Channel& channel) { return static_cast<Driver*>(channel.owner); }
+ChannelDriver* Kernel::driver_of(const hv::vmbus::Channel& channel) { return static_cast<ChannelDriver*>(channel.owner); }
+
+std::unique_ptr<ChannelDriver> Kernel::new_driver(hv::vmbus::Channel& channel) {
+  if (channel.primary() && driver_of(*channel.primary())) return driver_of(*channel.primary())->driver_of(channel);
+  if (channel.offer().class_id == wire::netvsc::kNetworkClass) return std::make_unique<net::NetDriver>(*this, channel);
+  return std::make_unique<Driver>(*this, channel, 4 + rng_.below(16));
+}
 
 void Kernel::event_step() {
   Event event;
@@ -66,8 +74,8 @@ void Kernel::event_step() {
         }
       }
       log_("offer of relid %u, sub-channel %u", channel.relid(), channel.sub_index());
-      drivers_.push_back(std::make_unique<Driver>(*this, channel, 4 + rng_.below(16)));
-      Driver& driver = *drivers_.back();
+      drivers_.push_back(new_driver(channel));
+      ChannelDriver& driver = *drivers_.back();
       channel.owner = &driver;
       const bool primary_stops = channel.primary() && driver_of(*channel.primary()) && driver_of(*channel.primary())->stopping();
       if (phase_ == Phase::Stopping) driver.stop(profile_.end != End::Suspend || suspended_once_);
@@ -75,19 +83,19 @@ void Kernel::event_step() {
       break;
     }
     case Event::Kind::ChannelRescinded: {
-      Driver* driver = driver_of(*event.channel);
+      ChannelDriver* driver = driver_of(*event.channel);
       if (!driver) fail("a channel rescinded that was never offered");
       if (driver->rescind_told) fail("one channel rescinded twice");
       if (driver->finished()) fail("a channel rescinded that was released");
       driver->rescind_told = true;
-      log_("relid %u rescinded, its driver in state %d", event.channel->relid(), static_cast<int>(driver->state()));
+      log_("relid %u rescinded, its driver in state %d", event.channel->relid(), driver->state_number());
       driver->stop(true);
       stop_sub_drivers(*event.channel, true);
       break;
     }
     case Event::Kind::ChannelReattached:
       log_("relid %u reattached", event.channel->relid());
-      if (Driver* driver = driver_of(*event.channel)) driver->start_again(8);
+      if (ChannelDriver* driver = driver_of(*event.channel)) driver->start_again();
       break;
     case Event::Kind::ChannelFreed: {
       auto& channel = *event.channel;

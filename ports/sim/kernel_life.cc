@@ -26,12 +26,11 @@ bool Kernel::main_runnable() const {
     case Phase::Running: {
       if (now_ >= running_until_ && !profile_.strict()) return true;
       if (second_) return true;
-      if (host_.events_left() || budget_hotplug_ || budget_rebind_ || going_down_ >= 0 || hotplug_waiter_.waiting || rebind_waiter_.waiting) {
+      if (host_.events_left() || host_.frames_left() || budget_hotplug_ || budget_rebind_ || going_down_ >= 0 || hotplug_waiter_.waiting || rebind_waiter_.waiting) {
         return false;
       }
       for (const auto& driver : drivers_) {
-        const bool settled = driver->idle() || (driver->state() == Driver::State::Running && driver->io_done());
-        if (!settled) return false;
+        if (!driver->settled()) return false;
       }
       return true;
     }

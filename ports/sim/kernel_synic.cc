@@ -67,7 +67,7 @@ void Kernel::event_interrupt(uint32_t cpu) {
   for (size_t flag = it.flags._Find_first(); flag < it.flags.size(); flag = it.flags._Find_next(flag)) {
     it.flags.reset(flag);
     if (auto* channel = connection_.channel(static_cast<uint32_t>(flag))) {
-      if (Driver* driver = driver_of(*channel)) driver->callback();
+      if (ChannelDriver* driver = driver_of(*channel)) driver->callback();
     }
   }
 }

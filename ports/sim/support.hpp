@@ -75,6 +75,7 @@ struct Profile {
   unsigned cpus = 2;
   unsigned devices = 2;
   unsigned sub_channels = 0;
+  bool network = false;       ///< the first device is a network adapter
   unsigned host_events = 4;   ///< hot adds and rescinds
   End end = End::Unload;
   /// Nothing may fail: every oracle holds.
@@ -85,7 +86,7 @@ struct Profile {
 /// One thing that could happen now.
 struct Choice {
   enum Kind : uint8_t {
-    HostHandles, HostDelivers, HostServes, HostEvent,
+    HostHandles, HostDelivers, HostServes, HostFrames, HostEvent,
     MessageInterrupt, EventInterrupt, Work, PostBegin, PostEnd, EventStep, DriverStep, DriverSignal, Tasklet, Hotplug, Rebind, Main,
     Tick,
   };

@@ -7,6 +7,16 @@ extern "C" {
 int hv_mutant = 0;
 }
 
+namespace {
+/// More turns of one loop without anything else happening mean that it has no end.
+constexpr unsigned kMostTurns = 100'000;
+unsigned turns = 0;
+}  // namespace
+
+extern "C" void hv_mutant_turn(void) {
+  if (++turns > kMostTurns) hv::sim::fail("a loop over what the host says has no end");
+}
+
 namespace hv::sim {
 
 namespace {
@@ -25,15 +35,16 @@ class World {
   World(uint64_t seed, bool print) : rng_(seed), log_(print), profile_(Profile::from(rng_)), memory_(1500), host_(profile_, rng_, log_, memory_, processors_) {}
 
   void run() {
-    log_("hostile %d slow %d alloc %d post %d isolated %d cpus %u devices %u subs %u host %x guest %x end %d", profile_.hostile,
+    log_("hostile %d slow %d alloc %d post %d isolated %d cpus %u devices %u subs %u network %d host %x guest %x end %d", profile_.hostile,
          profile_.slow, profile_.alloc_faults, profile_.post_faults, profile_.isolated, profile_.cpus, profile_.devices,
-         profile_.sub_channels, static_cast<unsigned>(profile_.host_max), static_cast<unsigned>(profile_.guest_max),
+         profile_.sub_channels, profile_.network, static_cast<unsigned>(profile_.host_max), static_cast<unsigned>(profile_.guest_max),
          static_cast<int>(profile_.end));
     boot(false);
     loop();
     // The crash kernel comes up in memory of its own and finds a host that knows nothing of the old one.
     if (kernel_->crashed() && profile_.strict() && kernel_->connection().version() >= wire::vmbus::Version::V3_0) {
       memory_ = Memory(1500);
+      host_.ledger().closed(false);
       memory_.host_has = [this](uint32_t frame) { return host_.has_page(frame); };
       boot(true);
       loop();
@@ -73,6 +84,7 @@ class World {
         pass_time();
         continue;
       }
+      turns = 0;
       const Choice choice = choices[rng_.below(static_cast<uint32_t>(choices.size()))];
       if (choice.kind <= Choice::HostEvent) {
         host_.run(choice);
@@ -126,6 +138,7 @@ Profile Profile::from(Rng& rng) {
   profile.sub_channels = rng.below(3);
   profile.host_events = rng.below(6);
   profile.end = static_cast<End>(rng.below(4));
+  profile.network = rng.chance(400);
   // Below 3.0 there is no Unload, and so neither suspend nor a second connection.
   if (std::min(profile.host_max, profile.guest_max) < wire::vmbus::Version::V3_0) profile.end = End::Unload;
   return profile;

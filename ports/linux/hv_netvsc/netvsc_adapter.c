@@ -205,6 +205,8 @@ void netvsc_close_adapter(struct netvsc_net *net)
 
 	if (!netvsc_rescinded(net) && !READ_ONCE(adapter->broken)) {
 		netvsc_set_filter(adapter, 0);
+		/* Behind the halt the host refuses frames. */
+		netvsc_drain(adapter);
 		netvsc_halt(adapter);
 		netvsc_drain(adapter);
 		netvsc_revoke(adapter);
