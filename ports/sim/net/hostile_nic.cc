@@ -24,7 +24,7 @@ void stage(hv::vmbus::RingWriter& ring, wire::PacketType packet, uint64_t id, Me
 }  // namespace
 
 void SimNic::harm(Channel& channel) {
-  switch (rng_.below(3)) {
+  switch (rng_.below(5)) {
     case 0: {
       // A completion of some kind for some slot: ids are easily guessed.
       constexpr MessageType kinds[] = {MessageType::SendRndisPacketComplete, MessageType::InitComplete, MessageType::SubChannel,

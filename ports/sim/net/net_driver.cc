@@ -11,11 +11,14 @@ namespace {
 /// Few slots, so that they run out, or so many that the ring is full before.
 netvsc::SlotPlan some_plan(Rng& rng) { return {.sections = static_cast<uint16_t>(1 + rng.below(4)), .pages = static_cast<uint16_t>(rng.chance(500) ? 4 : 64)}; }
 
+/// As the kernel module has it. With less, rings of a page fill, which the module's larger ones seldom do.
+constexpr uint32_t kStopPercent = 10;
 constexpr hv::vmbus::Time kRetry = 1'000;   ///< until RTNL is tried again; longer than in truth, as each costs a step of the world
 }
 
 NetDriver::NetDriver(Kernel& kernel, hv::vmbus::Channel& channel)
-    : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), plan_(some_plan(kernel.rng())), frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
+    : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), plan_(some_plan(kernel.rng())),
+      stop_percent_(kernel.rng().chance(500) ? kStopPercent : 1), frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
       function_ops_left_(kernel.rng().chance(400) ? 1 + kernel.rng().below(6) : 0) {
   config_.queues = 1 + kernel.rng().below(3);
   tasks_.spawn("life", life());
@@ -47,7 +50,9 @@ bool NetDriver::honest() const { return !kernel_.profile().hostile; }
 bool NetDriver::must_succeed() const { return kernel_.profile().strict() && !kernel_.profile().alloc_faults && !channel_.rescinded(); }
 Ledger& NetDriver::ledger() { return kernel_.host().ledger(); }
 
-void NetDriver::step() { tasks_.step(kernel_.rng()); }
+void NetDriver::step() {
+  for (uint32_t steps = 1 + kernel_.rng().below(4); steps > 0; steps--) tasks_.step(kernel_.rng());
+}
 
 void NetDriver::callback() {
   for (NetQueue* queue : napis_) {

@@ -274,6 +274,7 @@ class NetDriver final : public ChannelDriver {
   NetAdapter* accepting_ = nullptr;   ///< takes sub-channels; under channels_lock_
   std::vector<NetQueue*> napis_;
   const netvsc::SlotPlan plan_;
+  const uint32_t stop_percent_;   ///< a queue stops when less than this is free of its ring
   Config config_;
   std::array<uint32_t, wire::netvsc::kSendTableEntries> send_table_{};
   bool link_up_ = false;

@@ -14,8 +14,7 @@ using hv::vmbus::Signal;
 using netvsc::SendFrame;
 
 namespace {
-/// A queue stops when less than this is free of its ring, and goes on when more than that is. %
-constexpr uint32_t kStopPercent = 10, kWakePercent = 20;
+constexpr uint32_t kWakePercent = 20;   ///< a stopped queue goes on when more than this is free of its ring
 constexpr uint32_t kEthernetHeader = 14;
 }  // namespace
 
@@ -127,7 +126,7 @@ Task<bool> NetDriver::xmit(NetAdapter& adapter, NetQueue& queue, Skb& skb, bool 
   if (adapter.freed) fail("a frame is sent by an adapter that was freed");
   const auto sent = send(queue, skb, kept);
   if (sent) ledger().accepted(skb.number);
-  bool stop = !may_send(queue, kStopPercent);
+  bool stop = !may_send(queue, stop_percent_);
   if (stop) more = false;
   const bool busy = !sent && (sent.error() == Error::RingFull || sent.error() == Error::Exhausted);
   stop = stop || busy;

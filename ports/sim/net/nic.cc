@@ -91,11 +91,11 @@ bool SimNic::runnable(uint16_t index) const {
 
 void SimNic::serve(uint16_t index) {
   Channel& channel = *channels_.at(index);
-  if (lazy_ && !rng_.chance(60)) return;
+  if (lazy_ && !rng_.chance(20)) return;
   channel.woken = false;
   channel.asleep = channel.service.step();
   if (channel.woken) signalled(index);
-  if (profile_.hostile && rng_.chance(100)) harm(channel);
+  if (profile_.hostile && rng_.chance(200)) harm(channel);
   const uint64_t dropped = shared_.counters.dropped_sent.load();
   ledger_.host_dropped(dropped - dropped_seen_);
   dropped_seen_ = dropped;
