@@ -96,7 +96,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	return dev;
 }
 
-/* Behind the closing of a leaving adapter, whose works start none any more; not under RTNL, as works wait for it. */
+/* A leaving adapter is closed, its works start none any more. Not under RTNL: works wait for it. */
 static void netvsc_free(struct netvsc_net *net)
 {
 	cancel_delayed_work_sync(&net->link_work);
