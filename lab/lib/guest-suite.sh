@@ -73,7 +73,7 @@ suite_guest() {
       >"$job/tests/$kind/parameters"
   done
   printf '%s\n' "${guest_seeds:-$GUEST_SEEDS}" >"$job/seeds"
-  echo "${guest_limit:-420}" >"$job/limit"
+  echo "${guest_limit:-600}" >"$job/limit"
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
