@@ -230,9 +230,7 @@ static int netvsc_resume(struct hv_device *hv)
 	ret = netvsc_open_adapter(net);
 	if (!ret) {
 		netvsc_use_queues(net);
-		netvsc_vf_settle(net);
-		netif_device_attach(net->dev);
-		netvsc_show_link(net);
+		netvsc_attach(net);
 	}
 	rtnl_unlock();
 	return ret;

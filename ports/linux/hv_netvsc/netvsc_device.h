@@ -159,7 +159,6 @@ struct netvsc_net {
 	struct net_device *dev;
 	struct netvsc_adapter __rcu *adapter;	/* written under RTNL */
 	struct netvsc_config config;
-	struct netvsc_config suspended;
 	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
 	bool leaving;				/* under RTNL */
@@ -266,6 +265,10 @@ void netvsc_broken_work(struct work_struct *work);
 void netvsc_recover_work(struct work_struct *work);
 void netvsc_stall_work(struct work_struct *work);
 void netvsc_alive_work(struct work_struct *work);
+
+/* netvsc_describe.c */
+bool netvsc_describe(const struct netvsc_adapter *adapter, struct sk_buff *skb,
+		     struct hv_netvsc_frame *frame);
 
 /* netvsc_xmit.c */
 netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev);

@@ -163,7 +163,7 @@ static void netvsc_vf_look_up(struct netvsc_net *net, const struct net_device *v
 }
 
 /* Our flags are its own, too. `by`: 1 or -1. */
-static void netvsc_vf_lend_flags(struct netvsc_net *net, struct net_device *vf, int flags, int by)
+static void netvsc_vf_lend_flags(struct net_device *vf, int flags, int by)
 {
 	if (flags & IFF_PROMISC)
 		dev_set_promiscuity(vf, by);
@@ -178,8 +178,8 @@ void netvsc_change_rx_flags(struct net_device *dev, int change)
 
 	if (!vf)
 		return;
-	netvsc_vf_lend_flags(net, vf, change & dev->flags, 1);
-	netvsc_vf_lend_flags(net, vf, change & ~dev->flags, -1);
+	netvsc_vf_lend_flags(vf, change & dev->flags, 1);
+	netvsc_vf_lend_flags(vf, change & ~dev->flags, -1);
 }
 
 /* Of what it can be told, it is to have what we have. */
@@ -211,7 +211,7 @@ static int netvsc_vf_join(struct netvsc_net *net, struct net_device *vf)
 	if (dev->needed_headroom < vf->needed_headroom)
 		dev->needed_headroom = vf->needed_headroom;
 	netvsc_vf_set_features(vf, dev->features);
-	netvsc_vf_lend_flags(net, vf, dev->flags, 1);
+	netvsc_vf_lend_flags(vf, dev->flags, 1);
 	if (netvsc_vf_set_xdp(vf, rtnl_dereference(net->xdp_prog), NULL))
 		netdev_warn(vf, "it does not take the XDP program\n");
 	netdev_info(vf, "joined to %s\n", dev->name);
@@ -232,7 +232,7 @@ void netvsc_vf_leave(struct netvsc_net *net)
 	hv_netvsc_function_left(&net->function);
 	RCU_INIT_POINTER(net->vf, NULL);
 	netvsc_vf_set_xdp(vf, NULL, NULL);
-	netvsc_vf_lend_flags(net, vf, dev->flags, -1);
+	netvsc_vf_lend_flags(vf, dev->flags, -1);
 	dev_uc_unsync(vf, dev);
 	dev_mc_unsync(vf, dev);
 	/* It waits for who has seen net->vf, too. */
