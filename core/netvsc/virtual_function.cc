@@ -76,41 +76,17 @@ std::optional<Message> VirtualFunction::begin() {
 }
 
 void VirtualFunction::answered() {
-  switch (path()) {
-    case Path::ToFunction:
-      return go(Path::Function);
-    case Path::ToSynthetic:
-      return go(Path::Synthetic);
-    case Path::Synthetic:
-    case Path::Function:
-    case Path::Unsure:
-      return;
-  }
+  if (awaits_answer()) go(path() == Path::ToFunction ? Path::Function : Path::Synthetic);
 }
 
 void VirtualFunction::unanswered() {
-  switch (path()) {
-    case Path::ToFunction:
-    case Path::ToSynthetic:
-      refused_ = true;
-      return go(Path::Unsure);
-    case Path::Synthetic:
-    case Path::Function:
-    case Path::Unsure:
-      return;
-  }
+  if (!awaits_answer()) return;
+  refused_ = true;
+  go(Path::Unsure);
 }
 
 void VirtualFunction::unsent() {
-  switch (path()) {
-    case Path::ToFunction:
-    case Path::ToSynthetic:
-      return go(before_);
-    case Path::Synthetic:
-    case Path::Function:
-    case Path::Unsure:
-      return;
-  }
+  if (awaits_answer()) go(before_);
 }
 
 }  // namespace hv::netvsc

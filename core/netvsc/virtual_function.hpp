@@ -31,8 +31,8 @@ enum class FunctionMatch : uint8_t {
 /// the channels, which always works. They are received both ways at any time. Association, joining and coming up may happen in any order.
 ///
 /// The port calls `begin` after each event until it says that there is nothing to do; it sends the message, waits for its completion, and says
-/// `answered` or `unanswered`; `unsent` when it could not be sent. Before a function goes, the port calls `down` or `left`, waits until no sender is left that has seen `carries`, and
-/// goes on with `begin`.
+/// `answered` or `unanswered`; `unsent` when it could not be sent. Before a function goes, the port calls `down` or `left`, waits until no sender is
+/// left that has seen `carries`, and goes on with `begin`.
 /// Concurrency: `associated` by the receiver of the primary channel, `carries` by anyone, both at any time; all others by one caller.
 class VirtualFunction {
  public:
@@ -94,6 +94,7 @@ class VirtualFunction {
  private:
   static constexpr uint64_t kAllocated = uint64_t{1} << 32;
 
+  bool awaits_answer() const { return path() == Path::ToFunction || path() == Path::ToSynthetic; }
   void go(Path path) { path_.store(path, std::memory_order_release); }
 
   MacAddress address_{};
