@@ -29,8 +29,8 @@ struct PromiseBase {
     bool await_ready() noexcept { return false; }
     template <typename Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      const auto then = self.promise().then;
-      return then ? then : std::noop_coroutine();
+      const auto next = self.promise().then;
+      return next ? next : std::noop_coroutine();
     }
     void await_resume() noexcept {}
   };
