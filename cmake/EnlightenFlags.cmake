@@ -39,3 +39,15 @@ endif()
 
 # What the core is compiled with everywhere: what the kernel allows, and no more.
 set(ENLIGHTEN_CORE_OPTIONS -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+
+# What need not be fast in builds for debugging, as what it tests or serves is elsewhere, is compiled fast.
+function(enlighten_compile_fast target)
+  if(CMAKE_BUILD_TYPE STREQUAL Debug)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
+# Several sources at once, as most of the time goes into what they all include. They share their names, too.
+function(enlighten_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
+endfunction()

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -147,6 +149,19 @@ bool KvmMachine::looks_stuck() {
   return stuck_looks_ >= 2;
 }
 
+std::string KvmMachine::watch() {
+  constexpr int kLooks = 5;
+  constexpr auto kBetween = std::chrono::milliseconds(100);
+  std::string text;
+  for (int look = 0; look < kLooks; look++) {
+    for (const auto& vcpu : vcpus_) vcpu->stop();
+    text += where();
+    for (const auto& vcpu : vcpus_) vcpu->start(*this);
+    std::this_thread::sleep_for(kBetween);
+  }
+  return text;
+}
+
 std::string KvmMachine::where() {
   // Linux has its text, and its modules behind it, in the last 2 GiB.
   constexpr uint64_t kKernelText = 0xffffffff80000000, kKernelEnd = 0xffffffffff000000;
@@ -239,7 +254,7 @@ uint64_t KvmMachine::hypercall(uint64_t control, uint64_t input) {
 }
 
 uint64_t KvmMachine::post_from_guest(uint64_t input) {
-  constexpr uint64_t kAlignment = 8, kPage = 4096;
+  constexpr uint64_t kAlignment = 8;
   constexpr size_t kMost = sizeof(PostMessageInput) + Synic::kPayloadMost;
   if (input % kAlignment != 0) return kStatusInvalidAlignment;
   std::array<std::byte, kMost> copy;

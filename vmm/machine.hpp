@@ -55,10 +55,15 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   /// To be watched for reading by the event loop, which then calls retry_messages().
   int retry_event() const { return retry_timer_.get(); }
   void retry_messages();
+  /// As Synic says.
+  uint32_t repeat_lost_interrupts() { return synic_.repeat_lost(); }
 
   /// True when all vCPUs were halted for good at the last two calls; calls are some seconds apart.
   bool looks_stuck();
 
+  /// Of a running machine: where each vCPU is, as where() says it, several times within half a second, with the vCPUs going on in between:
+  /// whether they do anything, and what.
+  std::string watch();
   /// Of a stopped machine: where each vCPU was and what on its stack looks like code of the kernel, a line each.
   std::string where();
 

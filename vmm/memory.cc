@@ -15,7 +15,6 @@ namespace hv::vmm {
 namespace {
 
 constexpr size_t kHugePage = 2 * kMiB;
-constexpr size_t kPage = 4096;
 
 class FrameMapping final : public host::Mapping {
  public:

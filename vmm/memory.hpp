@@ -15,6 +15,7 @@ namespace hv::vmm {
 inline constexpr uint64_t kKiB = 1024;
 inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
+inline constexpr uint64_t kPage = 4096;
 
 /// The guest's RAM: one host mapping, seen by the guest below the 32-bit hole and, for what is left, from 4 GiB on.
 /// Guest and host write it at the same time: copy out of it once and look at the copy.

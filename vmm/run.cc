@@ -64,6 +64,7 @@ class EventLoop {
   // Serial output that no further access of the guest pushes out waits this long at most.
   static constexpr int kTickMilliseconds = 10;
   static constexpr auto kStuckInterval = std::chrono::seconds(2);
+  static constexpr auto kLostInterval = std::chrono::milliseconds(100);
   // A guest whose command has ended and that does not power off within this time is reported as hung.
   static constexpr auto kPowerOffGrace = std::chrono::seconds(180);
   // After its panic line a guest has this long to reboot or to report the crash by itself.
@@ -112,6 +113,10 @@ class EventLoop {
     if (power_off_deadline_ && now >= *power_off_deadline_) end_.report({EndReason::TimedOut, "it does not power off", 0});
     if (options_.on_crash == OnCrash::End && panic_.seen() && !panic_deadline_) panic_deadline_ = now + kPanicGrace;
     if (panic_deadline_ && now >= *panic_deadline_) end_.report({EndReason::Panic, panic_.line(), 0});
+    if (now - last_lost_look_ >= kLostInterval) {
+      last_lost_look_ = now;
+      if (const uint32_t repeated = machine_.repeat_lost_interrupts()) log_.write("interrupts-repeated", {{"count", repeated}});
+    }
     if (now - last_stuck_look_ >= kStuckInterval) {
       last_stuck_look_ = now;
       if (machine_.looks_stuck()) end_.report({EndReason::Halted, "", 0});
@@ -130,6 +135,7 @@ class EventLoop {
   EventLog& log_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_stuck_look_ = start_;
+  Clock::time_point last_lost_look_ = start_;
   std::optional<Clock::time_point> power_off_deadline_;
   std::optional<Clock::time_point> panic_deadline_;
 };
@@ -216,10 +222,12 @@ int run(const RunOptions& options) {
   log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});
   machine.start();
   EventLoop(options, machine, *console, exec.get(), panic, end, signals.get(), log).run();
+  const auto reason = end.get()->reason;
+  if (reason == EndReason::TimedOut) std::fputs(machine.watch().c_str(), stderr);
   machine.stop();
+  if (reason == EndReason::Halted) std::fputs(machine.where().c_str(), stderr);
   console.reset();
   const End last = true_end(*end.get(), panic);
-  if (last.reason == EndReason::TimedOut || last.reason == EndReason::Halted) std::fputs(machine.where().c_str(), stderr);
   return report(options, last, exec.get(), log);
 }
 

@@ -151,4 +151,33 @@ void Synic::retry() {
   if (left) arm_retry(retry_delay_);
 }
 
+bool Synic::unread(const Vp& vp, const Line& line) const {
+  const auto slot = vp.message_page != 0 ? memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize) : std::span<std::byte>();
+  if (!slot.empty() && slot_type(slot).load(std::memory_order_relaxed) != 0) return true;
+  const uint64_t event_page = vp.event_page.load(std::memory_order_relaxed);
+  const auto flags = event_page != 0 ? memory_.at(event_page + line.sint * kSlotSize, kSlotSize) : std::span<std::byte>();
+  auto* const words = reinterpret_cast<uint64_t*>(flags.data());
+  for (size_t i = 0; i < flags.size() / sizeof(uint64_t); i++) {
+    if (std::atomic_ref(words[i]).load(std::memory_order_relaxed) != 0) return true;
+  }
+  return false;
+}
+
+uint32_t Synic::repeat_lost() {
+  uint32_t repeated = 0;
+  for (const auto& vp : vps_) {
+    const std::lock_guard lock(vp->mutex);
+    for (const auto& line : vp->lines) {
+      if (!line) continue;
+      if (!vp->enabled || !unread(*vp, *line)) line->looks = 0;
+      else if (line->looks < kLooks * kRepeats) line->looks++;
+      else continue;
+      if (line->looks == 0 || line->looks % kLooks != 0) continue;
+      interrupt(*line);
+      repeated++;
+    }
+  }
+  return repeated;
+}
+
 }  // namespace hv::vmm

@@ -41,6 +41,13 @@ class Synic {
   /// Tries again what waits: a slot that was busy, an interrupt that was refused because the SINT was masked.
   void retry();
 
+  /// To be called every tenth of a second: what has stood in a VP's pages for kLooks calls has not been seen, so its interrupt is given again,
+  /// kRepeats times at most: then nobody listens, as when a kernel has crashed and another one starts. KVM on a processor loses no interrupt,
+  /// but on an emulated one it can. Returns how many were given again.
+  uint32_t repeat_lost();
+  static constexpr uint8_t kLooks = 5;
+  static constexpr uint8_t kRepeats = 3;
+
  private:
   struct Message {
     uint32_t type;
@@ -53,6 +60,7 @@ class Synic {
     uint32_t sint;
     uint32_t gsi = 0;
     bool interrupt_due = false;  ///< the page was written, but the interrupt was refused
+    uint8_t looks = 0;           ///< of repeat_lost() in a row that have found something in the pages
     std::deque<Message> queue;
   };
   struct Vp {
@@ -71,6 +79,7 @@ class Synic {
     Stuck,     ///< nothing could be delivered
   };
   Left deliver(Vp& vp, Line& line);
+  bool unread(const Vp& vp, const Line& line) const;
   void interrupt(Line& line);
   void arm_retry(uint32_t milliseconds);
 

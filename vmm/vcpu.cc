@@ -16,6 +16,7 @@
 #include "vmm/failure.hpp"
 #include "vmm/kvm.hpp"
 #include "vmm/kvm_abi.hpp"
+#include "vmm/vcpu_stats.hpp"
 
 namespace hv::vmm {
 
@@ -99,6 +100,7 @@ void Vcpu::set_entry(const boot::EntryState& entry) {
 }
 
 void Vcpu::start(ExitHandler& handler) {
+  stopping_ = false;
   finished_ = false;
   thread_ = std::thread([this, &handler] {
     try {
@@ -153,7 +155,8 @@ std::string Vcpu::where() const {
   return fmt::format("CPU {}: {}, interrupts {}, rip {:#x} rsp {:#x} rax {:#x} rcx {:#x} rdx {:#x} rdi {:#x} cs {:#x} cr2 {:#x} cr3 {:#x}{}", index_,
                      activity, (regs.rflags & kInterrupts) != 0 ? "on" : "off", regs.rip, regs.rsp, regs.rax, regs.rcx, regs.rdx,
                      regs.rdi, sregs.cs.selector, sregs.cr2, sregs.cr3,
-                     events.interrupt.injected != 0 ? fmt::format(", interrupt {:#x} not delivered", events.interrupt.nr) : "");
+                     events.interrupt.injected != 0 ? fmt::format(", interrupt {:#x} not delivered", events.interrupt.nr) : "") +
+         "\n  " + vcpu_stats(fd_.get());
 }
 
 std::optional<std::pair<uint64_t, size_t>> Vcpu::stack() const {
@@ -162,7 +165,6 @@ std::optional<std::pair<uint64_t, size_t>> Vcpu::stack() const {
   kvm_translation translation{};
   translation.linear_address = regs.rsp & ~7ull;
   if (kvm_ioctl(fd_.get(), KVM_TRANSLATE, &translation) != 0 || translation.valid == 0) return std::nullopt;
-  constexpr size_t kPage = 4096;
   return std::pair{translation.physical_address, kPage - translation.physical_address % kPage};
 }
 

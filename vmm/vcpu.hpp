@@ -50,7 +50,7 @@ class Vcpu {
   /// Makes this the boot processor, to start at `entry`. The others wait for INIT and SIPI. Throws Failure.
   void set_entry(const boot::EntryState& entry);
 
-  /// Starts the thread. Signals are expected to be blocked in the caller.
+  /// Starts the thread, again after stop(). Signals are expected to be blocked in the caller.
   void start(ExitHandler& handler);
   /// Asks the thread to end and waits for it.
   void stop();
@@ -60,7 +60,7 @@ class Vcpu {
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
 
-  /// Where a stopped vCPU was, for a report of a hang: its registers that matter, in one line.
+  /// Where a stopped vCPU was, for a report of a hang: its registers that matter, and in a second line what KVM has counted.
   std::string where() const;
   /// The physical address of the top of a stopped vCPU's stack, and the bytes left in that page; none if it is not mapped.
   std::optional<std::pair<uint64_t, size_t>> stack() const;

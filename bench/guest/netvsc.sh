@@ -14,6 +14,8 @@ load_netvsc() { # load_netvsc inbox|enlighten
   within 60 nic "$NIC1" >/dev/null || { echo "no adapter with $1"; exit 1; }
   DEVICE=$(nic "$NIC1")
   ip link set "$DEVICE" up
+  # A flow has one channel, and by chance that of the CPU that sends it or another's: with one channel both drivers have the same.
+  LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool -L "$DEVICE" combined 1 || { echo "one channel is refused with $1"; exit 1; }
   ip addr replace 10.9.0.2/24 dev "$DEVICE"
   within 20 answers 10.9.0.1 >/dev/null || { echo "the node does not answer with $1"; exit 1; }
   sleep 1

@@ -4,6 +4,7 @@
 #include "core/base/face.hpp"
 #include "core/netvsc/discovery.hpp"
 #include "core/netvsc/netvsc.h"
+#include "core/netvsc/offload.hpp"
 #include "core/netvsc/queue.hpp"
 #include "core/netvsc/recovery.hpp"
 #include "core/netvsc/virtual_function.hpp"
@@ -28,5 +29,15 @@ inline VirtualFunction& of(hv_netvsc_function* function) { return object<Virtual
 inline const VirtualFunction& of(const hv_netvsc_function* function) { return object<VirtualFunction>(const_cast<hv_netvsc_function*>(function)); }
 inline Conversation& of(hv_netvsc_conversation* conversation) { return object<Conversation>(conversation); }
 inline const Conversation& of(const hv_netvsc_conversation* conversation) { return object<Conversation>(const_cast<hv_netvsc_conversation*>(conversation)); }
+
+inline Capabilities of_c(const hv_netvsc_capabilities& found) {
+  return {.tcp4_checksum = found.tcp4_checksum != 0,
+          .udp4_checksum = found.udp4_checksum != 0,
+          .tcp6_checksum = found.tcp6_checksum != 0,
+          .udp6_checksum = found.udp6_checksum != 0,
+          .rsc = found.rsc != 0,
+          .large_send4 = found.large_send4,
+          .large_send6 = found.large_send6};
+}
 
 }  // namespace hv::netvsc::face

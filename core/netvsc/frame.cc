@@ -21,10 +21,10 @@ constexpr uint16_t vlan_of_wire(uint32_t value) {
 
 constexpr uint32_t checksum_value(const SendFrame& frame) {
   return (frame.ipv6 ? proto::kChecksumIpv6 : proto::kChecksumIpv4) | (frame.udp ? proto::kChecksumUdp : proto::kChecksumTcp) |
-         (frame.transport_offset & 0x3ffu) << 16;
+         (frame.transport_offset & proto::kMostTransportOffset) << 16;
 }
 constexpr uint32_t large_send_value(const SendFrame& frame) {
-  return (frame.segment & proto::kLargeSendSizeMask) | (frame.transport_offset & 0x3ffu) << 20 | proto::kLargeSendV2 |
+  return (frame.segment & proto::kLargeSendSizeMask) | (frame.transport_offset & proto::kMostTransportOffset) << 20 | proto::kLargeSendV2 |
          (frame.ipv6 ? proto::kLargeSendIpv6 : 0);
 }
 

@@ -20,7 +20,7 @@ struct SendFrame {
   bool udp = false;              ///< Checksum: of UDP, else of TCP
   bool tagged = false;           ///< `vlan` is to be put in
   bool hashed = false;           ///< `hash` is known
-  uint16_t transport_offset = 0; ///< Checksum, LargeSend: of the TCP or UDP header in the frame, below 1024
+  uint16_t transport_offset = 0; ///< Checksum, LargeSend: of the TCP or UDP header in the frame, at most wire::rndis::kMostTransportOffset
   uint16_t segment = 0;          ///< LargeSend: bytes of each segment's payload
   uint16_t vlan = 0;             ///< the tag's control information, as in the frame
   uint32_t hash = 0;

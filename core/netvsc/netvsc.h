@@ -207,6 +207,21 @@ struct hv_netvsc_frame {
 	uint8_t hashed;
 };
 
+/* What the stack has left undone in a frame: see share_out of offload.hpp. */
+struct hv_netvsc_undone {
+	uint32_t transport_offset;
+	uint16_t segment; /* 0: the frame is whole */
+	uint8_t sum;
+	uint8_t ipv6;
+	uint8_t protocol; /* of IP */
+};
+
+enum hv_netvsc_doer { HV_NETVSC_NOBODY = 0, HV_NETVSC_HOST = 1, HV_NETVSC_GUEST = 2, HV_NETVSC_NEITHER = 3 };
+
+/* Who does it; for the host it is said in `frame`. */
+enum hv_netvsc_doer hv_netvsc_share_out(const struct hv_netvsc_capabilities *host, const struct hv_netvsc_undone *undone,
+					struct hv_netvsc_frame *frame);
+
 struct hv_netvsc_range {
 	uint32_t length;
 	uint32_t offset;
@@ -284,7 +299,7 @@ struct hv_netvsc_event {
 	uint32_t vf_serial;
 	const struct hv_netvsc_fragment *fragments;
 	const void *bytes;
-	const uint32_t *table; /* HV_NETVSC_SEND_TABLE entries */
+	const uint32_t *table; /* HV_NETVSC_SEND_TABLE entries, each below HV_NETVSC_MOST_QUEUES */
 };
 
 /* The receive buffer that transfer-page packets name, and the version that was agreed on. */

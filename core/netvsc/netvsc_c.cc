@@ -43,6 +43,7 @@ static_assert(sizeof(hv_netvsc_fragment) == sizeof(Fragment) && offsetof(hv_netv
 static_assert(HV_NETVSC_IGNORED == static_cast<int>(Event::Kind::Ignored));
 static_assert(HV_NETVSC_VF_ASSOCIATION == static_cast<int>(Event::Kind::VfAssociation));
 static_assert(HV_NETVSC_LARGE_SEND == static_cast<int>(SendFrame::Offload::LargeSend));
+static_assert(HV_NETVSC_NEITHER == static_cast<int>(Doer::Neither));
 static_assert(HV_NETVSC_FAILED == static_cast<int>(Opening::State::Failed));
 static_assert(HV_NETVSC_MOST_PACKET >= Receiver::kMostPacket && HV_NETVSC_MOST_PACKET % 8 == 0);
 static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds && HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
@@ -119,6 +120,23 @@ int hv_netvsc_share_send(hv_netvsc_queue* queue, void* memory, uint32_t section_
 
 void hv_netvsc_adopt_limits(hv_netvsc_queue* queue, const hv_netvsc_facts* facts) {
   of(queue).sending().adopt({.max_packets = facts->max_packets, .max_transfer = facts->max_transfer, .alignment = facts->alignment});
+}
+
+hv_netvsc_doer hv_netvsc_share_out(const hv_netvsc_capabilities* host, const hv_netvsc_undone* undone, hv_netvsc_frame* frame) {
+  SendFrame described;
+  const Doer doer = share_out(of_c(*host),
+                              {.sum = undone->sum != 0,
+                               .segment = undone->segment,
+                               .ipv6 = undone->ipv6 != 0,
+                               .protocol = undone->protocol,
+                               .transport_offset = undone->transport_offset},
+                              described);
+  frame->offload = static_cast<uint8_t>(described.offload);
+  frame->ipv6 = described.ipv6;
+  frame->udp = described.udp;
+  frame->transport_offset = described.transport_offset;
+  frame->segment = described.segment;
+  return static_cast<hv_netvsc_doer>(doer);
 }
 
 int hv_netvsc_fits_section(hv_netvsc_queue* queue, const hv_netvsc_frame* frame) { return of(queue).sending().fits_section(frame_of(*frame)); }

@@ -26,16 +26,6 @@ hv_netvsc_capabilities to_c(const Capabilities& found) {
           .large_send6 = found.large_send6};
 }
 
-Capabilities of_c(const hv_netvsc_capabilities& found) {
-  return {.tcp4_checksum = found.tcp4_checksum != 0,
-          .udp4_checksum = found.udp4_checksum != 0,
-          .tcp6_checksum = found.tcp6_checksum != 0,
-          .udp6_checksum = found.udp6_checksum != 0,
-          .rsc = found.rsc != 0,
-          .large_send4 = found.large_send4,
-          .large_send6 = found.large_send6};
-}
-
 int told(const Indication& indication, uint32_t* value) {
   switch (indication.kind) {
     case Indication::Kind::LinkUp:

@@ -19,8 +19,9 @@ Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const 
   size_t offset = head.offset;
   if (dialect.send_table_offset_unreliable() && !HV_MUTANT(34) && message.size() >= proto::kMessageSize + sizeof(ChannelTable)) offset = proto::kMessageSize;
   if (offset > message.size()) return Error::BadLength;
-  const auto table = ByteReader(message.subspan(offset)).take<ChannelTable>();
+  auto table = ByteReader(message.subspan(offset)).take<ChannelTable>();
   if (!table) return Error::BadLength;
+  for (uint32_t& queue : *table) queue %= proto::kMaxQueues;
   return *table;
 }
 

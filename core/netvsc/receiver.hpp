@@ -17,6 +17,7 @@ struct Fragment {
   uint32_t length;
 };
 
+/// By a frame's hash, its queue: below kMaxQueues, though there may be fewer.
 using ChannelTable = std::array<uint32_t, wire::netvsc::kSendTableEntries>;
 
 /// What a packet from the host means.

@@ -55,7 +55,9 @@ Time Connection::next_deadline() const {
 void Connection::expire(Time now) {
   now_ = now;
   channels_.for_each([&](Channel& channel) {
-    if (channel.released_ && channel.rescinded_ && channel.release_by_ <= now) gpadls_of_relid_dead(channel.relid());
+    if (!channel.released_ || !channel.rescinded_ || channel.release_by_ > now) return;
+    gpadls_of_relid_dead(channel.relid());
+    free_if_released(channel);
   });
   // Giving one up may end others: start again each time. At most as many rounds as there are requests.
   for (;;) {
@@ -128,7 +130,7 @@ void Connection::give_up(Request& request) {
       const bool unsent = !gpadl.header_posted_ && !is_in_flight(gpadl.post_);
       withdraw(gpadl.post_);
       if (unsent) {
-        gpadl_dead(gpadl);
+        gpadl_let_go(gpadl);
       } else {
         gpadl_lost(gpadl);
       }
@@ -138,7 +140,7 @@ void Connection::give_up(Request& request) {
       // The teardown stays queued or unanswered: the host lets go in the end. With a rescind it has said so already.
       request.gpadl_->request_ = nullptr;
       if (request.gpadl_->channel_ && request.gpadl_->channel_->rescinded_) {
-        gpadl_dead(*request.gpadl_);
+        gpadl_let_go(*request.gpadl_);
       } else {
         request.gpadl_->orphan_ = true;
       }
@@ -273,7 +275,7 @@ Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream
     channel.open_id_ = next_open_id_++;
   } while (channel.open_id_ == 0);
   channel.downstream_pages_ = downstream_pages;
-  channel.target_vp_ = target_vp;
+  channel.target_vp_ = channel.wanted_vp_ = target_vp;  // whatever an answer from before the last close says
   channel.open_user_data_ = user_data;
   channel.ring_ = &ring;
   ring.ring_ = true;
@@ -286,9 +288,11 @@ Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream
 
 Result<void> Connection::close(Channel& channel) {
   if (state_ != State::Connected || channel.state_ != Channel::State::Open) return Error::BadState;
-  withdraw(channel.post_modify_);
-  channel.modify_unanswered_ = false;
-  finish(channel.modify_request_, false, Error::Gone);
+  if (channel.post_modify_.linked()) {
+    withdraw(channel.post_modify_);
+    channel.modify_unanswered_ = false;
+  }
+  finish(channel.modify_request_, false, Error::Gone);  // an answer may be on its way all the same
   channel.state_ = Channel::State::Offered;
   posts_.push_back(channel.post_close_);
   ring_done(channel);

@@ -256,6 +256,7 @@ class Connection {
   void free_if_released(Channel& channel);
   bool answers_due(uint32_t relid) const;
   void gpadl_dead(Gpadl& gpadl);
+  void gpadl_let_go(Gpadl& gpadl);
   void gpadl_lost(Gpadl& gpadl);
   void gpadls_of_relid_dead(uint32_t relid);
   void queue_teardown(Gpadl& gpadl);

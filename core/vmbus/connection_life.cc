@@ -76,11 +76,11 @@ void Connection::end_with_gone(Request& request) {
 
 // --- GPADLs ---
 
+/// Out of the list, and nothing else leaves any list by it: what walks the GPADLs may call it for the one it is at.
 void Connection::gpadl_dead(Gpadl& gpadl) {
   withdraw(gpadl.post_);
   static_cast<TableLink&>(gpadl).unlink();
   gpadl.state_ = Gpadl::State::Dead;
-  Channel* channel = gpadl.channel_;
   gpadl.channel_ = nullptr;
   gpadl.ring_ = gpadl.teardown_wanted_ = false;
   gpadl_count_--;
@@ -88,6 +88,12 @@ void Connection::gpadl_dead(Gpadl& gpadl) {
     gpadl.orphan_ = false;
     enqueue(gpadl);
   }
+}
+
+/// The host has let go of this one: a channel that only waited for it ends too, and takes with it what else the host has of it.
+void Connection::gpadl_let_go(Gpadl& gpadl) {
+  Channel* channel = gpadl.channel_;
+  gpadl_dead(gpadl);
   if (channel) free_if_released(*channel);
 }
 

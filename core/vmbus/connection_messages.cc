@@ -261,7 +261,7 @@ Result<void> Connection::on_gpadl_created(const wire::GpadlCreated& created) {
   if (refused) {
     Request* waiter = gpadl->request_;
     gpadl->request_ = nullptr;
-    gpadl_dead(*gpadl);
+    gpadl_let_go(*gpadl);
     finish(waiter, false, Error::Refused, created.status);
   } else if (gpadl->state_ == Gpadl::State::Lost) {
     if (state_ == State::Connected) queue_teardown(*gpadl);
@@ -278,7 +278,7 @@ Result<void> Connection::on_gpadl_torndown(uint32_t id) {
   if (gpadl->state_ != Gpadl::State::TearingDown || gpadl->post_.linked()) return Error::BadState;
   Request* waiter = gpadl->request_;
   gpadl->request_ = nullptr;
-  gpadl_dead(*gpadl);
+  gpadl_let_go(*gpadl);
   finish(waiter, true);
   return {};
 }

@@ -144,7 +144,8 @@ void Connection::posted(bool accepted) {
   releasing_relid_ = -1;
   PostLink* link = in_flight_;
   in_flight_ = nullptr;
-  if (!link) return;
+  // The host may have answered before its call returned, and the next message of this kind be queued already: that one is as it was.
+  if (!link || link->linked()) return;
   if (accepted) {
     post_succeeded(*link);
   } else {
@@ -178,7 +179,7 @@ void Connection::post_succeeded(PostLink& link) {
       return;
     }
     case PostLink::What::TlConnect:
-      if (service_count_ && !link.linked()) posts_.push_back(link);
+      if (service_count_) posts_.push_back(link);
       return;
   }
 }
@@ -186,7 +187,7 @@ void Connection::post_succeeded(PostLink& link) {
 void Connection::post_failed(PostLink& link) {
   switch (link.what) {
     case PostLink::What::Contact:
-      if (state_ != State::Contacting || post_contact_.linked()) return;  // answered all the same
+      if (state_ != State::Contacting) return;  // answered all the same
       // A host of before 5.0 has no port where the newer versions are proposed.
       if (trying_ >= wire::Version::V5_0 && !resuming_) {
         trying_ = wire::Version::V4_1;
@@ -215,6 +216,7 @@ void Connection::post_failed(PostLink& link) {
       channel.state_ = Channel::State::Offered;
       ring_done(channel);
       finish(channel.open_request_, false, Error::Exhausted);
+      free_if_released(channel);
       return;
     }
     case PostLink::What::Close:
@@ -229,6 +231,7 @@ void Connection::post_failed(PostLink& link) {
     case PostLink::What::Gpadl: {
       Gpadl& gpadl = static_cast<Gpadl::Posting&>(link).gpadl;
       if (gpadl.state_ != Gpadl::State::Creating && gpadl.state_ != Gpadl::State::TearingDown) return;
+      Channel* channel = gpadl.channel_;
       Request* waiter = gpadl.request_;
       gpadl.request_ = nullptr;
       if (gpadl.state_ == Gpadl::State::TearingDown) {
@@ -242,10 +245,11 @@ void Connection::post_failed(PostLink& link) {
         gpadl_lost(gpadl);
       }
       finish(waiter, false, Error::Exhausted);
+      if (channel) free_if_released(*channel);
       return;
     }
     case PostLink::What::TlConnect:
-      if (service_count_ && !link.linked()) posts_.push_back(link);
+      if (service_count_) posts_.push_back(link);
       return;
   }
 }

@@ -163,6 +163,7 @@ inline constexpr uint32_t kUdpChecksumGood = 1u << 4;
 inline constexpr uint32_t kIpChecksumGood = 1u << 5;
 
 // PpiType::LargeSend, version 2: bits 0 to 19 the segment size, 20 to 29 the offset of the TCP header.
+inline constexpr uint32_t kMostTransportOffset = 0x3ff;  ///< ten bits, for checksums and large sends
 inline constexpr uint32_t kLargeSendSizeMask = 0xfffff;
 inline constexpr uint32_t kLargeSendV2 = 1u << 30;
 inline constexpr uint32_t kLargeSendIpv6 = 1u << 31;

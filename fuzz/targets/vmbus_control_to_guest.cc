@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The host's control messages, forged at will, against the guest's connection, between calls of its operating system in any order.
-// Checked: each request ends once, each channel and GPADL comes back once, and unload ends everything.
+// Checked: each request ends once, each channel and GPADL comes back once, what both sides have let go of in time, and unload ends everything.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -108,7 +108,7 @@ class Guest {
         if (live(channel)) call(request, [&](Request& r) { return connection_.modify(channel, which, r, now_); });
         break;
       case 15:
-        if (live(channel)) (void)connection_.release(channel);
+        if (live(channel) && connection_.release(channel).ok()) released_[index(channel)] = true;
         break;
       case 16: post(which); break;
       case 17: events(); break;
@@ -204,7 +204,7 @@ class Guest {
           break;
         case Event::Kind::ChannelFreed:
           require(event.channel->state() == Channel::State::Unused);
-          told_[index(*event.channel)] = false;
+          told_[index(*event.channel)] = released_[index(*event.channel)] = false;
           connection_.donate(*event.channel);
           break;
         case Event::Kind::GpadlReleased:
@@ -215,8 +215,11 @@ class Guest {
   }
 
   void settle() {
-    for (int i = 0; i < 64; i++) post(1);
-    if (posting_) post(1);
+    for (;;) {
+      if (!posting_) post(1);
+      if (!posting_) break;
+      post(1);
+    }
     events();
   }
 
@@ -231,10 +234,21 @@ class Guest {
     }
   }
 
+  /// What both sides have let go of ends, at the latest when the time for answers is over.
+  void check_released() {
+    if (connection_.state() != Connection::State::Connected) return;
+    settle();
+    now_ += 10'000;
+    connection_.expire(now_);
+    settle();
+    for (const auto& channel : channels_) require(!released_[index(channel)] || !channel.rescinded());
+  }
+
   /// Whatever was done to it, the guest can leave.
   void end() {
     if (posting_) post(1);
     events();
+    check_released();
     for (auto& request : requests_) {
       if (waiting_[index(request)] && connection_.state() != Connection::State::Unloading) {
         (void)connection_.abandon(request);
@@ -270,7 +284,7 @@ class Guest {
   std::array<Gpadl, 6> gpadls_;
   std::array<Request, 6> requests_;
   std::array<bool, 6> waiting_{};
-  std::array<bool, 8> told_{}, rescinded_{};
+  std::array<bool, 8> told_{}, rescinded_{}, released_{};
   bool posting_ = false;
   hv::vmbus::Time now_ = 0;
 };

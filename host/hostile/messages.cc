@@ -47,7 +47,8 @@ void MessageForger::listen(std::span<const std::byte> message) {
   if (header->type == MessageType::OfferChannel) {
     const auto offer = reader.take<wire::OfferChannel>();
     if (!offer || channels_.size() >= kIdsRemembered) return;
-    if (std::ranges::find(channels_, offer->channel_id) == channels_.end()) channels_.push_back(offer->channel_id);
+    const uint32_t id = offer->channel_id;  // in the message it may lie anywhere
+    if (std::ranges::find(channels_, id) == channels_.end()) channels_.push_back(id);
     if (std::ranges::find(instances_, offer->instance_id) == instances_.end()) instances_.push_back(offer->instance_id);
   } else if (header->type == MessageType::GpadlCreated) {
     if (const auto created = reader.take<wire::GpadlCreated>()) last_gpadl_ = created->gpadl_id;

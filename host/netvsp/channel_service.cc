@@ -98,7 +98,12 @@ bool ChannelService::step() {
   if (broken_) return true;
   take_found();
   take_packets();
-  send_notices();
+  if (shared_.leaving.load(std::memory_order_acquire)) {
+    receive_.drop_frames();
+    silent_.store(receive_.with_guest() == 0, std::memory_order_release);
+  } else {
+    send_notices();
+  }
   send_replies();
   const auto staged = receive_.stage(shared_.buffers, shared_.device, channel_.outgoing(), channel_.counters());
   if (!staged) {
@@ -391,6 +396,7 @@ bool ChannelService::may_sleep() {
 void ChannelService::break_off(const std::string& why) {
   if (broken_) return;
   broken_ = true;
+  silent_.store(true, std::memory_order_release);
   channel_.fail(why);
 }
 

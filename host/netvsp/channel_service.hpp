@@ -35,13 +35,14 @@ struct NicShared {
   Buffers buffers;
   NetBackend& backend;
   std::atomic<uint16_t> granted{0};  ///< sub-channels that the guest was promised
+  std::atomic<bool> leaving{false};  ///< frames for the guest are dropped, and it is told nothing that it has not asked for
   std::atomic<uint64_t> function{0};  ///< of a virtual function: kFunction and its serial; what the guest is told
   std::atomic<vmbus::DeviceHandle*> handle{nullptr};
 };
 
 /// Serves one open channel: the guest's frames to the backend, frames for it into its receive buffer, and, on the primary, the set-up.
-/// Concurrency: one thread, but for `stop`, `deliver`, `gpadl_found`, `gpadl_gone`, `link_changed`, `function_changed` and `announce_channels`, which any may
-/// call.
+/// Concurrency: one thread, but for `stop`, `deliver`, `gpadl_found`, `gpadl_gone`, `link_changed`, `function_changed`, `fall_silent`, `silent`
+/// and `announce_channels`, which any may call.
 class ChannelService {
  public:
   ChannelService(vmbus::OpenChannel& channel, NicShared& shared);
@@ -62,6 +63,10 @@ class ChannelService {
   void gpadl_gone(uint32_t gpadl_id);
   void link_changed();
   void function_changed() { wake(); }
+  /// NicShared::leaving was set.
+  void fall_silent() { wake(); }
+  /// Since then: whether nothing of ours is with the guest any more.
+  bool silent() const { return silent_.load(std::memory_order_acquire); }
   /// So many channels are open now: the guest is told how to spread what it sends.
   void announce_channels(uint16_t count);
   /// Packets that the guest has not given back. The channel's thread.
@@ -107,6 +112,7 @@ class ChannelService {
   const bool primary_;
   int wake_fd_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> silent_{false};
   std::atomic<bool> link_changed_{false};
   std::atomic<uint16_t> announce_{0};
 

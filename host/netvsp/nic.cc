@@ -2,6 +2,8 @@
 #include "host/netvsp/nic.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace hv::host::netvsp {
@@ -34,6 +36,20 @@ bool Nic::opened(vmbus::OpenChannel& channel) {
     channels_.with(0, [open](ChannelService& primary) { primary.announce_channels(open); });
   }
   return true;
+}
+
+void Nic::leaving() {
+  shared_.leaving.store(true, std::memory_order_release);
+  channels_.each([](uint16_t, ChannelService& service) { service.fall_silent(); });
+  // Linux cannot give a packet back any more once its channel is rescinded, and then waits for that without end, its locks held.
+  constexpr auto kPatience = std::chrono::milliseconds(500);
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  bool silent = false;
+  while (!silent && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    silent = true;
+    channels_.each([&](uint16_t, ChannelService& service) { silent = silent && service.silent(); });
+  }
 }
 
 void Nic::closed(vmbus::OpenChannel& channel) {
@@ -83,7 +99,8 @@ uint32_t Nic::protocol_version() {
 }
 
 void Nic::deliver(net::Frame&& frame) {
-  if (!shared_.device.link() || !shared_.device.initialized()) return count(shared_.counters.dropped_link);
+  const bool leaving = shared_.leaving.load(std::memory_order_acquire);
+  if (leaving || !shared_.device.link() || !shared_.device.initialized()) return count(shared_.counters.dropped_link);
   if (!shared_.device.wants(frame.bytes)) return count(shared_.counters.dropped_filter);
   const RndisDevice::Place place = shared_.device.place(frame.bytes);
   bool taken = false;

@@ -22,6 +22,8 @@ class Nic final : public vmbus::Device {
   std::string name() const override { return name_; }
   void attached(vmbus::DeviceHandle& handle) override { shared_.handle.store(&handle, std::memory_order_release); }
   void detached() override { shared_.handle.store(nullptr, std::memory_order_release); }
+  /// Waits half a second at most for the guest to give back what it was sent.
+  void leaving() override;
   bool opened(vmbus::OpenChannel& channel) override;
   void closed(vmbus::OpenChannel& channel) override;
   void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) override;

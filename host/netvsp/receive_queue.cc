@@ -44,8 +44,7 @@ bool ReceiveQueue::take_waiting() {
   return !waiting_.empty();
 }
 
-void ReceiveQueue::drop_all() {
-  control_.clear();
+void ReceiveQueue::drop_frames() {
   while (take_waiting()) {
     count(counters_.dropped_link, waiting_.size());
     waiting_.clear();
@@ -56,7 +55,8 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
                                                  vmbus::ChannelCounters& counters) {
   return buffers.with_receive([&](const Buffers::Receive* buffer) -> Result<Staged> {
     if (buffer == nullptr) {
-      drop_all();
+      control_.clear();
+      drop_frames();
       return Staged{Stop::Empty, 0};
     }
     adopt(*buffer);

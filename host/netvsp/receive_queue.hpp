@@ -47,6 +47,9 @@ class ReceiveQueue {
   };
   Result<Staged> stage(const Buffers& buffers, const RndisDevice& device, hv::vmbus::RingWriter& ring, vmbus::ChannelCounters& counters);
 
+  /// Drops the frames that wait; they are counted. Control messages stay.
+  void drop_frames();
+
   /// The guest gives a packet's sections back.
   void completed(uint64_t transaction_id);
   /// Packets that the guest has not given back.
@@ -79,7 +82,6 @@ class ReceiveQueue {
 
   void adopt(const Buffers::Receive& buffer);
   bool take_waiting();
-  void drop_all();
   bool write_frame(const Buffers::Receive& buffer, const RndisDevice& device, Waiting& waiting, Batch& batch);
   bool write(const Buffers::Receive& buffer, std::span<const std::byte> head, std::span<const std::byte> data, Batch& batch);
   Result<void> send(const Buffers::Receive& buffer, wire::netvsc::RndisChannel channel, const Batch& batch, hv::vmbus::RingWriter& ring,

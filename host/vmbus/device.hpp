@@ -63,6 +63,9 @@ class Device {
   virtual void detached() {}
   /// A channel was opened: start to serve it. False: refused, the guest gets an error status.
   virtual bool opened(OpenChannel& channel) = 0;
+  /// The device is being withdrawn, and the guest about to be told. From here on it begins nothing of its own, and answers what the guest asks
+  /// until `closed`: a guest waits for that, and then frees rings and buffers without asking for them back (Linux does).
+  virtual void leaving() {}
   /// Closed by the guest or taken away: on return the device touches neither `channel` nor memory of the guest through it.
   virtual void closed(OpenChannel& channel) = 0;
   /// The answer to DeviceHandle::find_gpadl: the frames of its pages, in order; none when the open channel has no such GPADL of one range

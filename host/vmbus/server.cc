@@ -163,6 +163,7 @@ Server::Removal Server::remove(const Guid& instance_id, std::chrono::millisecond
       if (attached->device->offer().instance_id != instance_id || attached->leaving) continue;
       key = candidate;
       attached->leaving = true;
+      attached->device->leaving();
       {
         const std::lock_guard lock(mutex_);
         leaving_[key] = false;

@@ -20,8 +20,8 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
                        one more disk: a raw file or block device, used as it is (repeatable)
   --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
   --net KIND[,mac=MAC][,name=NAME][,queues=N]
-                       a network adapter (repeatable): user (default: behind address translation, with DHCP and DNS), tap=INTERFACE (of
-                       this machine), null, echo, or none
+                       a network adapter (repeatable): user (default: behind address translation, with DHCP and DNS; how the guest
+                       finds this machine is said at the start), tap=INTERFACE (of this machine), null, echo, or none
   --forward tcp:[ADDRESS:]PORT-:PORT
                        with --net user: a port of this machine (127.0.0.1) that leads to one of the guest (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
@@ -271,6 +271,8 @@ main() {
   host_args+=("${host_disks[@]}" --append "$words${append:+ $append}")
   # The nested machine needs memory for the guest, and for itself and the files in it.
   say "booting ${guest} $kernel, $cpus CPUs, ${mib}M, drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"
+  # In the nested machine 10.0.2.2 is that one.
+  [[ " ${nets[*]}" != *' user'* ]] || say "the guest finds this machine's own servers at $([ "$ACCEL" = kvm ] && echo 10.0.2.2 || echo 10.0.3.2)"
   local status=0
   "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus "$cpus")" --memory "$((mib + 640))M" "${node_args[@]}" -- \
     enlighten-host "${host_args[@]}" <&0 &

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # What --drivers means.
 
-# Ours that 'enlighten' does not mean yet, as they have not passed the guest suite: to be named, as in enlighten,hv_netvsc=enlighten.
-UNPROVEN_DRIVERS='hv_netvsc'
-
 # parse_drivers SPEC -> sets OUR_DRIVERS, the names of the modules of ours that the guest gets.
 parse_drivers() {
   local spec=$1 part known name whose chosen=' '
@@ -11,9 +8,7 @@ parse_drivers() {
   [ -n "$spec" ] || usage_error "--drivers is empty: give enlighten, inbox, or a list as inbox,hv_storvsc=enlighten"
   while IFS= read -r -d, part; do
     case $part in
-      enlighten)
-        chosen=" $known"
-        for name in $UNPROVEN_DRIVERS; do chosen=${chosen/ $name / }; done ;;
+      enlighten) chosen=" $known" ;;
       inbox) chosen=' ' ;;
       *=enlighten | *=inbox)
         name=${part%%=*} whose=${part#*=}

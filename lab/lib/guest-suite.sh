@@ -2,24 +2,25 @@
 # The guest suite: makes everything the node needs, boots it once, and reports what tests/guest/node/suite says.
 
 # The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's tests run in each minimal one.
-# {our, in-tree} bus x {our, in-tree} storage, spread over kernels and CPUs.
+# {our, in-tree} bus x {our, in-tree} storage and network, spread over kernels and CPUs. Those of 4 CPUs, whom the emulation forgives least, are
+# last, when nothing runs beside them any more.
 GUEST_SESSIONS="minimal inbox 6.1 1
-minimal inbox 6.1 4
-minimal inbox,hv_storvsc=enlighten 6.1 2
+minimal enlighten 6.12 1
+minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
-minimal enlighten 6.1 1
-minimal enlighten 6.1 4 4
-minimal enlighten,hv_netvsc=enlighten 6.12 2
+kexec enlighten 6.12 2
+kdump enlighten 6.1 2
 debian inbox 6.1 2
+qemu enlighten 6.1 2
 debian enlighten 6.1 4
-qemu enlighten 6.1 2"
-# Not among them yet, as they have not passed: asked for by guest_sessions (docs/STATUS.md).
-#   kexec inbox 6.1 2
-#   kexec enlighten,hv_vmbus=enlighten 6.1 2
-#   kdump inbox 6.1 2
-#   kdump enlighten,hv_vmbus=enlighten 6.1 2
-#   hostile enlighten,hv_vmbus=enlighten 6.1 2
-#   hostile enlighten,hv_vmbus=enlighten,hv_netvsc=enlighten 6.1 2
+minimal enlighten 6.1 4 4
+minimal inbox 6.1 4"
+# What takes long: every count of it ten times what the suite has time for.
+SOAK_SESSIONS="minimal enlighten 6.1 2
+minimal enlighten 6.12 8 8
+kexec inbox 6.1 2
+kdump inbox 6.1 2
+hostile enlighten 6.1 2"
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 # How often a session is begun when the emulation ends under it.
@@ -27,15 +28,30 @@ GUEST_TRIES=8
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
-# For longer runs: guest_sessions (lines as above), guest_reloads and guest_hotplugs (rounds), guest_limit (seconds of a minimal session).
-suite_guest() {
-  local dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
+# What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file that is fetched.
+GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=600"
+SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
+
+# In place of these the environment may give guest_sessions, guest_seeds, guest_counts and guest_node_cpus (of the nested machine), to look at one
+# of them.
+suite_guest() { run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}"; }
+
+suite_soak() {
+  local wire=1
+  ensure_packages tshark
+  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}"
+  [ ! -s "$SCRATCH/wire.pcapng" ] || check soak/frames_on_the_wire_are_whole test_wire
+}
+
+# run_sessions SESSIONS SEEDS COUNTS
+run_sessions() {
+  local sessions=$1 seeds=$2 counts=$3 dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
   built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest
   mkdir -p "$job"
-  printf '%s\n' "${guest_sessions:-$GUEST_SESSIONS}" >"$job/sessions"
+  printf '%s\n' "$sessions" >"$job/sessions"
   while read -r kind drivers kernel _; do
     case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
     done_boots="$done_boots$kind-$drivers-$kernel "
@@ -69,11 +85,10 @@ suite_guest() {
     [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
     cp "$dir/$kind"/*.sh "$job/tests/$kind/"
     tests=$(cat "$dir/$kind"/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
-    printf "TESTS='%s'\nONLY='%s'\nRELOADS='%s'\nHOTPLUGS='%s'\n" "$tests" "${only:-*}" "${guest_reloads:-}" "${guest_hotplugs:-}" \
-      >"$job/tests/$kind/parameters"
+    printf "TESTS='%s'\nONLY='%s'\n%s\n" "$tests" "${only:-*}" "$counts" >"$job/tests/$kind/parameters"
   done
-  printf '%s\n' "${guest_seeds:-$GUEST_SEEDS}" >"$job/seeds"
-  echo "${guest_limit:-600}" >"$job/limit"
+  echo "$counts" >"$job/counts"
+  echo "$seeds" >"$job/seeds"
   cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
@@ -81,8 +96,13 @@ suite_guest() {
   mkfifo "$SCRATCH/stream"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   [ ! -e "$job/nested" ] || node_args+=(--file "$job/nested")
+  if [ "${wire:-0}" = 1 ] && [ -e "$job/nested" ]; then
+    : >"$job/wire"
+    : >"$SCRATCH/wire.pcapng"
+    node_args+=(--file "$job/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)" --out "wire=$SCRATCH/wire.pcapng")
+  fi
   local try=1 cpus
-  cpus=$(node_cpus "$(cut -d ' ' -f 4 "$job/sessions" | sort -n | tail -n 1)")
+  cpus=${guest_node_cpus:-$(node_cpus "$(cut -d ' ' -f 4 "$job/sessions" | sort -n | tail -n 1)")}
   until run_guests; do
     # A guest that fails ends its session only. What ended here is the machine under all of them, or a guest by a triple fault in
     # it: QEMU's emulation of SVM does that to guests of several CPUs, with the in-tree drivers alone too (lab/README.md). The session
@@ -99,6 +119,19 @@ suite_guest() {
     fi
     try=$((try + 1)) BEGUN_ANEW=$((BEGUN_ANEW + 1))
     echo "the emulation ended under the session '$(head -n 1 "$job/sessions")': it begins anew in a new machine, try $try of $GUEST_TRIES"
+  done
+}
+
+# What came on the wire is whole: no sum is wrong, nothing is longer than the wire takes, and it was enough to say so.
+test_wire() {
+  local kind count
+  frames() { tshark -r "$SCRATCH/wire.pcapng" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -Y "$1"; }
+  frames 'ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || frame.len > 1514' | head -n 20 >"$SCRATCH/wrong"
+  [ ! -s "$SCRATCH/wrong" ] || { echo "wrong frames:"; cat "$SCRATCH/wrong"; return 1; }
+  for kind in 'ip && tcp.len == 1448' 'ipv6 && tcp.len == 1428' 'ip && udp' 'ipv6 && udp'; do
+    count=$(frames "$kind && (tcp.checksum.status == 1 || udp.checksum.status == 1)" | wc -l)
+    echo "$count frames with a right sum: $kind"
+    [ "$count" -ge 100 ] || return 1
   done
 }
 
@@ -130,7 +163,7 @@ run_guests() {
     "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
-  follow_guests $(($(cat "$job/limit") + 60)) <"$SCRATCH/stream"
+  follow_guests $(($(. "$job/counts"; echo "$LIMIT") + 60)) <"$SCRATCH/stream"
   wait "$NODE_PID"
 }
 
@@ -153,6 +186,7 @@ follow_guests() {
         record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
         [ "${words[2]}" = passed ] || printf '%s' "$text"
         test='' text='' ;;
+      '@lost '*) LOST=$((LOST + ${words[1]:-0})) ;;
       '@ended '*)
         ENDED_SESSIONS=$((ENDED_SESSIONS + 1))
         if [ "${words[1]}" != 0 ]; then

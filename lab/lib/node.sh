@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The nested machine: QEMU's software emulation of AMD SVM, in it Debian's kernel with kvm-amd.
 
-NODE_MODULES="virtio_pci virtio_console virtio_blk virtio_net kvm-amd tun bridge 8021q vhost_net loop"
+NODE_MODULES="virtio_pci virtio_console virtio_blk virtio_net kvm-amd tun bridge veth 8021q vhost_net loop"
 
 # ensure_node_image -> sets NODE_INITRD and NODE_KERNEL.
 ensure_node_image() {

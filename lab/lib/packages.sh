@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The Debian packages the project needs: which are missing, installing them, and where this machine gets them from.
 
+# missing_packages [MORE...]: of lab/packages and of those named.
 missing_packages() {
   local wanted have
-  wanted=$(grep -v '^#' "$LAB_DIR/packages")
+  wanted=$(grep -v '^#' "$LAB_DIR/packages"; printf '%s\n' "$@")
   # dpkg-query fails when one of them is not known at all: that is what is asked.
   # shellcheck disable=SC2086
   have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p' || :)
   grep -vxF -e "$have" <<<"$wanted" || :
 }
 
+# ensure_packages [MORE...]: MORE is what only some commands need.
 ensure_packages() {
   local missing as_root=()
   command -v dpkg-query >/dev/null || die "this is no Debian system: Enlighten needs Debian 12 (bookworm) and its packages"
-  missing=$(missing_packages | tr '\n' ' ')
+  missing=$(missing_packages "$@" | tr '\n' ' ')
   missing=${missing% }
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" != 0 ]; then

@@ -3,6 +3,7 @@
 
 RESULTS=()  # "STATUS SECONDS NAME" each
 BEGUN_ANEW=0  # sessions of the guest suite that the emulation ended
+LOST=0        # interrupts that the host gave again
 
 # record STATUS SECONDS NAME [REASON]: STATUS is passed, failed or skipped.
 record() {
@@ -15,15 +16,6 @@ record() {
   printf '%s%-7s%s %7.1f s  %s%s\n' "$color" "$1" "$end" "$2" "$3" "${4:+: $4}"
 }
 
-# record_junit FILE: the tests of a CTest run.
-record_junit() {
-  local name seconds status
-  while read -r status seconds name; do record "$status" "$seconds" "$name"; done < <(
-    tr '\n' ' ' <"$1" | sed 's/<testcase /\n<testcase /g' | sed -n 's/^<testcase name="\([^"]*\)".* time="\([0-9.e+-]*\)" status="\([a-z]*\)".*/\3 \2 \1/p' |
-      sed 's/^run /passed /; s/^fail /failed /; s/^\(disabled\|notrun\) /skipped /'
-  )
-}
-
 # Runs a test that is one command: check NAME COMMAND...; its output is shown when it fails.
 check() {
   local name=$1 start=$EPOCHREALTIME log status=passed
@@ -31,7 +23,7 @@ check() {
   mkdir -p "$LOG_DIR"
   log=$LOG_DIR/$(printf '%s' "$name" | tr -cs 'A-Za-z0-9.\n' -).log
   set +e  # tested by `||`, the subshell would go on after an error
-  (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null
+  (CLEANUPS=(); trap run_cleanups EXIT; set -e; "$@") >"$log" 2>&1 </dev/null
   [ $? -eq 0 ] || status=failed
   set -e
   record "$status" "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$name"
@@ -49,6 +41,7 @@ summary() {
   grep -v '^skipped' "$LOG_DIR/results" | sort -k2,2 -g -r | head -n 5 | awk '{ t = $2; $1 = $2 = ""; printf "  %7.1f s %s\n", t, $0 }'
   ! [ "$failed" -gt 0 ] || { echo 'failed:'; sed -n 's/^failed [^ ]* /  /p' "$LOG_DIR/results"; }
   [ "$BEGUN_ANEW" = 0 ] || echo "begun anew because the emulation ended under them: $BEGUN_ANEW sessions (lab/README.md)"
+  [ "$LOST" = 0 ] || echo "interrupts given again, as the guest had not seen them for half a second (lost, or a kernel that has crashed): $LOST"
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

@@ -92,6 +92,8 @@ const char* Kernel::stuck() const {
 void Kernel::describe() {
   log_("phase: %s; cpu going down %d, waits %d; rebind waits %d; budgets %u %u", phase_name(), going_down_, hotplug_waiter_.waiting,
        rebind_waiter_.waiting, budget_hotplug_, budget_rebind_);
+  log_("connection state %d, version %x, main waits %d, posting %d", static_cast<int>(connection_.state()), static_cast<unsigned>(connection_.version()),
+       main_waiter_.waiting, posting_);
   for (const auto& driver : drivers_) {
     const auto& channel = driver->channel();
     log_("relid %u sub-channel %u: driver state %d, channel state %d, rescinded %d, modifying %d, settled %d", channel.relid(),

@@ -33,6 +33,7 @@ constexpr Mutant kMutants[] = {
     {23, "a channel's object is put twice when it cannot be registered"},
     {24, "a CPU's pages are freed when it goes offline, and again at the end"},
     {25, "netvsc: a completion comes before the queue is stopped, and it is never woken"},
+    {26, "netvsc: the poll ends when completions find no room: it stalls"},
     {27, "netvsc: polling is allowed after the channel opens: the first signal is lost"},
     {28, "netvsc: removed before sub-channels have come: what was never enabled is disabled"},
     {29, "netvsc: the first queue's polling is disabled again and again"},

@@ -85,6 +85,12 @@ class World {
         continue;
       }
       turns = 0;
+      // A host that means harm may keep the guest busy; time goes on all the same.
+      if (profile_.hostile && profile_.network && rng_.chance(1) && kernel_->next_deadline() != ~hv::vmbus::Time{0}) {
+        pass_time();
+        idle = 0;
+        continue;
+      }
       const Choice choice = choices[rng_.below(static_cast<uint32_t>(choices.size()))];
       if (choice.kind <= Choice::HostEvent) {
         host_.run(choice);

@@ -23,7 +23,6 @@ namespace {
 constexpr uint64_t kZeroPageAddress = 0x7000;
 constexpr uint64_t kCommandLineAddress = 0x20000;
 constexpr uint64_t kCommandLineRoom = 0x10000;
-constexpr uint64_t kPage = 4096;
 constexpr uint8_t kLoaderUndefined = 0xff;
 
 /// A file as bytes, mapped read-only.

@@ -12,7 +12,6 @@ namespace {
 
 constexpr uint64_t kGdtAddress = 0x6000;
 constexpr uint64_t kPageTables = 0x9000;  // PML4, PDPT, four page directories
-constexpr uint64_t kPage = 4096;
 
 template <typename T>
 void put(const GuestMemory& memory, uint64_t gpa, const T& value) {

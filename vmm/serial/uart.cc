@@ -43,7 +43,7 @@ void Uart::look() {
 }
 
 uint8_t Uart::interrupt_id() const {
-  if ((interrupt_enable_ & kEnableReceive) != 0 && !in_.empty()) return kIdReceive;
+  if ((interrupt_enable_ & kEnableReceive) != 0 && readable()) return kIdReceive;
   if ((interrupt_enable_ & kEnableTransmit) != 0 && transmitter_empty_due_) return kIdTransmit;
   return kIdNone;
 }
@@ -63,9 +63,10 @@ uint8_t Uart::read(uint8_t offset) {
     case kData:
       if (latch) {
         value = static_cast<uint8_t>(divisor_);
-      } else if (!in_.empty()) {
+      } else if (readable()) {
         value = std::to_integer<uint8_t>(in_.front());
         in_.pop_front();
+        burst_left_--;
       }
       break;
     case kInterruptEnable:
@@ -85,7 +86,7 @@ uint8_t Uart::read(uint8_t offset) {
       break;
     case kLineStatus:
       look();
-      value = kStatusTransmitterEmpty | (in_.empty() ? 0 : kStatusData);
+      value = kStatusTransmitterEmpty | (readable() ? kStatusData : 0);
       break;
     case kModemStatus:
       // In loop-back the four outputs come back as the four inputs.
@@ -165,6 +166,7 @@ size_t Uart::waiting() {
 void Uart::tick() {
   const std::lock_guard lock(mutex_);
   look();
+  burst_left_ = kBurst;
   update_interrupt();
 }
 

@@ -70,7 +70,7 @@ int netvsc_set_rss(struct netvsc_net *net)
 	/* Hosts want it off before they change it. */
 	netvsc_set_rss_once(adapter, true);
 	ret = netvsc_set_rss_once(adapter, false);
-	if (ret)
+	if (ret && !netvsc_rescinded(net))
 		netdev_warn(net->dev, "the host does not spread frames over queues: error %d\n",
 			    ret);
 	return ret;
@@ -149,10 +149,10 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 		return;
 	netvsc_allow_sub_channels(adapter);
 	ret = netvsc_ask_sub_channels(adapter, adapter->wanted - 1);
-	if (ret < 0)
-		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
-	else
+	if (ret >= 0)
 		adapter->granted = 1 + ret;
+	else if (!netvsc_rescinded(adapter->net))
+		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 }
 
 /* Opens the adapter up to where frames can go; who calls shows it to the stack. */

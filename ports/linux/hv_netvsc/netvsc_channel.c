@@ -49,7 +49,7 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 		unsigned int i;
 
 		for (i = 0; i < HV_NETVSC_SEND_TABLE; i++)
-			WRITE_ONCE(net->send_table[i], event->table[i] % HV_NETVSC_MOST_QUEUES);
+			WRITE_ONCE(net->send_table[i], event->table[i]);
 		break;
 	}
 	case HV_NETVSC_VF_ASSOCIATION:
@@ -328,7 +328,7 @@ static void netvsc_on_sub_channel(struct vmbus_channel *vmbus)
 		}
 	}
 	mutex_unlock(&net->channels_lock);
-	if (ret)
+	if (ret && ret != -ENODEV) /* the host has taken it back */
 		netdev_warn(dev, "a sub-channel stays unused: error %d\n", ret);
 }
 

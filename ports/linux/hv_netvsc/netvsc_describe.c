@@ -9,9 +9,6 @@
 
 #include "netvsc_device.h"
 
-/* Offsets of transport headers that the host understands are below it. */
-#define NETVSC_OFFSETS 1024
-
 /*
  * A tag that stands in the frame goes beside it: the host takes it from there alone. Returns
  * whether the frame is fit to be sent.
@@ -34,61 +31,61 @@ static bool netvsc_pull_tag(struct netvsc_net *net, struct sk_buff *skb)
 }
 
 /* The host puts in the lengths of each segment, so there are none in what it is given. */
-static bool netvsc_describe_large(struct sk_buff *skb, struct hv_netvsc_frame *frame)
+static bool netvsc_blank_lengths(struct sk_buff *skb, bool ipv6)
 {
+	struct iphdr *ip;
+
 	if (skb_cow_head(skb, 0))
 		return false;
-	if (frame->ipv6) {
+	if (ipv6) {
 		tcp_v6_gso_csum_prep(skb);
-	} else {
-		struct iphdr *ip = ip_hdr(skb);
-
-		ip->tot_len = 0;
-		ip->check = 0;
-		tcp_hdr(skb)->check = ~csum_tcpudp_magic(ip->saddr, ip->daddr, 0, IPPROTO_TCP, 0);
+		return true;
 	}
-	frame->offload = HV_NETVSC_LARGE_SEND;
-	frame->segment = skb_shinfo(skb)->gso_size;
+	ip = ip_hdr(skb);
+	ip->tot_len = 0;
+	ip->check = 0;
+	tcp_hdr(skb)->check = ~csum_tcpudp_magic(ip->saddr, ip->daddr, 0, IPPROTO_TCP, 0);
 	return true;
 }
 
-static bool netvsc_host_sums(const struct hv_netvsc_capabilities *host, bool ipv6, u8 protocol)
+static struct hv_netvsc_undone netvsc_undone(struct sk_buff *skb)
 {
-	if (protocol == IPPROTO_TCP)
-		return ipv6 ? host->tcp6_checksum : host->tcp4_checksum;
-	if (protocol == IPPROTO_UDP)
-		return ipv6 ? host->udp6_checksum : host->udp4_checksum;
-	return false;
+	struct hv_netvsc_undone undone = {
+		.sum = skb->ip_summed == CHECKSUM_PARTIAL,
+		.segment = skb_shinfo(skb)->gso_size,
+		.transport_offset = skb_transport_offset(skb),
+	};
+	__be16 type = vlan_get_protocol(skb);
+
+	if (type == htons(ETH_P_IP)) {
+		undone.protocol = ip_hdr(skb)->protocol;
+	} else if (type == htons(ETH_P_IPV6)) {
+		undone.ipv6 = 1;
+		undone.protocol = ipv6_hdr(skb)->nexthdr;
+	}
+	return undone;
 }
 
 /* What the host is to do with the frame. False: it cannot be sent. */
 static bool netvsc_describe_offload(const struct netvsc_adapter *adapter, struct sk_buff *skb,
 				    struct hv_netvsc_frame *frame)
 {
-	__be16 type = vlan_get_protocol(skb);
-	u8 protocol = 0;
+	struct hv_netvsc_undone undone;
 
 	if (likely(skb->ip_summed != CHECKSUM_PARTIAL && !skb_is_gso(skb)))
 		return true;
-	if (type == htons(ETH_P_IP)) {
-		protocol = ip_hdr(skb)->protocol;
-	} else if (type == htons(ETH_P_IPV6)) {
-		frame->ipv6 = 1;
-		protocol = ipv6_hdr(skb)->nexthdr;
-		/* Behind extension headers. */
-		if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && skb_is_gso(skb))
-			protocol = IPPROTO_TCP;
-	}
-	frame->transport_offset = min_t(int, skb_transport_offset(skb), NETVSC_OFFSETS);
-	if (skb_is_gso(skb))
-		return frame->transport_offset < NETVSC_OFFSETS &&
-		       netvsc_describe_large(skb, frame);
-	if (frame->transport_offset >= NETVSC_OFFSETS ||
-	    !netvsc_host_sums(&adapter->facts.capabilities, frame->ipv6, protocol))
+	undone = netvsc_undone(skb);
+	switch (hv_netvsc_share_out(&adapter->facts.capabilities, &undone, frame)) {
+	case HV_NETVSC_NOBODY:
+		return true;
+	case HV_NETVSC_HOST:
+		return !undone.segment || netvsc_blank_lengths(skb, undone.ipv6);
+	case HV_NETVSC_GUEST:
 		return !skb_checksum_help(skb);
-	frame->offload = HV_NETVSC_CHECKSUM;
-	frame->udp = protocol == IPPROTO_UDP;
-	return true;
+	case HV_NETVSC_NEITHER:
+		break;
+	}
+	return false;
 }
 
 /* Everything that a frame's headers say. False: it cannot be sent. */

@@ -278,10 +278,29 @@ static int netvsc_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *rx
 #define netvsc_set_rxfh netvsc_write_rss
 #endif
 
+/* What an adapter has in place of registers: the host's send table. */
+static int netvsc_get_regs_len(struct net_device *dev)
+{
+	return HV_NETVSC_SEND_TABLE * sizeof(u32);
+}
+
+static void netvsc_get_regs(struct net_device *dev, struct ethtool_regs *regs, void *space)
+{
+	struct netvsc_net *net = netdev_priv(dev);
+	u32 *entries = space;
+	u32 i;
+
+	regs->version = 0;
+	for (i = 0; i < HV_NETVSC_SEND_TABLE; i++)
+		entries[i] = READ_ONCE(net->send_table[i]);
+}
+
 const struct ethtool_ops netvsc_ethtool_ops = {
 	.get_drvinfo = netvsc_get_drvinfo,
 	.get_msglevel = netvsc_get_msglevel,
 	.set_msglevel = netvsc_set_msglevel,
+	.get_regs_len = netvsc_get_regs_len,
+	.get_regs = netvsc_get_regs,
 	.get_link = ethtool_op_get_link,
 	.get_ethtool_stats = netvsc_get_ethtool_stats,
 	.get_sset_count = netvsc_get_sset_count,

@@ -275,7 +275,7 @@ static void storvsc_on_sub_channel(struct vmbus_channel *vmbus)
 		ret = IS_ERR(chan) ? PTR_ERR(chan) : storvsc_use_channel(dev, chan);
 	}
 	mutex_unlock(&dev->open_lock);
-	if (ret)
+	if (ret && ret != -ENODEV) /* the host has taken it back */
 		dev_warn(&dev->hv->device, "a sub-channel stays unused: error %d\n", ret);
 }
 

@@ -118,7 +118,7 @@ static int storvsc_converse(struct storvsc_device *dev)
 	/* With one channel, too, the controller works. */
 	storvsc_allow_sub_channels(dev);
 	ret = storvsc_ask(dev, &handshake, chan);
-	if (ret)
+	if (ret && ret != -ENODEV)
 		dev_warn(&dev->hv->device, "no sub-channels: error %d\n", ret);
 	return ret == -ENODEV || ret == -EIO ? ret : 0;
 }

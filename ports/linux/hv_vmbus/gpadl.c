@@ -92,8 +92,9 @@ static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *f
 
 	ret = hvb_request_wait(&request, -EDQUOT);
 	if (ret) {
-		pr_err_ratelimited("Failed to establish GPADL: err = 0x%x (%d)\n",
-				   request.host_status, ret);
+		if (ret != -ENODEV) /* it was rescinded meanwhile */
+			pr_err_ratelimited("Failed to establish GPADL: err = 0x%x (%d)\n",
+					   request.host_status, ret);
 		*ours = end_gpadl(g);
 	} else {
 		*handle = g->handle;

@@ -29,15 +29,21 @@ void SimNic::harm(Channel& channel) {
       // A completion of some kind for some slot: ids are easily guessed.
       constexpr MessageType kinds[] = {MessageType::SendRndisPacketComplete, MessageType::InitComplete, MessageType::SubChannel,
                                        MessageType::SendReceiveBufferComplete};
-      const uint64_t id = uint64_t{1 + 2 * rng_.below(12)} << 32 | (1 + rng_.below(12));
+      const uint64_t generation = 1 + 2 * rng_.below(12);
+      const uint64_t id = generation << 32 | (1 + rng_.below(12));
       log_("hostile: completes what may not be there");
       stage(channel.outgoing(), wire::PacketType::Completion, id, kinds[rng_.chance(700) ? 0 : rng_.below(4)], 1, 1);
       break;
     }
     case 1:
       log_("hostile: says something unasked");
-      stage(channel.outgoing(), wire::PacketType::DataInBand, 0, rng_.chance(500) ? MessageType::SendVfAssociation : MessageType::SendIndirectionTable,
-            rng_.below(20), rng_.below(64));
+      {
+        // One by one: the order in which arguments are made is the compiler's.
+        const auto type = rng_.chance(500) ? MessageType::SendVfAssociation : MessageType::SendIndirectionTable;
+        const uint32_t one = rng_.below(20);
+        const uint32_t two = rng_.below(64);
+        stage(channel.outgoing(), wire::PacketType::DataInBand, 0, type, one, two);
+      }
       break;
     default: {
       // The front of a message in the receive buffer, while the guest looks at it: per-packet information of an impossible size.

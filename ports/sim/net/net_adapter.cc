@@ -40,7 +40,8 @@ void NetDriver::give_back(std::unique_ptr<Buffer>& buffer) {
 
 /// Makes the buffer known to the host. False: it was not, and is gone.
 Task<bool> NetDriver::share(std::unique_ptr<Buffer>& buffer, Waiter& waiter, hv::vmbus::Channel& channel) {
-  auto begun = kernel_.connection().create_gpadl(channel, buffer->gpadl, buffer->frames, buffer->pages * Memory::kPage, 0, waiter.request, kernel_.now());
+  const auto bytes = static_cast<uint32_t>(buffer->pages * Memory::kPage);
+  auto begun = kernel_.connection().create_gpadl(channel, buffer->gpadl, buffer->frames, bytes, 0, waiter.request, kernel_.now());
   if (begun) {
     kernel_.wait(waiter);
     co_await tasks_.host("a GPADL", [&waiter] { return !waiter.waiting; });
@@ -65,6 +66,11 @@ Task<> NetDriver::unshare(std::unique_ptr<Buffer>& buffer, Waiter& waiter) {
   if (!buffer) co_return;
   co_await take_back(buffer.get(), waiter);
   give_back(buffer);
+}
+
+/// The sections that the host has cut.
+std::span<const std::byte> NetDriver::receive_memory(NetAdapter& adapter) {
+  return {kernel_.memory().at(adapter.receive->first), size_t{adapter.receive_sections.size} * adapter.receive_sections.count};
 }
 
 std::byte* NetDriver::at(uint64_t address) {
@@ -209,6 +215,8 @@ Task<> NetDriver::close_adapter() {
       co_await take_back(adapter.send.get(), adapter.waiter);
     }
   }
+  kernel_.log()("adapter closes, drained %d; %llu frames tried, %llu sent, %llu received", drained, static_cast<unsigned long long>(ledger().sent_count()),
+                static_cast<unsigned long long>(ledger().reached_count()), static_cast<unsigned long long>(ledger().received_count()));
   if (honest()) ledger().closed(drained && !adapter.broken);
   co_await destroy_adapter(adapter);
 }

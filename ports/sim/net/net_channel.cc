@@ -28,7 +28,8 @@ bool NetDriver::create_core(NetQueue& queue) {
   if (!writer || !reader) return false;
   queue.memory.assign(netvsc::QueueMemory::bytes_needed(plan_), std::byte{0});
   queue.sent.resize(plan_.pages);
-  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_, netvsc::QueueMemory::create(queue.memory, plan_).value(), queue.index == 0);
+  const auto arrays = netvsc::QueueMemory::create(queue.memory, plan_);
+  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_, arrays.value(), queue.index == 0);
   return true;
 }
 
@@ -95,7 +96,7 @@ Task<> NetDriver::ready_channel(NetQueue& queue) {
   queue.lock.held = false;
   if (queue.index == 0) co_return;
   queue.core->receiving().adopt(adapter.dialect);
-  queue.core->receiving().share({kernel_.memory().at(adapter.receive->first), size_t{adapter.receive_sections.size} * adapter.receive_sections.count});
+  queue.core->receiving().share(receive_memory(adapter));
   co_await tasks_.turn();
   // The bug: polling is allowed when the channel has long been open, and what was said meanwhile gives no further signal.
   if (HV_MUTANT(27)) queue.napi.enable();
@@ -239,6 +240,7 @@ Task<bool> NetDriver::settle(NetQueue& queue) {
   co_await signal_host(queue, signal);
   if (paid) co_return false;
   if (paid.error() != Error::RingFull) break_off(queue);
+  kernel_.log()("queue %u owes completions: no room", queue.index);
   co_return paid.error() == Error::RingFull;
 }
 
@@ -293,6 +295,8 @@ Task<> NetDriver::softirq() {
   const auto due = [this] { return std::any_of(napis_.begin(), napis_.end(), [](const NetQueue* queue) { return queue->napi.listed; }); };
   for (;;) {
     co_await tasks_.work(due);
+    while (!kernel_.rng().chance(poll_attention_)) co_await tasks_.turn();
+    if (!due()) continue;
     std::vector<NetQueue*> listed;
     for (NetQueue* queue : napis_) {
       if (queue->napi.listed) listed.push_back(queue);
@@ -301,7 +305,13 @@ Task<> NetDriver::softirq() {
     queue.napi.listed = false;
     const uint32_t budget = 1 + kernel_.rng().below(8);
     const uint32_t done = co_await poll(queue, budget);
-    if (done < budget) continue;
+    if (done < budget) {
+      // At rest it owes nothing, and hears of what comes.
+      const bool rests = !queue.napi.scheduled && queue.ready && !queue.adapter.broken;
+      if (rests && honest() && queue.core->receiving().owes()) fail("a queue rests and owes completions: nobody would wake it");
+      if (rests && honest() && queue.masked) fail("a queue rests with its signals masked");
+      continue;
+    }
     if (queue.napi.disabling) {
       queue.napi.scheduled = false;
     } else {

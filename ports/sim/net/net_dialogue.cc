@@ -93,7 +93,7 @@ Task<bool> NetDriver::converse(NetAdapter& adapter) {
   // What the poll looks at changes while it does not run.
   co_await napi_disable(queue);
   queue.core->receiving().adopt(adapter.dialect);
-  queue.core->receiving().share({kernel_.memory().at(adapter.receive->first), size_t{adapter.receive_sections.size} * adapter.receive_sections.count});
+  queue.core->receiving().share(receive_memory(adapter));
   queue.napi.enable();
   // What has come meanwhile gives no further signal.
   if (!HV_MUTANT(27)) queue.napi.schedule();

@@ -9,7 +9,10 @@ namespace hv::sim::net {
 
 namespace {
 /// Few slots, so that they run out, or so many that the ring is full before.
-netvsc::SlotPlan some_plan(Rng& rng) { return {.sections = static_cast<uint16_t>(1 + rng.below(4)), .pages = static_cast<uint16_t>(rng.chance(500) ? 4 : 64)}; }
+netvsc::SlotPlan some_plan(Rng& rng) {
+  const uint32_t sections = 1 + rng.below(4);
+  return {.sections = static_cast<uint16_t>(sections), .pages = static_cast<uint16_t>(rng.chance(300) ? 4 : 64)};
+}
 
 /// As the kernel module has it. With less, rings of a page fill, which the module's larger ones seldom do.
 constexpr uint32_t kStopPercent = 10;
@@ -18,7 +21,8 @@ constexpr hv::vmbus::Time kRetry = 1'000;   ///< until RTNL is tried again; long
 
 NetDriver::NetDriver(Kernel& kernel, hv::vmbus::Channel& channel)
     : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), plan_(some_plan(kernel.rng())),
-      stop_percent_(kernel.rng().chance(500) ? kStopPercent : 1), frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
+      stop_percent_(kernel.rng().chance(300) ? kStopPercent : 1), poll_attention_(kernel.rng().chance(600) ? 1000 : 25),
+      frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
       function_ops_left_(kernel.rng().chance(400) ? 1 + kernel.rng().below(6) : 0) {
   config_.queues = 1 + kernel.rng().below(3);
   tasks_.spawn("life", life());
@@ -77,8 +81,8 @@ const char* NetDriver::stuck() const {
 
 void NetDriver::describe(Log& log) const {
   tasks_.each([&log](const char* name, const char* what, bool ready) { log("  %s: waits for %s, ready %d", name, what, ready); });
-  log("  function: registered %d running %d namespace %u joined %d allocated %d path %d", vf_.registered, vf_.running, vf_.space, function_.has_function(),
-      function_.allocated(), static_cast<int>(function_.path()));
+  log("  function: registered %d running %d namespace %u joined %d allocated %d path %d", vf_.registered, vf_.running, vf_.space,
+      function_.has_function(), function_.allocated(), static_cast<int>(function_.path()));
   log("  running %d present %d carrier %d, queues %u, stopped %d %d %d, frames left %u", dev_.running, dev_.present, dev_.carrier, dev_.queues,
       dev_.stopped[0], dev_.stopped[1], dev_.stopped[2], frames_left_);
 }

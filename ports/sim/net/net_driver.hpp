@@ -173,6 +173,7 @@ class NetDriver final : public ChannelDriver {
   Task<bool> share(std::unique_ptr<Buffer>& buffer, Waiter& waiter, hv::vmbus::Channel& channel);
   Task<> take_back(Buffer* buffer, Waiter& waiter);
   Task<> unshare(std::unique_ptr<Buffer>& buffer, Waiter& waiter);
+  std::span<const std::byte> receive_memory(NetAdapter& adapter);
   std::optional<uint64_t> map(uint64_t address, uint32_t length);
   void unmap(uint64_t address, uint32_t length);
 
@@ -198,7 +199,7 @@ class NetDriver final : public ChannelDriver {
   Task<bool> drain(NetAdapter& adapter);
   bool incoming_empty(const NetAdapter& adapter);
 
-  // net_dialogue.cc: asked and answered; errors are 0 or Error, negated as the kernel has them
+  // net_dialogue.cc: asked and answered; false: it failed
   bool hopeless(const NetAdapter& adapter) const { return channel_.rescinded() || adapter.broken; }
   Task<bool> answer_comes(NetAdapter& adapter, const bool& done);
   Task<bool> setup_answered(NetAdapter& adapter);
@@ -284,6 +285,7 @@ class NetDriver final : public ChannelDriver {
   netvsc::VirtualFunction function_;
   Function vf_;
   bool function_fresh_ = false;
+  const uint32_t poll_attention_;   ///< how soon what is due is polled, per mille of turns
   unsigned frames_left_, ops_left_, function_ops_left_;
   std::vector<NetSubChannel*> sub_channels_;
 };

@@ -62,7 +62,7 @@ Task<> NetDriver::sender() {
     unsigned index = kernel_.rng().below(dev_.queues);
     while (!free_queue(index)) index = (index + 1) % dev_.queues;
     tx_locks_[index].held = true;
-    for (uint32_t burst = 1 + kernel_.rng().below(5); burst > 0 && frames_left_ && may_queue(index); burst--) {
+    for (uint32_t burst = 1 + kernel_.rng().below(8); burst > 0 && frames_left_ && may_queue(index); burst--) {
       auto skb = requeued_[index] ? std::exchange(requeued_[index], std::nullopt) : new_skb();
       if (!skb) break;
       const bool sent = co_await start_xmit(index, *skb, burst > 1 && frames_left_ > 1);
@@ -108,6 +108,7 @@ bool NetDriver::may_send(NetQueue& queue, uint32_t percent) {
 /// Under the queue's lock: no more frames until the host has done some. Closes the race with it.
 void NetDriver::stop_queue(NetQueue& queue) {
   dev_.stopped[queue.index] = true;
+  kernel_.log()("queue %u stops, pages %s", queue.index, queue.core->sending().pages().empty() ? "used up" : "left");
   // From here on a signal comes when there is room; there may be already.
   auto& sending = queue.core->sending();
   const auto room = sending.wait_for_space(sending.ring_capacity() * kWakePercent / 100);

@@ -46,7 +46,7 @@ std::optional<std::span<std::byte>> GuestMemory::memory(uint64_t gpa, size_t len
 
 SimNic::SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger, NicPort& port, unsigned frames)
     : profile_(profile), rng_(rng), log_(log), memory_(memory), ledger_(ledger), port_(port), machine_(memory, profile),
-      shared_(some_limits(profile, rng), some_facts(rng), *this), frames_left_(frames), lazy_(rng.chance(500)) {
+      limits_(some_limits(profile, rng)), facts_(some_facts(rng)), shared_(limits_, facts_, *this), frames_left_(frames), attention_(rng.chance(500) ? 1000 : rng.chance(700) ? 20 : 4) {
   shared_.handle = this;
 }
 
@@ -91,7 +91,7 @@ bool SimNic::runnable(uint16_t index) const {
 
 void SimNic::serve(uint16_t index) {
   Channel& channel = *channels_.at(index);
-  if (lazy_ && !rng_.chance(20)) return;
+  if (!rng_.chance(attention_)) return;
   channel.woken = false;
   channel.asleep = channel.service.step();
   if (channel.woken) signalled(index);
@@ -105,6 +105,8 @@ void SimNic::serve(uint16_t index) {
 }
 
 void SimNic::event() {
+  // Most of it comes to a guest that listens.
+  if (shared_.device.filter() == 0 && !rng_.chance(50)) return;
   if (!rng_.chance(120)) {
     if (rng_.chance(300)) arrive();
     return;

@@ -93,12 +93,14 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   Ledger& ledger_;
   NicPort& port_;
   GuestMemory machine_;
+  const host::netvsp::SessionLimits limits_;
+  const host::netvsp::DeviceFacts facts_;
   host::netvsp::NicShared shared_;
   uint64_t primary_ = 0;
   std::map<uint16_t, std::unique_ptr<Channel>> channels_;
   std::vector<uint64_t> receive_pages_;   ///< as last told, for who means harm
   unsigned frames_left_;
-  const bool lazy_;   ///< often looks away, so that rings fill
+  const uint32_t attention_;   ///< how often it looks, per mille: one that looks away lets rings fill
   uint64_t dropped_seen_ = 0;
 };
 

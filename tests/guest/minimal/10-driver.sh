@@ -9,7 +9,7 @@ test_all_channels_are_there() {
   local vmbus count expected
   expected=${CHANNELS:-$(((CPUS + 3) / 4))}
   for vmbus in /sys/bus/vmbus/devices/*; do
-    grep -q $SCSI "$vmbus/class_id" || continue
+    holds "$vmbus/class_id" "{$SCSI}" || continue
     count=$(ls "$vmbus/channels" | wc -l)
     [ "$count" = "$expected" ] || fail "$count channels, expected $expected"
   done

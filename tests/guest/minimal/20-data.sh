@@ -13,7 +13,7 @@ test_ext4_is_clean_after_use() {
   mkdir -p /mnt/fs
   mount "$disk" /mnt/fs
   for i in 1 2 3 4; do cp -a /bin /usr/sbin "/mnt/fs/" && mv /mnt/fs/sbin "/mnt/fs/sbin$i" && mv /mnt/fs/bin "/mnt/fs/bin$i"; done
-  dd if=/dev/urandom of=/mnt/fs/random bs=1M count=32 2>/dev/null
+  dd if=/dev/urandom of=/mnt/fs/random bs=1M count=8 2>/dev/null
   md5sum /mnt/fs/random >/tmp/random.md5
   rm -rf /mnt/fs/sbin2
   umount /mnt/fs

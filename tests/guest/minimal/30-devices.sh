@@ -5,7 +5,9 @@ test_trim_punches_holes() {
   disk=$(scsi 1)
   name=${disk#/dev/}
   [ "$(cat "/sys/block/$name/queue/discard_max_bytes")" -gt 0 ] || fail "the disk offers no discard"
-  dd if=/dev/urandom of="$disk" bs=1M count=64 2>/dev/null
+  dd if=/dev/urandom of=/tmp/random bs=1M count=4 2>/dev/null
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cat /tmp/random; done >"$disk"
+  rm /tmp/random
   sync
   blkdiscard -o 0 -l $((32 << 20)) "$disk"
   echo 3 >/proc/sys/vm/drop_caches

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The adapter nic1 is a TAP interface of the node (10.9.0.1 and, with VLAN tag 5, 10.9.5.1), which has an iperf3 server and takes frames of
-# 9000 bytes.
+# 9000 bytes. nic2, of the soak suite, is one that is bridged with a wire to 10.9.2.1, on which nothing is left to be cut or summed: what comes
+# there is kept, and looked at with tshark after the session.
 
 tap_nic() { nic $NIC1 || skip "the node has no TAP interface"; }
 tap_up() {
@@ -11,10 +12,10 @@ tap_up() {
 }
 # tcp_counter FIELD: a counter of TCP's, as /proc/net/snmp has it.
 tcp_counter() { awk -v name="$1" '$1 == "Tcp:" && !seen { for (i = 2; i <= NF; i++) if ($i == name) at = i; seen = 1; next } $1 == "Tcp:" { print $at }' /proc/net/snmp; }
-# megabits ARGS...: what an iperf3 client with them saw arrive.
-megabits() {
-  tool iperf3 -c 10.9.0.1 -f m "$@" >/tmp/iperf 2>&1 || { cat /tmp/iperf >&2; return 1; }
-  awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Mbits/sec") print int($(i - 1)) }' /tmp/iperf
+# kilobits ARGS...: what an iperf3 client with them saw arrive, a second.
+kilobits() {
+  tool iperf3 -c 10.9.0.1 -f k "$@" >/tmp/iperf 2>&1 || { cat /tmp/iperf >&2; return 1; }
+  awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Kbits/sec") print int($(i - 1)) }' /tmp/iperf
 }
 
 test_tap_network_carries_tcp_and_udp_both_ways() {
@@ -23,7 +24,7 @@ test_tap_network_carries_tcp_and_udp_both_ways() {
   tap_up "$device"
   for way in "" "-u -b 20M"; do
     # shellcheck disable=SC2086
-    figure=$(megabits -t 1 --bidir $way) || fail "iperf3 $way"
+    figure=$(kilobits -t 1 --bidir $way) || fail "iperf3 $way"
     [ "$(echo "$figure" | grep -vcx 0)" = 2 ] || { cat /tmp/iperf; fail "nothing arrived one way: iperf3 --bidir $way"; }
   done
   [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
@@ -37,7 +38,7 @@ test_tap_network_takes_jumbo_frames() {
   ip link set "$device" mtu 9000
   within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
   for size in 1473 8000 8972; do answers -s $size 10.9.0.1 || fail "no answer to $size bytes"; done
-  [ "$(megabits -t 1 -R)" -gt 0 ] || fail "nothing arrived"
+  [ "$(kilobits -t 1 -R)" -gt 0 ] || fail "nothing arrived"
   ip link set "$device" mtu 1500
   within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer any more"
   driver_is_calm
@@ -55,5 +56,24 @@ test_tap_network_has_vlans() {
   answers -s 1472 10.9.5.1 || fail "no full frame passes on the VLAN"
   tool iperf3 -c 10.9.5.1 -t 1 >/tmp/iperf || { cat /tmp/iperf; fail "no stream passes on the VLAN"; }
   vconfig rem "$device.5"
+  driver_is_calm
+}
+
+test_wire_gets_whole_frames() {
+  local device tso
+  device=$(nic $NIC2) || skip "the node has no wire"
+  mount_tools
+  ip link set "$device" up
+  ip addr replace 10.9.2.2/24 dev "$device"
+  ip -6 addr replace fd09::2/64 dev "$device"
+  within 20 answers 10.9.2.1 >/dev/null || fail "the node does not answer"
+  within 20 answers fd09::1 >/dev/null || fail "the node does not answer by IPv6"
+  for tso in off on; do
+    tool ethtool -K "$device" tso $tso || fail "tso $tso is refused"
+    tool iperf3 -c 10.9.2.1 -n 4M >/tmp/iperf || { cat /tmp/iperf; fail "TCP with tso $tso"; }
+    tool iperf3 -c fd09::1 -n 4M >/tmp/iperf || { cat /tmp/iperf; fail "TCP over IPv6 with tso $tso"; }
+  done
+  tool iperf3 -c 10.9.2.1 -u -b 20M -n 1M >/tmp/iperf || { cat /tmp/iperf; fail "UDP"; }
+  tool iperf3 -c fd09::1 -u -b 20M -l 1400 -n 1M >/tmp/iperf || { cat /tmp/iperf; fail "UDP over IPv6"; }
   driver_is_calm
 }

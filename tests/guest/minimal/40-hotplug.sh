@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 gone() { ! device $SCSI "$1" >/dev/null; }
-has_sectors() { [ "$(sectors "$1")" = "$2" ]; }
+has_sectors() { holds "/sys/block/${1#/dev/}/size" "$2"; }
 
 test_disks_come_and_go_under_io() {
   local disk writer round

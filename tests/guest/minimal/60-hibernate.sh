@@ -6,6 +6,8 @@ test_memory_goes_to_the_disk_and_comes_back() {
   grep -qw test_resume /sys/power/disk || skip "this kernel cannot try its own resume: $(cat /sys/power/disk)"
   ours hv_vmbus || [ "$CPUS" = 1 ] || skip "the in-tree bus of these kernels lets no CPU go that a channel interrupts, here neither"
   umount -a -t ext4,iso9660 2>/dev/null || :
+  modprobe hv_netvsc
+  network_answers "before"
   disk=$(scsi 0)
   mkswap "$disk" >/dev/null
   swapon "$disk" || fail "no swap on $disk"
@@ -14,6 +16,10 @@ test_memory_goes_to_the_disk_and_comes_back() {
   before=$(ls "$BUS"/*/channels | sort)
   echo disk >/sys/power/state 2>/tmp/error || error=$(cat /tmp/error)
   some_io || fail "the disk does not answer any more"
+  # The interface is as it was, address and all.
+  within 20 carrier "$(nic $NIC0)" 1 || fail "the adapter has no carrier any more"
+  within 20 answers 10.0.2.2 >/dev/null || { ip addr; fail "nothing passes any more"; }
+  fetch
   after=$(ls "$BUS"/*/channels | sort)
   [ "$(echo "$before" | wc -l)" = "$(echo "$after" | wc -l)" ] || fail "channels before: $before; after: $after"
   case $(uname -r):$error in

@@ -258,5 +258,13 @@ TEST(SendTable, NeverReachesOutOfItsMessage) {
   EXPECT_EQ(parse_send_table(Bytes(8), newest).error(), Error::Truncated);
 }
 
+TEST(SendTable, NamesNoQueueThatCannotBe) {
+  auto message = table_message(16, 64, 64);
+  for (size_t i = 0; i < 8; i++) message[64 + i] = std::byte{0xff};
+  const auto table = parse_send_table(message, Dialect(wire::netvsc::Version::V6_1)).take();
+  for (const uint32_t queue : table) EXPECT_LT(queue, wire::netvsc::kMaxQueues);
+  EXPECT_EQ(table[2], 3u);
+}
+
 }  // namespace
 }  // namespace hv::netvsc

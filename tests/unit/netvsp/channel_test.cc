@@ -195,6 +195,24 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   EXPECT_EQ(shared.counters.stray_completions, 2u);
 }
 
+TEST_F(NetChannelTest, AnAdapterThatLeavesSendsNothingMoreAndAnswersAsBefore) {
+  set_up();
+  const Bytes frame = test::ip_frame(false, true, 100);
+  EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
+  turns();
+  const auto held = guest.poll();
+  ASSERT_TRUE(held.has_value());
+  shared.leaving = true;
+  EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
+  turns();
+  EXPECT_FALSE(service.silent());  // one is with the guest
+  EXPECT_FALSE(guest.poll().has_value());
+  guest.complete(held->id);
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()), nvsp::Status::Success);
+  EXPECT_TRUE(service.silent());
+  EXPECT_EQ(net.frames.size(), 1u);
+}
+
 TEST_F(NetChannelTest, ARevokedBufferIsNotTouched) {
   set_up();
   guest.send(NetworkGuest::nvsp(nvsp::MessageType::RevokeReceiveBuffer, nvsp::RevokeBuffer{0xcafe}), {}, wire::PacketType::DataInBand, false);

@@ -193,6 +193,65 @@ TEST_F(GpadlTest, ReleaseGivesUpOnAHostThatDoesNotAnswer) {
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
 }
 
+/// With the last answer that is waited for goes the channel, and with that what no answer is due for.
+/// The host is asked for two, of which it has not seen the second whole, and the channel is gone: an answer is due for the first alone.
+struct ReleasedGpadlTest : GpadlTest {
+  void SetUp() override {
+    GpadlTest::SetUp();
+    ASSERT_TRUE(create(4).ok());
+    guest.sent();
+    const std::vector<uint64_t> more(40, 7);
+    ASSERT_TRUE(guest.connection.create_gpadl(*channel, other, more, 40 * 4096, 0, second, 0).ok());
+    Post post;
+    ASSERT_TRUE(guest.connection.next_post(post));
+    guest.connection.posted(true);
+    guest.sent(false);
+    ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+    ASSERT_TRUE(guest.connection.release(*channel).ok());
+    guest.events();
+    ASSERT_TRUE(gpadl.host_may_use() && other.host_may_use());
+  }
+  void expect_all_freed() {
+    EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+    EXPECT_FALSE(gpadl.host_may_use() || other.host_may_use());
+  }
+  Gpadl other;
+  Request second;
+};
+
+TEST_F(ReleasedGpadlTest, TimeEndsAllThatTheHostHas) {
+  guest.connection.expire(3000);
+  expect_all_freed();
+}
+
+TEST_F(ReleasedGpadlTest, AnswerEndsAllThatTheHostHas) {
+  ASSERT_TRUE(created(1).ok());
+  expect_all_freed();
+}
+
+TEST_F(ReleasedGpadlTest, UnloadEndsAllThatTheHostHas) {
+  Request unload;
+  ASSERT_TRUE(guest.connection.unload(false, unload, 0).ok());
+  guest.sent();
+  ASSERT_TRUE(guest.host(MessageType::UnloadResponse).ok());
+  ASSERT_TRUE(guest.connection.abandon(unload).ok());
+  expect_all_freed();
+}
+
+TEST_F(GpadlTest, PostThatFailsAfterItsAnswerIsNotTheTeardowns) {
+  ASSERT_TRUE(create(4).ok());
+  Post post;
+  ASSERT_TRUE(guest.connection.next_post(post));
+  ASSERT_TRUE(created().ok());
+  ASSERT_TRUE(guest.done(request)->ok);
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
+  guest.connection.posted(false);
+  EXPECT_FALSE(guest.done(request));
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::GpadlTeardown));
+  ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).ok());
+  EXPECT_TRUE(guest.done(request)->ok);
+}
+
 TEST_F(GpadlTest, TeardownOfWhatIsDeadIsDoneAtOnce) {
   ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
   EXPECT_TRUE(guest.done(request)->ok);

@@ -53,6 +53,22 @@ TEST_F(OpenTest, NeedsALiveRingOfItsOwn) {
   EXPECT_TRUE(guest.connection.open(*channel, own, 4, 0, {}, request, 0).ok());
 }
 
+TEST_F(OpenTest, PostThatFailsAfterItsAnswerIsNotTheNextOnes) {
+  guest.make_gpadl(*channel, ring);
+  ASSERT_TRUE(open().ok());
+  Post post;
+  ASSERT_TRUE(guest.connection.next_post(post));
+  ASSERT_TRUE(answer(1, 1).ok());
+  ASSERT_EQ(guest.done(request)->error, Error::Refused);
+  ASSERT_TRUE(open().ok());
+  guest.connection.posted(false);
+  EXPECT_FALSE(guest.done(request));
+  const auto messages = guest.sent();
+  ASSERT_EQ(messages.size(), 1u);
+  ASSERT_TRUE(answer(messages[0].as<wire::OpenChannel>().open_id).ok());
+  EXPECT_TRUE(guest.done(request)->ok);
+}
+
 TEST_F(OpenTest, ForgedAnswersAreRefused) {
   guest.make_gpadl(*channel, ring);
   ASSERT_TRUE(open().ok());
@@ -178,6 +194,19 @@ TEST_F(OpenTest, CloseEndsAModify) {
   ASSERT_TRUE(guest.connection.close(*channel).ok());
   EXPECT_EQ(guest.done(request)->error, Error::Gone);
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel));
+}
+
+TEST_F(OpenTest, AnAnswerThatAClosePassedIsTakenAndMovesNothing) {
+  guest.open(*channel, ring);
+  ASSERT_TRUE(guest.connection.modify(*channel, 1, request, 0).ok());
+  guest.sent();
+  ASSERT_TRUE(guest.connection.close(*channel).ok());
+  EXPECT_EQ(guest.done(request)->error, Error::Gone);
+  ASSERT_TRUE(open().ok());
+  EXPECT_EQ(channel->target_vp(), 2u);
+  EXPECT_TRUE(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
+  EXPECT_EQ(channel->target_vp(), 2u);
+  EXPECT_FALSE(channel->modifying());
 }
 
 struct OpenAt52 : OpenTest {

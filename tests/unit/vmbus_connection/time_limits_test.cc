@@ -80,6 +80,19 @@ TEST_F(TimeLimit, EndAnOpenWhoseChannelIsLetGoOfMeanwhile) {
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed));
 }
 
+TEST_F(TimeLimit, EndAnOpenThatIsNeverSent) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());
+  Post post;
+  ASSERT_TRUE(guest.connection.next_post(post));
+  time_out();
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, nullptr, 0).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  guest.connection.posted(false);
+  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed));
+  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::GpadlTeardown));
+}
+
 TEST_F(TimeLimit, EndAnOpenThatWasNeverPosted) {
   guest.make_gpadl(*channel, gpadl);
   ASSERT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());

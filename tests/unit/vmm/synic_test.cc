@@ -144,6 +144,30 @@ TEST_F(SynicTest, AnEventInterruptsOnceUntilTheGuestClearsIt) {
   EXPECT_EQ(notebook.pulses.size(), 2u);
 }
 
+TEST_F(SynicTest, WhatIsNotSeenForLongInterruptsAgain) {
+  enable();
+  ASSERT_TRUE(post("x"));
+  for (int look = 1; look < Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
+  EXPECT_EQ(synic.repeat_lost(), 1u);
+  EXPECT_EQ(notebook.pulses.size(), 2u);
+  take();
+  for (int look = 0; look < 3 * Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
+  synic.signal_event(0, kSint, 700);
+  for (int look = 0; look < 9 * Synic::kLooks; look++) (void)synic.repeat_lost();
+  EXPECT_EQ(notebook.pulses.size(), 3u + Synic::kRepeats);
+}
+
+TEST_F(SynicTest, WhoSeesItsEventsInTimeIsNotInterruptedAgain) {
+  enable();
+  auto flags = memory.at(kEvents + kSint * 256, 256);
+  for (int round = 0; round < 10; round++) {
+    synic.signal_event(0, kSint, 9);
+    for (int look = 1; look < Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
+    std::memset(flags.data(), 0, flags.size());
+    EXPECT_EQ(synic.repeat_lost(), 0u);
+  }
+}
+
 TEST_F(SynicTest, EventsToASynicThatIsOffAreLost) {
   synic.signal_event(0, kSint, 1);
   enable();

@@ -98,6 +98,22 @@ TEST(Uart, ReceivesWithAnInterruptUntilAllIsRead) {
   EXPECT_EQ(port.uart.read(kData), 0);
 }
 
+TEST(Uart, ReceivesNoMoreThanABurstBetweenTwoTicks) {
+  Port port;
+  port.uart.write(kEnable, 1);
+  port.feed(std::string(Uart::kBurst + 3, 'x'));
+  size_t read = 0;
+  while ((port.uart.read(kLineStatus) & 1) != 0 && read <= Uart::kBurst) read += port.uart.read(kData) == 'x';
+  EXPECT_EQ(read, Uart::kBurst);
+  EXPECT_FALSE(port.line);
+  EXPECT_EQ(port.uart.read(kIdentify) & 0x0f, 1);
+  port.uart.tick();
+  EXPECT_TRUE(port.line);
+  EXPECT_EQ(port.edges, 2);
+  for (int i = 0; i < 3; i++) EXPECT_EQ(port.uart.read(kData), 'x');
+  EXPECT_FALSE(port.line);
+}
+
 TEST(Uart, ReceivingComesBeforeSending) {
   Port port;
   port.uart.write(kEnable, 0x03);
