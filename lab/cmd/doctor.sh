@@ -55,7 +55,7 @@ main() {
     line kvm "present, not usable: $PROBE_LINE"
   fi
   if command -v qemu-system-x86_64 >/dev/null; then
-    line nested "usable: $(qemu_version "$QEMU_DIR/usr/bin/qemu-system-x86_64" || echo 'QEMU of the backports, fetched when needed,') emulates AMD SVM"
+    line nested "usable: $(qemu_version || echo 'QEMU of the backports, fetched when needed,') emulates AMD SVM"
   else
     line nested "QEMU is missing: install qemu-system-x86"
   fi

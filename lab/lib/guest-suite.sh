@@ -32,20 +32,24 @@ QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=600"
 SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
 
-# In place of these the environment may give guest_sessions, guest_seeds, guest_counts and guest_node_cpus (of the nested machine), to look at one
-# of them.
-suite_guest() { run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}"; }
+# In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them.
+suite_guest() {
+  local most
+  most=$(cut -d ' ' -f 4 <<<"${guest_sessions:-$GUEST_SESSIONS}" | sort -n | tail -n 1)
+  run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}" "$(node_cpus "$most")"
+}
 
+# In a nested machine of one CPU: slower, and the emulation does not end it (lab/README.md).
 suite_soak() {
   local wire=1
   ensure_packages tshark
-  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}"
+  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}" 1
   [ ! -s "$SCRATCH/wire.pcapng" ] || check soak/frames_on_the_wire_are_whole test_wire
 }
 
-# run_sessions SESSIONS SEEDS COUNTS
+# run_sessions SESSIONS SEEDS COUNTS NODE_CPUS
 run_sessions() {
-  local sessions=$1 seeds=$2 counts=$3 dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
+  local sessions=$1 seeds=$2 counts=$3 cpus=$4 dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
   built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp || return 0
   choose_accel "$accel"
   scratch_dir
@@ -101,8 +105,7 @@ run_sessions() {
     : >"$SCRATCH/wire.pcapng"
     node_args+=(--file "$job/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)" --out "wire=$SCRATCH/wire.pcapng")
   fi
-  local try=1 cpus
-  cpus=${guest_node_cpus:-$(node_cpus "$(cut -d ' ' -f 4 "$job/sessions" | sort -n | tail -n 1)")}
+  local try=1
   until run_guests; do
     # A guest that fails ends its session only. What ended here is the machine under all of them, or a guest by a triple fault in
     # it: QEMU's emulation of SVM does that to guests of several CPUs, with the in-tree drivers alone too (lab/README.md). The session

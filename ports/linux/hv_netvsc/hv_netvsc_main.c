@@ -24,34 +24,6 @@ u32 netvsc_ring_bytes;
 #define NETVSC_RECEIVE_BYTES SZ_16M
 #define NETVSC_SEND_BYTES SZ_1M
 
-/* The one table from the core's errors to the kernel's. */
-int netvsc_errno(int status)
-{
-	switch (status) {
-	case HV_OK:
-		return 0;
-	case HV_RING_FULL:
-		return -EAGAIN;
-	case HV_NO_MEMORY:
-	case HV_EXHAUSTED:
-		return -ENOMEM;
-	case HV_NOT_SUPPORTED:
-		return -EOPNOTSUPP;
-	case HV_TIMED_OUT:
-		return -ETIMEDOUT;
-	case HV_GONE:
-		return -ENODEV;
-	case HV_RING_CORRUPT:
-		return -EIO;
-	case HV_REFUSED:
-		return -EREMOTEIO;
-	case HV_BAD_STATE:
-		return -EBUSY;
-	default:
-		return status < 0 ? -EPROTO : 0;
-	}
-}
-
 static struct net_device *netvsc_alloc(struct hv_device *hv)
 {
 	struct net_device *dev;

@@ -228,9 +228,9 @@ static int netvsc_create_core(struct netvsc_queue *queue)
 		.mirrored = 1,
 	};
 
-	return netvsc_errno(hv_netvsc_queue_create(queue->core, queue->memory,
-						   hv_netvsc_queue_bytes(&netvsc_plan),
-						   &netvsc_plan, &rings, queue->index == 0));
+	return hv_status_errno(hv_netvsc_queue_create(queue->core, queue->memory,
+						      hv_netvsc_queue_bytes(&netvsc_plan),
+						      &netvsc_plan, &rings, queue->index == 0));
 }
 
 static void netvsc_start_polling(struct netvsc_queue *queue)

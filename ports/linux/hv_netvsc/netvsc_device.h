@@ -16,6 +16,7 @@
 
 #include "compat_net.h"
 #include "core/netvsc/netvsc.h"
+#include "status.h"
 
 /* Frames in pages that one queue may have in flight. */
 #define NETVSC_PAGES 512
@@ -212,7 +213,6 @@ static inline bool netvsc_rescinded(const struct netvsc_net *net)
 
 /* hv_netvsc_main.c */
 extern u32 netvsc_ring_bytes;
-int netvsc_errno(int status);
 
 /* netvsc_adapter.c: opening and closing as a whole; under RTNL unless they say otherwise */
 int netvsc_open_adapter(struct netvsc_net *net);

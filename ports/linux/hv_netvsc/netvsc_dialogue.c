@@ -73,15 +73,15 @@ static int netvsc_open_step(struct netvsc_adapter *adapter, struct hv_netvsc_ope
 	ret = hv_netvsc_opening_send(opening, queue->core, &answered);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (ret)
-		return netvsc_errno(ret);
+		return hv_status_errno(ret);
 	netvsc_signal(queue, netvsc_publish(queue));
 	if (!answered)
 		return 0;
 	ret = netvsc_await_setup(adapter);
 	if (ret)
 		return ret;
-	return netvsc_errno(hv_netvsc_opening_answer(opening, adapter->setup_answer,
-						     adapter->setup_length));
+	return hv_status_errno(hv_netvsc_opening_answer(opening, adapter->setup_answer,
+							adapter->setup_length));
 }
 
 /* The buffer that the next message tells the host of. */
@@ -99,11 +99,11 @@ static int netvsc_give_buffer(struct netvsc_adapter *adapter, struct hv_netvsc_o
 	ret = netvsc_share_buffer(net, buffer, bytes);
 	if (ret && !receive)
 		/* Frames go by pages alone, then. */
-		return netvsc_errno(hv_netvsc_opening_skip(opening));
+		return hv_status_errno(hv_netvsc_opening_skip(opening));
 	if (ret)
 		return ret;
-	return netvsc_errno(hv_netvsc_opening_give(opening, buffer->gpadl.gpadl_handle,
-						   buffer->bytes));
+	return hv_status_errno(hv_netvsc_opening_give(opening, buffer->gpadl.gpadl_handle,
+						      buffer->bytes));
 }
 
 static int netvsc_converse_nvsp(struct netvsc_adapter *adapter, struct hv_netvsc_opening *opening)
@@ -145,13 +145,13 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count)
 	ret = hv_netvsc_send_sub_channels(queue->core, count);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (ret)
-		return netvsc_errno(ret);
+		return hv_status_errno(ret);
 	netvsc_signal(queue, netvsc_publish(queue));
 	ret = netvsc_await_setup(adapter);
 	if (ret)
 		return ret;
 	ret = hv_netvsc_sub_channels_granted(adapter->setup_answer, adapter->setup_length, count);
-	return ret < 0 ? netvsc_errno(ret) : ret;
+	return ret < 0 ? hv_status_errno(ret) : ret;
 }
 
 /* Tells the host of the data path. 1: it has answered; 0: there was nothing to tell. */
@@ -174,7 +174,7 @@ int netvsc_switch_path(struct netvsc_adapter *adapter)
 		usleep_range(100, 1000);
 	}
 	if (ret <= 0)
-		return netvsc_errno(ret);
+		return hv_status_errno(ret);
 	ret = netvsc_await_setup(adapter);
 	if (ret) {
 		hv_netvsc_function_unanswered(function);
@@ -236,7 +236,7 @@ static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 	int ret;
 
 	if (bytes < 0)
-		return netvsc_errno(bytes);
+		return hv_status_errno(bytes);
 	ret = netvsc_map_page(adapter, &address);
 	if (ret)
 		return ret;
@@ -251,7 +251,7 @@ static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 	}
 	if (ret)
 		netvsc_unmap_page(adapter);
-	return netvsc_errno(ret);
+	return hv_status_errno(ret);
 }
 
 /* Under request_lock, behind netvsc_begin_request(). The answer is in the conversation. */
@@ -291,7 +291,7 @@ static int netvsc_finish_set(struct netvsc_adapter *adapter, int bytes)
 	int ret = netvsc_request(adapter, bytes);
 
 	if (!ret)
-		ret = netvsc_errno(hv_netvsc_set_done(&adapter->conversation));
+		ret = hv_status_errno(hv_netvsc_set_done(&adapter->conversation));
 	mutex_unlock(&adapter->request_lock);
 	return ret;
 }
@@ -312,8 +312,8 @@ static int netvsc_converse_rndis(struct netvsc_adapter *adapter,
 						HV_NETVSC_MOST_CONTROL);
 		ret = netvsc_request(adapter, ret);
 		if (!ret)
-			ret = netvsc_errno(hv_netvsc_discovery_answer(&discovery,
-								      &adapter->conversation));
+			ret = hv_status_errno(hv_netvsc_discovery_answer(&discovery,
+									 &adapter->conversation));
 		mutex_unlock(&adapter->request_lock);
 		if (ret)
 			return ret;

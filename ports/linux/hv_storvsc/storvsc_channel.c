@@ -231,7 +231,7 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev,
 		.in_bytes = vmbus->inbound.ring_size,
 		.mirrored = 1,
 	};
-	ret = storvsc_errno(hv_storvsc_channel_create(&chan->rings, &rings));
+	ret = hv_status_errno(hv_storvsc_channel_create(&chan->rings, &rings));
 	if (ret)
 		return ERR_PTR(ret);
 	/* Pairs with storvsc_on_channel(). */

@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "core/storvsc/storvsc.h"
+#include "status.h"
 
 /* Who may do what with a controller. */
 enum storvsc_state {
@@ -122,7 +123,6 @@ void storvsc_abandon(struct storvsc_device *dev);
 int storvsc_connect(struct storvsc_device *dev);
 int storvsc_reset_bus(struct storvsc_device *dev);
 void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event);
-int storvsc_errno(int status);
 
 /* storvsc_scsi.c: the SCSI layer's callbacks */
 extern struct scsi_host_template storvsc_host_template;

@@ -5,34 +5,6 @@
 
 #include "storvsc_device.h"
 
-/* The one table from the core's errors to the kernel's. */
-int storvsc_errno(int status)
-{
-	switch (status) {
-	case HV_OK:
-		return 0;
-	case HV_RING_FULL:
-		return -EAGAIN;
-	case HV_NO_MEMORY:
-	case HV_EXHAUSTED:
-		return -ENOMEM;
-	case HV_NOT_SUPPORTED:
-		return -EOPNOTSUPP;
-	case HV_TIMED_OUT:
-		return -ETIMEDOUT;
-	case HV_GONE:
-		return -ENODEV;
-	case HV_RING_CORRUPT:
-		return -EIO;
-	case HV_REFUSED:
-		return -EREMOTEIO;
-	case HV_BAD_STATE:
-		return -EBUSY;
-	default:
-		return -EPROTO;
-	}
-}
-
 /* From the channel: the packet lasts until the next one is received. */
 void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event)
 {
@@ -82,7 +54,7 @@ static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *
 
 	reinit_completion(&answer->done);
 	spin_lock_irqsave(&chan->lock, flags);
-	ret = storvsc_errno(hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings));
+	ret = hv_status_errno(hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings));
 	spin_unlock_irqrestore(&chan->lock, flags);
 	if (ret)
 		return ret;
@@ -92,7 +64,7 @@ static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *
 	if (ret)
 		return ret;
 	ret = hv_storvsc_handshake_answer(handshake, answer->packet, answer->length);
-	return storvsc_errno(ret);
+	return hv_status_errno(ret);
 }
 
 static int storvsc_converse(struct storvsc_device *dev)
@@ -148,7 +120,7 @@ int storvsc_reset_bus(struct storvsc_device *dev)
 	if (READ_ONCE(dev->state) == STORVSC_RUNNING && storvsc_channel_count(dev)) {
 		chan = dev->channels[0];
 		spin_lock_irqsave(&chan->lock, flags);
-		ret = storvsc_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));
+		ret = hv_status_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));
 		spin_unlock_irqrestore(&chan->lock, flags);
 		storvsc_publish_all(dev);
 	}
