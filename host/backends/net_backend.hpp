@@ -24,6 +24,8 @@ class NetBackend {
   /// Takes a frame of the guest, which is used up by it, and does what `offload` says is left. `queue` is the channel that it came by: frames
   /// of one are kept in order. Any thread; does not wait for the network. False: it was not taken, now.
   virtual bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) = 0;
+  /// Whether the guest takes TCP segments joined (net::Frame::joined), from now on; at first it does not. Any thread. A backend need not join.
+  virtual void join([[maybe_unused]] bool joined) {}
   virtual std::string describe() const = 0;
 };
 

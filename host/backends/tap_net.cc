@@ -49,7 +49,7 @@ Attached attach(const std::string& interface, bool several) {
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0));
-  // Only checksums are left to us: frames come in no more than the interface's MTU long.
+  // Only checksums are left to us: frames come in no more than the interface's MTU long, until the guest takes joined ones.
   if (::ioctl(fd, TUNSETIFF, &request) == 0 && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0) return {fd, 0};
   const int error = errno;
   ::close(fd);
@@ -113,6 +113,10 @@ void TapNet::stop() {
   readers_.clear();
 }
 
+void TapNet::join(bool joined) {
+  for (const int fd : fds_) (void)::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | (joined ? TUN_F_TSO4 | TUN_F_TSO6 : 0));
+}
+
 void TapNet::read_frames(int fd) {
   std::vector<std::byte> buffer(net::kMaxFrame);
   while (!stopping_.load(std::memory_order_acquire)) {
@@ -128,7 +132,13 @@ void TapNet::read_frames(int fd) {
     if (static_cast<size_t>(size) < sizeof(header) + net::kMinFrame) continue;
     const auto bytes = std::span(buffer).first(static_cast<size_t>(size) - sizeof(header));
     net::Frame frame{.bytes = {}, .checked = (header.flags & kDataValid) != 0};
-    if (header.flags & kNeedsChecksum) frame.checked = net::fill_checksum(bytes, header.checksum_start, header.checksum_offset).ok();
+    if (header.gso_type == kGsoTcp4 || header.gso_type == kGsoTcp6) {
+      const auto joined = net::prepare_segments(bytes, header.segment_size);
+      if (!joined) continue;
+      frame.checked = true;
+      if (joined->kind == net::Offload::Kind::Segment) frame.joined = *joined;
+      else (void)net::fill_checksum(bytes, joined->checksum_start, joined->checksum_offset);
+    } else if (header.flags & kNeedsChecksum) frame.checked = net::fill_checksum(bytes, header.checksum_start, header.checksum_offset).ok();
     frame.bytes.assign(bytes.begin(), bytes.end());
     receive_(std::move(frame));
   }

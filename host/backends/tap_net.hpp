@@ -12,7 +12,7 @@
 namespace hv::host {
 
 /// A TAP interface of this machine, with virtio-net headers: checksums and segments that the guest leaves are left to the kernel, which
-/// does them or passes them on. With several queues, where the interface has them (made by `ip tuntap add ... multi_queue`, or by us), each
+/// does them or passes them on, and so are joined segments for the guest. With several queues, where the interface has them (made by `ip tuntap add ... multi_queue`, or by us), each
 /// has a descriptor and a thread of its own, and the kernel sends a flow's answers to the queue that the flow was sent by.
 class TapNet final : public NetBackend {
  public:
@@ -25,6 +25,7 @@ class TapNet final : public NetBackend {
   void start(Receive receive) override;
   void stop() override;
   bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) override;
+  void join(bool joined) override;
   std::string describe() const override { return "tap=" + interface_; }
   size_t queues() const { return fds_.size(); }
 

@@ -22,10 +22,12 @@ struct Offload {
   uint16_t segment_size = 0;     ///< Segment
 };
 
-/// An Ethernet frame on its way to the guest, as long as it is on the wire.
+/// An Ethernet frame on its way to the guest.
 struct Frame {
   std::vector<std::byte> bytes;
   bool checked = false;  ///< its TCP or UDP checksum is known to be good
+  /// Segment: TCP segments of one flow, joined on the way, so longer than the wire takes. Who cannot pass it on so cuts it (`finish`).
+  Offload joined{};
 };
 
 /// The longest frame: Ethernet, a VLAN tag, and the largest IP packet.

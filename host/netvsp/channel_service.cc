@@ -257,6 +257,8 @@ Status ChannelService::control(std::span<const std::byte> message) {
   }
   auto answer = shared_.device.handle(message, queues, frame_size);
   if (!answer) return Status::InvalidRndisPacket;
+  const bool joins = shared_.device.joins_received();
+  if (std::exchange(joins_, joins) != joins) shared_.backend.join(joins);
   if (*answer) receive_.put_control(std::move(**answer));
   return Status::Success;
 }

@@ -117,6 +117,7 @@ class ChannelService {
   std::atomic<uint16_t> announce_{0};
 
   uint64_t told_function_ = 0;  ///< what the guest was told last of NicShared::function
+  bool joins_ = false;  ///< told to the backend
   bool broken_ = false;
   bool staged_ = false;      ///< something for `commit`
   bool signal_due_ = false;

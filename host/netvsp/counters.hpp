@@ -14,6 +14,7 @@ struct NicCounters {
   std::atomic<uint64_t> sent_checksums{0};  ///< frames whose checksum was asked for
   std::atomic<uint64_t> received{0};        ///< frames in the guest's buffer
   std::atomic<uint64_t> received_bytes{0};
+  std::atomic<uint64_t> received_joined{0}; ///< of the frames those that were TCP segments joined (RSC)
   std::atomic<uint64_t> bad_packets{0};     ///< RNDIS messages and offload requests of the guest that are none
   std::atomic<uint64_t> stray_completions{0};
   std::atomic<uint64_t> path_switches{0};    ///< the guest asked for the virtual function's data path, or for ours

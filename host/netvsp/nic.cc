@@ -57,6 +57,7 @@ void Nic::closed(vmbus::OpenChannel& channel) {
   shared_.buffers.drop(Buffer::Receive);
   shared_.buffers.drop(Buffer::Send);
   shared_.device.reset();
+  backend_->join(false);
   shared_.granted.store(0, std::memory_order_release);
   const std::lock_guard lock(shared_.session_mutex);
   shared_.session.reset();

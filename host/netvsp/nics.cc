@@ -135,6 +135,7 @@ nlohmann::json NicManager::list() {
                     {"sent_checksums", counters.sent_checksums.load()},
                     {"received", counters.received.load()},
                     {"received_bytes", counters.received_bytes.load()},
+                    {"received_joined", counters.received_joined.load()},
                     {"bad_packets", counters.bad_packets.load()},
                     {"stray_completions", counters.stray_completions.load()},
                     {"dropped_sent", counters.dropped_sent.load()},

@@ -74,6 +74,7 @@ std::vector<std::byte> offload(std::span<const std::byte> asked) {
                        .ipv6_most = kMostLargeSend,
                        .ipv6_least_segments = 2,
                        .ipv6_options = proto::kOffloadIpOptions | proto::kOffloadTcpOptions};
+  out.rsc = {1, 1};
   uint8_t revision = 3;
   size_t size = sizeof(out);
   if (const auto header = ByteReader(asked).take<proto::ObjectHeader>()) {
@@ -179,12 +180,24 @@ Status RndisDevice::set_offload(Bytes buffer) {
   constexpr size_t kLeast = 12;  // up to the large sends, which are taken whether they are on or not
   const auto wanted = ByteReader(buffer).take_at_least<proto::OffloadParameters>(kLeast);
   if (!wanted) return Status::InvalidLength;
+  uint8_t joins = joins_.load(std::memory_order_relaxed);
+  if (buffer.size() > sizeof(proto::OffloadParameters)) {
+    constexpr size_t kLeastTail = offsetof(proto::OffloadParametersTail, rsc_ipv6) + 1;
+    const auto tail = ByteReader(buffer.subspan(sizeof(proto::OffloadParameters))).take_at_least<proto::OffloadParametersTail>(kLeastTail);
+    const auto take = [&](uint8_t value, uint8_t bit) {
+      if (value == proto::kOffloadOff) joins &= static_cast<uint8_t>(~bit);
+      if (value == proto::kOffloadOn) joins |= bit;
+      return value <= proto::kOffloadOn;
+    };
+    if (tail && (!take(tail->rsc_ipv4, kJoinsIpv4) || !take(tail->rsc_ipv6, kJoinsIpv6))) return Status::InvalidData;
+  }
   bool receive = receive_checksum_.load(std::memory_order_relaxed);
   for (const uint8_t value : {wanted->tcp_ipv4_checksum, wanted->tcp_ipv6_checksum}) {
     if (value > proto::kChecksumBoth) return Status::InvalidData;
     if (value != 0) receive = value == proto::kChecksumReceive || value == proto::kChecksumBoth;
   }
   receive_checksum_.store(receive, std::memory_order_relaxed);
+  joins_.store(joins, std::memory_order_relaxed);
   return Status::Success;
 }
 

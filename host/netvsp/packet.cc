@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "host/netvsp/packet.hpp"
 
+#include <bit>
 #include <cstring>
 
 #include "core/base/bytes.hpp"
@@ -77,10 +78,14 @@ std::optional<uint32_t> vlan_info(Bytes frame) {
 }
 
 size_t write_packet_header(std::span<std::byte> out, size_t data_size, const ReceiveInfo& info) {
+  const auto part = info.part ? std::optional(std::bit_cast<uint32_t>(*info.part)) : std::nullopt;
   const struct {
-    proto::PpiType type;
+    uint32_t type;
     const std::optional<uint32_t>& value;
-  } items[] = {{proto::PpiType::Vlan, info.vlan}, {proto::PpiType::Checksum, info.checksum}, {proto::PpiType::HashValue, info.hash}};
+  } items[] = {{static_cast<uint32_t>(proto::PpiType::Vlan), info.vlan},
+               {static_cast<uint32_t>(proto::PpiType::Checksum), info.checksum},
+               {static_cast<uint32_t>(proto::PpiType::HashValue), info.hash},
+               {proto::kPpiPacketId, part}};
   uint32_t ppi_length = 0;
   for (const auto& item : items) ppi_length += item.value ? kPpiSize : 0;
   const auto size = static_cast<uint32_t>(data_size);
@@ -100,7 +105,7 @@ size_t write_packet_header(std::span<std::byte> out, size_t data_size, const Rec
             .ok();
   for (const auto& item : items) {
     if (!item.value) continue;
-    ok &= writer.put(proto::PpiHeader{kPpiSize, static_cast<uint32_t>(item.type), sizeof(proto::PpiHeader)}).ok();
+    ok &= writer.put(proto::PpiHeader{kPpiSize, item.type, sizeof(proto::PpiHeader)}).ok();
     ok &= writer.put(*item.value).ok();
   }
   if (!ok) __builtin_trap();  // `out` is too small

@@ -55,9 +55,13 @@ struct ReceiveInfo {
   std::optional<uint32_t> vlan;
   std::optional<uint32_t> checksum;
   std::optional<uint32_t> hash;
+  /// What follows is a part of a frame that comes in several messages of one packet.
+  std::optional<wire::rndis::PacketId> part{};
 };
+/// The most in front of a part.
+inline constexpr uint32_t kPartOverhead = kReceiveOverhead + kPpiSize;
 
-/// Writes what stands in front of a frame of `data_size` bytes into `out`, of kReceiveOverhead bytes. The bytes written.
+/// Writes what stands in front of a frame of `data_size` bytes into `out`, of kReceiveOverhead bytes (a part: kPartOverhead). The bytes written.
 size_t write_packet_header(std::span<std::byte> out, size_t data_size, const ReceiveInfo& info);
 
 }  // namespace hv::host::netvsp

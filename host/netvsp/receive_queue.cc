@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "host/net/headers.hpp"
+#include "host/net/offload.hpp"
 
 namespace hv::host::netvsp {
 
@@ -30,8 +32,10 @@ void ReceiveQueue::adopt(const Buffers::Receive& buffer) {
   if (buffer.generation == generation_) return;
   generation_ = buffer.generation;
   free_sections_.clear();
+  share_ = 0;
   if (channel_ >= buffer.shares) return;
   const uint32_t share = buffer.sections.count / buffer.shares;
+  share_ = share;
   for (uint32_t section = share; section > 0; section--) free_sections_.push_back(channel_ * share + section - 1);
 }
 
@@ -71,17 +75,48 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
         (void)write(*buffer, {}, control_.front(), batch);
         control_.pop_front();
       } else {
-        while (batch.sections.count < kMostRanges && !free_sections_.empty() && take_waiting()) {
+        while (batch.sections.count < kMostFrames && !free_sections_.empty() && take_waiting()) {
+          const size_t parts = parts_of(*buffer, device, waiting_.front().frame);
+          if (parts == 0) {
+            cut_front();
+            continue;
+          }
+          if (parts > free_sections_.size() || parts > kMostRanges - batch.sections.count) break;
           if (!write_frame(*buffer, device, waiting_.front(), batch)) count(counters_.dropped_too_long);
           waiting_.pop_front();
         }
       }
-      if (batch.sections.count == 0) continue;
+      if (batch.sections.count == 0) {
+        if (!waiting_.empty()) return Staged{Stop::NoSection, packets};
+        continue;
+      }
       HV_TRY(send(*buffer, channel, batch, ring, counters));
       packets++;
     }
     return Staged{Stop::Empty, packets};
   });
+}
+
+/// Bytes of a joined frame in each of its sections.
+static size_t part_size(const Buffers::Receive& buffer) { return buffer.sections.size - kPartOverhead; }
+
+/// Sections that the frame takes. 0: the guest does not take it joined, or not of that length; it is to be cut.
+size_t ReceiveQueue::parts_of(const Buffers::Receive& buffer, const RndisDevice& device, const net::Frame& frame) const {
+  if (frame.joined.kind != net::Offload::Kind::Segment) return 1;
+  if (!device.joins_received(frame.joined.ipv6) || buffer.sections.size <= kPartOverhead) return 0;
+  const size_t parts = (frame.bytes.size() + part_size(buffer) - 1) / part_size(buffer);
+  return parts <= std::min(kMostRanges, share_) ? parts : 0;
+}
+
+/// Has the joined frame at the front wait as the segments that it was made of.
+void ReceiveQueue::cut_front() {
+  Waiting whole = std::move(waiting_.front());
+  waiting_.pop_front();
+  std::vector<Waiting> segments;
+  net::finish(whole.frame.bytes, whole.frame.joined, [&](std::span<const std::byte> segment) {
+    segments.push_back({.frame = {.bytes = {segment.begin(), segment.end()}, .checked = true}, .hash = whole.hash});
+  });
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(segments.begin()), std::make_move_iterator(segments.end()));
 }
 
 bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice& device, Waiting& waiting, Batch& batch) {
@@ -97,11 +132,30 @@ bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice
     std::memmove(bytes.data() + kVlanTag, bytes.data(), 12);
     frame = frame.subspan(kVlanTag);
   }
-  std::array<std::byte, kReceiveOverhead> head;
-  const size_t head_size = write_packet_header(head, frame.size(), info);
-  if (!write(buffer, std::span(head).first(head_size), frame, batch)) return false;
+  if (waiting.frame.joined.kind == net::Offload::Kind::Segment) {
+    if (!write_parts(buffer, frame, info, batch)) return false;
+    count(counters_.received_joined);
+  } else {
+    std::array<std::byte, kReceiveOverhead> head;
+    const size_t head_size = write_packet_header(head, frame.size(), info);
+    if (!write(buffer, std::span(head).first(head_size), frame, batch)) return false;
+  }
   count(counters_.received);
   count(counters_.received_bytes, frame.size());
+  return true;
+}
+
+/// A joined frame, as long as it is: the parts are all in this packet, and the first bears what the guest is told of the whole.
+bool ReceiveQueue::write_parts(const Buffers::Receive& buffer, std::span<const std::byte> frame, ReceiveInfo info, Batch& batch) {
+  for (uint8_t flags = wire::rndis::kPart | wire::rndis::kPartFirst; !frame.empty(); flags = wire::rndis::kPart) {
+    const auto part = frame.first(std::min(frame.size(), part_size(buffer)));
+    frame = frame.subspan(part.size());
+    if (frame.empty()) flags |= wire::rndis::kPartLast;
+    info.part = {.version = 1, .flags = flags, .number = 0};
+    std::array<std::byte, kPartOverhead> head;
+    if (!write(buffer, std::span(head).first(write_packet_header(head, part.size(), info)), part, batch)) return false;
+    info = {};
+  }
   return true;
 }
 

@@ -27,7 +27,8 @@ class ReceiveQueue {
  public:
   static constexpr size_t kMostWaiting = 1024;  ///< frames
   static constexpr size_t kMostInFlight = 512;  ///< packets that the guest has not given back
-  static constexpr size_t kMostRanges = 16;     ///< frames in one packet
+  static constexpr size_t kMostFrames = 16;     ///< in one packet, but for joined ones
+  static constexpr size_t kMostRanges = 48;     ///< in one packet: sections, of which a joined frame takes several
   static constexpr size_t kMostControl = 64;
 
   ReceiveQueue(uint16_t channel, NicCounters& counters);
@@ -82,7 +83,10 @@ class ReceiveQueue {
 
   void adopt(const Buffers::Receive& buffer);
   bool take_waiting();
+  size_t parts_of(const Buffers::Receive& buffer, const RndisDevice& device, const net::Frame& frame) const;
+  void cut_front();
   bool write_frame(const Buffers::Receive& buffer, const RndisDevice& device, Waiting& waiting, Batch& batch);
+  bool write_parts(const Buffers::Receive& buffer, std::span<const std::byte> frame, ReceiveInfo info, Batch& batch);
   bool write(const Buffers::Receive& buffer, std::span<const std::byte> head, std::span<const std::byte> data, Batch& batch);
   Result<void> send(const Buffers::Receive& buffer, wire::netvsc::RndisChannel channel, const Batch& batch, hv::vmbus::RingWriter& ring,
                     vmbus::ChannelCounters& counters);
@@ -95,6 +99,7 @@ class ReceiveQueue {
   std::deque<std::vector<std::byte>> control_;
 
   uint64_t generation_ = 0;
+  size_t share_ = 0;  ///< sections that are the channel's
   std::vector<uint32_t> free_sections_;
   std::vector<Slot> slots_;
   SlotTable table_;

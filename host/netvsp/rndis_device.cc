@@ -106,6 +106,7 @@ void RndisDevice::reset() {
   initialized_.store(false, std::memory_order_release);
   filter_.store(0, std::memory_order_relaxed);
   receive_checksum_.store(false, std::memory_order_relaxed);
+  joins_.store(0, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   mac_ = facts_.mac;
   scale_ = {};

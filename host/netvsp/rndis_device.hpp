@@ -62,6 +62,9 @@ class RndisDevice {
   bool wants(std::span<const std::byte> frame) const;
   /// Whether the guest takes "the checksum is good" from us.
   bool checks_received() const { return receive_checksum_.load(std::memory_order_relaxed); }
+  /// Whether the guest takes TCP segments joined (RSC), of IPv6 or IPv4. That needs their checksums to be taken, too.
+  bool joins_received(bool ipv6) const { return checks_received() && (joins_.load(std::memory_order_relaxed) & (ipv6 ? kJoinsIpv6 : kJoinsIpv4)); }
+  bool joins_received() const { return joins_received(false) || joins_received(true); }
   Mac mac() const;
   uint32_t filter() const { return filter_.load(std::memory_order_relaxed); }
   /// Which channel a frame goes to, and its hash if that decided it.
@@ -91,6 +94,8 @@ class RndisDevice {
   std::atomic<bool> initialized_{false};
   std::atomic<uint32_t> filter_{0};
   std::atomic<bool> receive_checksum_{false};
+  static constexpr uint8_t kJoinsIpv4 = 1, kJoinsIpv6 = 2;
+  std::atomic<uint8_t> joins_{0};
   std::atomic<bool> scaled_{false};
   mutable std::mutex mutex_;  ///< of what follows
   Mac mac_;

@@ -161,7 +161,10 @@ static void netvsc_remove(struct hv_device *hv)
 	if (!dev)
 		return;
 	net = netdev_priv(dev);
+	/* Who holds RTNL now gives up; the adapter is then closed with all that the host is told. */
+	WRITE_ONCE(net->removing, true);
 	rtnl_lock();
+	WRITE_ONCE(net->removing, false);
 	net->leaving = true;
 	netvsc_vf_unlist(net);
 	unregister_netdevice(dev);

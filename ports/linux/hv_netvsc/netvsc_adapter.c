@@ -70,7 +70,7 @@ int netvsc_set_rss(struct netvsc_net *net)
 	/* Hosts want it off before they change it. */
 	netvsc_set_rss_once(adapter, true);
 	ret = netvsc_set_rss_once(adapter, false);
-	if (ret && !netvsc_rescinded(net))
+	if (ret && !netvsc_going(net))
 		netdev_warn(net->dev, "the host does not spread frames over queues: error %d\n",
 			    ret);
 	return ret;
@@ -151,7 +151,7 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 	ret = netvsc_ask_sub_channels(adapter, adapter->wanted - 1);
 	if (ret >= 0)
 		adapter->granted = 1 + ret;
-	else if (!netvsc_rescinded(adapter->net))
+	else if (!netvsc_going(adapter->net))
 		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 }
 
@@ -234,7 +234,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 	adapter = netvsc_adapter_of(net);
 	wait_event_timeout(adapter->opened_one,
 			   READ_ONCE(adapter->open) >= adapter->granted ||
-			   READ_ONCE(adapter->broken) || netvsc_rescinded(net),
+			   READ_ONCE(adapter->broken) || netvsc_going(net),
 			   NETVSC_CHANNELS_WAIT);
 	netvsc_use_queues(net);
 	return 0;
@@ -257,13 +257,14 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 	unsigned int mtu_before = net->dev->mtu;
 	int ret;
 
-	if (net->leaving || netvsc_rescinded(net))
+	if (net->leaving || netvsc_going(net))
 		return -ENODEV;
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
 	ret = netvsc_reopen_once(net, config, mtu);
 	if (ret && netvsc_reopen_once(net, &before, mtu_before)) {
-		netdev_err(net->dev, "the adapter does not open: it is tried again\n");
+		if (!netvsc_going(net))
+			netdev_err(net->dev, "the adapter does not open: it is tried again\n");
 		netif_carrier_off(net->dev);
 		netvsc_recover(net);
 		return ret;

@@ -414,7 +414,7 @@ void netvsc_drain(struct netvsc_adapter *adapter)
 
 	netvsc_flush_all(adapter);
 	while (netvsc_in_flight(adapter)) {
-		if (netvsc_rescinded(adapter->net) || READ_ONCE(adapter->broken))
+		if (netvsc_going(adapter->net) || READ_ONCE(adapter->broken))
 			return;
 		if (time_after(jiffies, end)) {
 			netdev_warn(adapter->net->dev, "the host still has frames of ours\n");

@@ -163,6 +163,7 @@ struct netvsc_net {
 	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
 	bool leaving;				/* under RTNL */
+	bool removing;				/* who is to remove it waits for RTNL */
 
 	struct mutex channels_lock;		/* opening and closing of channels */
 	struct netvsc_adapter *accepting;	/* takes sub-channels; under channels_lock */
@@ -209,6 +210,12 @@ static inline struct netvsc_adapter *netvsc_adapter_of(struct netvsc_net *net)
 static inline bool netvsc_rescinded(const struct netvsc_net *net)
 {
 	return READ_ONCE(net->hv->channel->rescind);
+}
+
+/* Whether the device goes, so that no answer of the host is worth holding RTNL for. */
+static inline bool netvsc_going(const struct netvsc_net *net)
+{
+	return netvsc_rescinded(net) || READ_ONCE(net->removing);
 }
 
 /* hv_netvsc_main.c */

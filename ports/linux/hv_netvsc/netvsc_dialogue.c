@@ -8,12 +8,12 @@
 
 static bool netvsc_hopeless(struct netvsc_adapter *adapter)
 {
-	return netvsc_rescinded(adapter->net) || READ_ONCE(adapter->broken);
+	return netvsc_going(adapter->net) || READ_ONCE(adapter->broken);
 }
 
 static int netvsc_why_hopeless(struct netvsc_adapter *adapter)
 {
-	return netvsc_rescinded(adapter->net) ? -ENODEV :
+	return netvsc_going(adapter->net) ? -ENODEV :
 	       READ_ONCE(adapter->broken) ? -EIO :
 					    -ETIMEDOUT;
 }

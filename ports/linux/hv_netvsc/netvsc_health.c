@@ -54,7 +54,7 @@ void netvsc_recover_work(struct work_struct *work)
 	struct netvsc_net *net = container_of(work, struct netvsc_net, recover_work.work);
 
 	rtnl_lock();
-	if (!net->recovering || net->leaving || netvsc_rescinded(net))
+	if (!net->recovering || net->leaving || netvsc_going(net))
 		goto unlock;
 	net->recovering = false;
 	if (netvsc_reopen_once(net, &net->config, net->dev->mtu)) {

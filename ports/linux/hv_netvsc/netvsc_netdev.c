@@ -66,7 +66,7 @@ int netvsc_apply_filter(struct netvsc_net *net)
 	if (!adapter)
 		return -ENODEV;
 	ret = netvsc_set_filter(adapter, netvsc_filter_of(net->dev));
-	if (ret && !netvsc_rescinded(net))
+	if (ret && !netvsc_going(net))
 		netdev_warn(net->dev, "the host does not take the packet filter: error %d\n", ret);
 	return ret;
 }

@@ -85,7 +85,7 @@ run_test() { # in a subshell: a test that fails ends alone
   kernel_is_calm >>/tmp/log 2>&1 || { status=failed; cat /tmp/said >>/tmp/log; }
   [ "$status" = passed ] || tail -n 60 /tmp/log | sed 's/^@/ @/'
   # Who waits, and for what.
-  [ "$status" != failed ] || { echo w >/proc/sysrq-trigger; dmesg | tail -n 100; dmesg -c >/dev/null; }
+  [ "$status" != failed ] || { echo w >/proc/sysrq-trigger; dmesg | tail -n 400; dmesg -c >/dev/null; }
   end=$(now)
   end=$((${end%.*}${end#*.} - ${start%.*}${start#*.}))  # hundredths, as both have two digits there
   echo "@end $name $status $((end / 100)).$((end / 10 % 10))"

@@ -59,6 +59,56 @@ test_tap_network_has_vlans() {
   driver_is_calm
 }
 
+# The node sends to a group, and to an address that is not the guest's, twice a second each.
+frames_in_4_seconds() { # frames_in_4_seconds DEVICE: sets TO_GROUPS to those for groups, TO_OTHERS to the others
+  local VALUE groups others
+  value_of "/sys/class/net/$1/statistics/multicast"; groups=$VALUE
+  value_of "/sys/class/net/$1/statistics/rx_packets"; others=$VALUE
+  sleep 4
+  value_of "/sys/class/net/$1/statistics/multicast"; TO_GROUPS=$((VALUE - groups))
+  value_of "/sys/class/net/$1/statistics/rx_packets"; TO_OTHERS=$((VALUE - others - TO_GROUPS))
+}
+test_tap_network_hears_groups_and_when_asked_all() {
+  local device TO_GROUPS TO_OTHERS
+  device=$(tap_nic)
+  tap_up "$device"
+  frames_in_4_seconds "$device"
+  [ "$TO_GROUPS" -ge 4 ] || fail "$TO_GROUPS frames to groups"
+  [ "$TO_OTHERS" -lt 4 ] || fail "$TO_OTHERS frames that are not for this adapter"
+  ip link set "$device" promisc on
+  frames_in_4_seconds "$device"
+  ip link set "$device" promisc off
+  [ "$TO_OTHERS" -ge 4 ] || fail "promiscuous, it gets $TO_OTHERS frames of others"
+  driver_is_calm
+}
+
+# mean_frame DEVICE COMMAND...: bytes of a frame that comes meanwhile.
+mean_frame() {
+  local VALUE at=/sys/class/net/$1/statistics frames bytes
+  shift
+  value_of "$at/rx_packets"; frames=$VALUE
+  value_of "$at/rx_bytes"; bytes=$VALUE
+  "$@" >&2
+  value_of "$at/rx_packets"; frames=$((VALUE - frames))
+  value_of "$at/rx_bytes"; echo $(((VALUE - bytes) / frames))
+}
+test_tap_network_takes_joined_segments() {
+  local device mean
+  device=$(tap_nic)
+  tap_up "$device"
+  tool ethtool -K "$device" lro off || fail "LRO cannot be turned off"
+  mean=$(mean_frame "$device" kilobits -t 1 -R)
+  [ "$mean" -le 1514 ] || fail "$mean bytes in a frame, with LRO off"
+  tool ethtool -K "$device" lro on || fail "LRO cannot be turned on"
+  mean=$(mean_frame "$device" kilobits -t 1 -R)
+  [ "$mean" -gt 3000 ] || fail "$mean bytes in a frame, with LRO on"
+  rm -f /tmp/network /tmp/network.md5
+  wget -q -O /tmp/network.md5 http://10.9.0.1:8080/network.md5 && wget -q -O /tmp/network http://10.9.0.1:8080/network || fail "wget"
+  [ "$(md5sum </tmp/network | cut -c 1-32)" = "$(cut -c 1-32 /tmp/network.md5)" ] || fail "the file is damaged"
+  [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
+  driver_is_calm
+}
+
 test_wire_gets_whole_frames() {
   local device tso
   device=$(nic $NIC2) || skip "the node has no wire"

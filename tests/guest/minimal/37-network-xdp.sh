@@ -15,8 +15,11 @@ echo_adapter() {
   ip link set "$(nic $XDP)" up
   ip addr add 10.77.0.1/24 dev "$(nic $XDP)"
   within 20 carrier "$(nic $XDP)" 1 || fail "no carrier"
+  no_lro "$(nic $XDP)"
   nic $XDP
 }
+# Programs do not go together with joined frames.
+no_lro() { tool ethtool -K "$1" lro off || fail "LRO cannot be turned off"; }
 # A few frames to everybody: nobody answers.
 shout() { ping -i 0.2 -c "${1:-2}" -W 1 -q 10.77.0.9 >/dev/null || :; }
 
@@ -26,6 +29,7 @@ test_xdp_programs_pass_and_drop() {
   mount_tools
   network_answers "at first"
   device=$(nic $NIC0)
+  no_lro "$device"
   xdp "$device" pass || fail "no program is taken"
   answers -s 1472 10.0.2.2 || fail "nothing passes"
   fetch
@@ -135,6 +139,7 @@ test_xdp_programs_come_and_go_under_traffic() {
   mount_tools
   network_answers "at first"
   device=$(nic $NIC0)
+  no_lro "$device"
   (while :; do wget -q -O /dev/null http://10.0.2.2:8080/network || sleep 1; done) &
   traffic=$!
   for round in $(seq 10); do
