@@ -161,7 +161,7 @@ static void netvsc_remove(struct hv_device *hv)
 	if (!dev)
 		return;
 	net = netdev_priv(dev);
-	/* Who holds RTNL now gives up; the adapter is then closed with all that the host is told. */
+	/* Who holds RTNL now gives up. We then close the adapter and tell the host all of it. */
 	WRITE_ONCE(net->removing, true);
 	rtnl_lock();
 	WRITE_ONCE(net->removing, false);

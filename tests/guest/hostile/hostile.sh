@@ -13,7 +13,8 @@ keep_writing() { while dd if=/dev/zero of="$1" bs=16k count=512 oflag=direct; do
 
 load_all() {
   local block
-  within 10 modprobe hv_vmbus || fail "the bus cannot be loaded"  # what the host lied last may still wait for it
+  # What the host lied last may still wait for the bus.
+  within 10 modprobe hv_vmbus || fail "the bus cannot be loaded"
   modprobe hv_storvsc || fail "the driver cannot be loaded"
   within 60 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
   within 20 test -b "$(scsi 0)" || fail "no block device"

@@ -20,7 +20,8 @@ load_nic() {
   ask_host hostile.stop
   sleep 0.5
   [ ! -e /sys/bus/vmbus ] || unload
-  within 10 modprobe hv_vmbus || fail "the bus cannot be loaded"  # what the host lied last may still wait for it
+  # What the host lied last may still wait for the bus.
+  within 10 modprobe hv_vmbus || fail "the bus cannot be loaded"
   modprobe hv_netvsc || fail "the network driver cannot be loaded"
   within 60 nic $NIC0 >/dev/null || fail "no adapter"
   within 20 nic_works_when_up || fail "nothing passes with a host that does not lie"

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "frames.hpp"
+#include "host/net/offload.hpp"
 #include "tests/support/network_guest.hpp"
 
 namespace hv::host::netvsp {
@@ -24,7 +25,9 @@ class Catcher final : public NetBackend {
     offloads.push_back(offload);
     return true;
   }
+  void join(bool joined) override { joins = joined; }
   std::string describe() const override { return "test"; }
+  bool joins = false;
   std::vector<Bytes> frames;
   std::vector<net::Offload> offloads;
 };
@@ -193,6 +196,89 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   while (auto packet = guest.poll()) seen += packet->messages.size();
   EXPECT_EQ(seen, 3u);
   EXPECT_EQ(shared.counters.stray_completions, 2u);
+}
+
+/// The flags of the part that a message is; nothing: it is a whole frame.
+std::optional<uint8_t> part_of(const Bytes& message) {
+  rndis::Packet packet{};
+  std::memcpy(&packet, message.data() + sizeof(rndis::Header), sizeof(packet));
+  for (size_t at = 0; at < packet.ppi_length;) {
+    rndis::PpiHeader header{};
+    const std::byte* const info = message.data() + sizeof(rndis::Header) + packet.ppi_offset + at;
+    std::memcpy(&header, info, sizeof(header));
+    if (header.type == rndis::kPpiPacketId) return static_cast<uint8_t>(info[header.offset + 1]);
+    at += header.size;
+  }
+  return std::nullopt;
+}
+
+TEST_F(NetChannelTest, JoinedSegmentsComeInPartsOrAreCutForWhoDoesNotTakeThem) {
+  set_up();
+  Bytes whole = test::ip_frame(false, true, 4000);
+  const auto joined = net::prepare_segments(whole, 1448).take();
+  ASSERT_EQ(joined.kind, net::Offload::Kind::Segment);
+  const auto received = [&] {
+    turns();
+    std::vector<Bytes> messages;
+    while (auto packet = guest.poll()) {
+      messages.insert(messages.end(), packet->messages.begin(), packet->messages.end());
+      guest.complete(packet->id);
+    }
+    return messages;
+  };
+  const auto data_of = [](const Bytes& message) {
+    const auto parsed = parse_packet(first_message(message).take()).take();
+    return Bytes(message.begin() + static_cast<ptrdiff_t>(parsed.data_at), message.end());
+  };
+
+  service.deliver({.bytes = whole, .checked = true, .joined = joined}, {});
+  auto messages = received();
+  ASSERT_EQ(messages.size(), 3u);
+  size_t payload = 0;
+  for (const Bytes& message : messages) {
+    EXPECT_FALSE(part_of(message));
+    EXPECT_EQ(test::transport_checksum(data_of(message)), 0);
+    payload += data_of(message).size() - 54;
+  }
+  EXPECT_EQ(payload, 4000u);
+  EXPECT_FALSE(net.joins);
+
+  struct {
+    rndis::OffloadParameters head{};
+    rndis::OffloadParametersTail tail{};
+  } parameters;
+  parameters.head.tcp_ipv4_checksum = rndis::kChecksumBoth;
+  parameters.tail.rsc_ipv4 = rndis::kOffloadOn;
+  control(NetworkGuest::rndis(rndis::MessageType::Set,
+                              rndis::Set{2, static_cast<uint32_t>(rndis::Oid::OffloadParameters), sizeof(parameters), sizeof(rndis::Set), 0},
+                              bytes_of(parameters)));
+  EXPECT_TRUE(net.joins);
+  service.deliver({.bytes = whole, .checked = true, .joined = joined}, {});
+  messages = received();
+  ASSERT_EQ(messages.size(), 3u);
+  Bytes together;
+  for (const Bytes& message : messages) {
+    const Bytes data = data_of(message);
+    together.insert(together.end(), data.begin(), data.end());
+  }
+  EXPECT_EQ(together, whole);
+  EXPECT_EQ(part_of(messages[0]), uint8_t{rndis::kPart | rndis::kPartFirst});
+  EXPECT_EQ(part_of(messages[1]), uint8_t{rndis::kPart});
+  EXPECT_EQ(part_of(messages[2]), uint8_t{rndis::kPart | rndis::kPartLast});
+  EXPECT_EQ(shared.counters.received_joined, 1u);
+
+  // More parts than the channel has sections: cut.
+  Bytes longer = test::ip_frame(false, true, 60000);
+  const auto much = net::prepare_segments(longer, 1448).take();
+  service.deliver({.bytes = longer, .checked = true, .joined = much}, {});
+  payload = 0;
+  for (auto some = received(); !some.empty(); some = received()) {
+    for (const Bytes& message : some) {
+      EXPECT_FALSE(part_of(message));
+      payload += data_of(message).size() - 54;
+    }
+  }
+  EXPECT_EQ(payload, 60000u);
 }
 
 TEST_F(NetChannelTest, AnAdapterThatLeavesSendsNothingMoreAndAnswersAsBefore) {

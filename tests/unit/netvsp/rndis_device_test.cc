@@ -185,6 +185,37 @@ TEST_F(RndisDeviceTest, ChecksumsAreToldOfWhenTheGuestWantsThem) {
   EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(uint64_t{0})), Status::InvalidLength);
 }
 
+TEST_F(RndisDeviceTest, JoinedSegmentsAreForThoseWhoTakeThemAndTheirChecksums) {
+  initialize();
+  const auto parameters = [](uint8_t checksum, uint8_t ipv4, uint8_t ipv6) {
+    struct {
+      proto::OffloadParameters head{};
+      proto::OffloadParametersTail tail{};
+    } out;
+    out.head.header = {proto::kObjectDefault, 3, sizeof(out)};
+    out.head.tcp_ipv4_checksum = out.head.tcp_ipv6_checksum = checksum;
+    out.tail.rsc_ipv4 = ipv4;
+    out.tail.rsc_ipv6 = ipv6;
+    return out;
+  };
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumSend, proto::kOffloadOn, proto::kOffloadOn))), Status::Success);
+  EXPECT_FALSE(device.joins_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumBoth, 0, proto::kOffloadOff))), Status::Success);
+  EXPECT_TRUE(device.joins_received(false));
+  EXPECT_FALSE(device.joins_received(true));
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, 3, proto::kOffloadOn))), Status::InvalidData);
+  EXPECT_FALSE(device.joins_received(true));
+  // Without the tail nothing is said of them, and with a part of it neither.
+  const auto off = parameters(0, proto::kOffloadOff, proto::kOffloadOff);
+  for (const size_t size : {20u, 23u}) EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(off).first(size)), Status::Success);
+  EXPECT_TRUE(device.joins_received(false));
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(off).first(24)), Status::Success);
+  EXPECT_FALSE(device.joins_received());
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, proto::kOffloadOn, proto::kOffloadOn))), Status::Success);
+  device.reset();
+  EXPECT_FALSE(device.joins_received());
+}
+
 TEST(Mac, IsSixPairsOfDigitsAndNoGroup) {
   EXPECT_EQ(text(parse_mac("00:15:5D:0a:0B:ff").value()), "00:15:5d:0a:0b:ff");
   for (const char* const bad : {"", "00:15:5d:01:02", "00:15:5d:01:02:03:", "00:15:5d:01:02:0g", "00-15-5d-01-02-03", "01:15:5d:01:02:03",
