@@ -73,7 +73,7 @@ void Nic::gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) {
 }
 
 void Nic::set_link(bool up) {
-  if (!shared_.device.set_link(up)) return;
+  (void)shared_.device.set_link(up);
   channels_.with(0, [](ChannelService& primary) { primary.link_changed(); });
 }
 

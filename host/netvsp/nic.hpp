@@ -29,7 +29,7 @@ class Nic final : public vmbus::Device {
   void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) override;
   void gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) override;
 
-  /// Pulls the cable, or puts it in again; the guest is told.
+  /// Pulls the cable, or puts it in again; the guest is told. Told anew that it is up, a guest says to its network where it is.
   void set_link(bool up);
   bool link() const { return shared_.device.link(); }
   /// Gives the adapter a virtual function in the slot `serial`, or takes it away (nullopt): the guest is told. The function itself is nobody's

@@ -81,15 +81,13 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
             cut_front();
             continue;
           }
+          if (parts > free_sections_.size() && batch.sections.count == 0) return Staged{Stop::NoSection, packets};
           if (parts > free_sections_.size() || parts > kMostRanges - batch.sections.count) break;
           if (!write_frame(*buffer, device, waiting_.front(), batch)) count(counters_.dropped_too_long);
           waiting_.pop_front();
         }
       }
-      if (batch.sections.count == 0) {
-        if (!waiting_.empty()) return Staged{Stop::NoSection, packets};
-        continue;
-      }
+      if (batch.sections.count == 0) continue;
       HV_TRY(send(*buffer, channel, batch, ring, counters));
       packets++;
     }

@@ -28,7 +28,7 @@ void netvsc_link_work(struct work_struct *work)
 	if (!net->leaving && net->dev->reg_state == NETREG_REGISTERED) {
 		netvsc_show_link(net);
 		if (xchg(&net->notify_peers, false) && netif_carrier_ok(net->dev))
-			netdev_notify_peers(net->dev);
+			__netdev_notify_peers(net->dev);
 	}
 	rtnl_unlock();
 }

@@ -97,8 +97,9 @@ test_network_changes_its_mtu() {
   driver_is_calm
 }
 
+sent_more() { [ "$(cat "/sys/class/net/$1/statistics/tx_packets")" -gt "$2" ]; }
 test_network_link_goes_down_and_up() {
-  local device
+  local device sent
   device=$(nic $NIC0)
   within 10 carrier "$device" 1 || fail "no carrier at first"
   ask_host nic.link name=nic0 up=false
@@ -106,6 +107,12 @@ test_network_link_goes_down_and_up() {
   ask_host nic.link name=nic0 up=true
   within 20 carrier "$device" 1 || fail "the link did not come up"
   answers 10.0.2.2 || fail "nothing passes any more"
+  # As after a migration: it is up, and its network is told where it is now.
+  sent=$(cat "/sys/class/net/$device/statistics/tx_packets")
+  ask_host nic.link name=nic0 up=true
+  within 20 sent_more "$device" "$sent" || fail "nobody is told"
+  ip link set "$device" mtu 1499 && ip link set "$device" mtu 1500 || fail "it cannot be set any more"
+  within 20 carrier "$device" 1 || fail "no carrier at the end"
   driver_is_calm
 }
 
