@@ -37,6 +37,9 @@ class Machine {
   /// acknowledges): the caller drops the connection.
   virtual bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) = 0;
 
+  /// Messages that still wait are not delivered any more: who they were for is gone, and another one speaks.
+  virtual void drop_messages() {}
+
   /// Sets event flag `flag` (0..2047) of `sint` on `vp` and interrupts it, if the flag was not set already.
   virtual void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) = 0;
 

@@ -72,6 +72,7 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;
   std::unique_ptr<host::Mapping> map_pages(std::span<const uint64_t> frames) override;
   bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) override;
+  void drop_messages() override { synic_.drop_messages(); }
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) override;
   bool bind_signal(uint32_t connection_id, int event_fd) override;
 

@@ -117,6 +117,15 @@ bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type, std::s
   return true;
 }
 
+void Synic::drop_messages() {
+  for (const auto& vp : vps_) {
+    const std::lock_guard lock(vp->mutex);
+    for (const auto& line : vp->lines) {
+      if (line) line->queue.clear();
+    }
+  }
+}
+
 void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
   Line* const line = line_of(vp_index, sint);
   if (line == nullptr || flag >= kFlags) return;

@@ -36,6 +36,7 @@ class Synic {
 
   /// As host::Machine says of the same names.
   bool post_message(uint32_t vp, uint32_t sint, uint32_t type, std::span<const std::byte> payload);
+  void drop_messages();
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag);
 
   /// Tries again what waits: a slot that was busy, an interrupt that was refused because the SINT was masked.

@@ -18,6 +18,7 @@ class Machine final : public host::Machine {
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override { return inner_.memory(gpa, length); }
   std::unique_ptr<Mapping> map_pages(std::span<const uint64_t> frames) override { return inner_.map_pages(frames); }
   bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) override;
+  void drop_messages() override { inner_.drop_messages(); }
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) override;
   bool bind_signal(uint32_t connection_id, int event_fd) override { return inner_.bind_signal(connection_id, event_fd); }
 

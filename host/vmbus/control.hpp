@@ -57,6 +57,8 @@ struct PostMessage {
   uint32_t sint;
   Message message;
 };
+/// What waits for the guest is of a connection that is over.
+struct DropMessages {};
 /// Map the rings, bind the signal, hand the channel to its device; then call `opened`, before anything else.
 struct OpenRings {
   ChannelKey channel;
@@ -93,7 +95,7 @@ struct Connected {
   hv::wire::vmbus::Version version;
 };
 struct Disconnected {};
-using Action = std::variant<PostMessage, OpenRings, CloseRings, TakeGpadl, Retarget, Gone, Complain, Connected, Disconnected>;
+using Action = std::variant<PostMessage, DropMessages, OpenRings, CloseRings, TakeGpadl, Retarget, Gone, Complain, Connected, Disconnected>;
 using Actions = std::vector<Action>;
 
 /// The control messages of one guest as a state machine: what happened goes in, actions come out; it does no I/O itself.

@@ -65,6 +65,7 @@ void ControlMachine::on_initiate_contact(uint32_t connection_id, ByteReader& rea
   if (!request) return complain(Complaint::ShortMessage, static_cast<uint32_t>(MessageType::InitiateContact), actions);
   // A new kernel after a crash, or a guest that could not say UNLOAD: what it had is over.
   disconnect(actions);
+  actions.push_back(DropMessages{});
 
   const Version version = request->version;
   const bool tells_sint = connection_id == wire::kMessageConnectionIdWin10;

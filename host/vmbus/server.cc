@@ -242,6 +242,8 @@ void Server::perform(Actions& actions) {
 void Server::perform_one(Action& action, Actions& more) {
   if (const auto* post = std::get_if<PostMessage>(&action)) {
     if (!machine_.post_message(post->vp, post->sint, wire::kSynicMessageType, post->message.bytes())) undeliverable_ = true;
+  } else if (std::holds_alternative<DropMessages>(action)) {
+    machine_.drop_messages();
   } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
     open(*rings, more);
   } else if (const auto* closing = std::get_if<CloseRings>(&action)) {

@@ -78,6 +78,11 @@ bool FakeMachine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type
   return true;
 }
 
+void FakeMachine::drop_messages() {
+  const std::lock_guard lock(mutex_);
+  messages_.clear();
+}
+
 void FakeMachine::signal_event(uint32_t vp, uint32_t sint, uint32_t flag) {
   std::unique_lock lock(mutex_);
   if (on_event_) {

@@ -39,6 +39,7 @@ class FakeMachine final : public host::Machine {
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;
   std::unique_ptr<host::Mapping> map_pages(std::span<const uint64_t> frames) override;
   bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) override;
+  void drop_messages() override;
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) override;
   bool bind_signal(uint32_t connection_id, int event_fd) override;
 

@@ -94,6 +94,16 @@ TEST_F(ServerTest, ADeviceGetsTheGpadlsOfItsOpenChannelUntilTheyAreTakenBack) {
   EXPECT_FALSE(device->found.contains(1));
 }
 
+TEST_F(ServerTest, WhatTheLastGuestHasNotTakenTheNextDoesNotGet) {
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  connect();
+  say(contact(Version::V5_2));
+  const auto first = machine.take_message();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(type_of(first->payload), MessageType::VersionResponse);
+  EXPECT_FALSE(machine.take_message());
+}
+
 TEST_F(ServerTest, HandsTheDeviceBothRings) {
   auto device = std::make_shared<TestDevice>(1);
   ASSERT_TRUE(server.add(device).ok());

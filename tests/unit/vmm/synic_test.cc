@@ -94,6 +94,21 @@ TEST_F(SynicTest, MessagesWaitForASynicThatIsOffWithoutBeingTriedAgain) {
   EXPECT_EQ(text(), "early");
 }
 
+TEST_F(SynicTest, DroppedMessagesDoNotComeToWhoListensNext) {
+  post("to the last");
+  synic.drop_messages();
+  enable();
+  EXPECT_EQ(type(), 0u);
+  post("one");
+  post("two");
+  synic.drop_messages();
+  EXPECT_TRUE(take());
+  synic.retry();
+  EXPECT_EQ(type(), 0u);
+  EXPECT_TRUE(post("three"));
+  EXPECT_EQ(text(), "three");
+}
+
 TEST_F(SynicTest, AMaskedSintIsInterruptedLater) {
   enable();
   notebook.masked = true;
