@@ -3,6 +3,8 @@
 # iperf3 server; PAIR is set before. Who goes first alternates. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
 # job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks.
 
+settings() { LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool "$@" || { echo "refused: ethtool $*"; exit 1; }; }
+
 load_netvsc() { # load_netvsc inbox|enlighten
   local modules
   modules=/lib/modules/$(uname -r)
@@ -15,7 +17,10 @@ load_netvsc() { # load_netvsc inbox|enlighten
   DEVICE=$(nic "$NIC1")
   ip link set "$DEVICE" up
   # A flow has one channel, and by chance that of the CPU that sends it or another's: with one channel both drivers have the same.
-  LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool -L "$DEVICE" combined 1 || { echo "one channel is refused with $1"; exit 1; }
+  settings -L "$DEVICE" combined 1
+  # Both take joined segments, and not only the one that asks the host for them by itself.
+  settings -K "$DEVICE" lro off
+  settings -K "$DEVICE" lro on
   ip addr replace 10.9.0.2/24 dev "$DEVICE"
   within 20 answers 10.9.0.1 >/dev/null || { echo "the node does not answer with $1"; exit 1; }
   sleep 1

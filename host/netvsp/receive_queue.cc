@@ -14,6 +14,13 @@ namespace hv::host::netvsp {
 namespace proto = wire::netvsc;
 using hv::vmbus::RingWriter;
 
+namespace {
+
+/// Bytes of a joined frame in each of its sections.
+size_t part_size(const Buffers::Receive& buffer) { return buffer.sections.size - kPartOverhead; }
+
+}  // namespace
+
 ReceiveQueue::ReceiveQueue(uint16_t channel, NicCounters& counters)
     : channel_(channel), counters_(counters), slots_(kMostInFlight), table_(slots_), in_flight_(kMostInFlight) {
   for (uint32_t slot = kMostInFlight; slot > 0; slot--) free_slots_.push_back(slot - 1);
@@ -94,9 +101,6 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
     return Staged{Stop::Empty, packets};
   });
 }
-
-/// Bytes of a joined frame in each of its sections.
-static size_t part_size(const Buffers::Receive& buffer) { return buffer.sections.size - kPartOverhead; }
 
 /// Sections that the frame takes. 0: the guest does not take it joined, or not of that length; it is to be cut.
 size_t ReceiveQueue::parts_of(const Buffers::Receive& buffer, const RndisDevice& device, const net::Frame& frame) const {
