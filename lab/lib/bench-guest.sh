@@ -75,8 +75,7 @@ bench_guest_run() {
   [ "$ACCEL" = kvm ] || { ensure_node_image; : >"$BENCH_JOB/nested"; BENCH_FILES+=(--file "$BENCH_JOB/nested"); }
   tell "in-tree and ours in turn, $pairs pairs, $seconds s each measurement, $cpus CPUs, $ACCEL, $(wc -l <"$BENCH_JOB/boots") boots"
   mkfifo "$SCRATCH/stream"
-  # On one emulated CPU a rate is what all of it costs, and not whose thread was beside whose; and the emulation does not end it.
-  "$LAB_DIR/node" --accel "$ACCEL" --smp 1 --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --file "$KERNEL_IMAGE:kernel" \
+  "$LAB_DIR/node" --accel "$ACCEL" --smp "$(node_cpus "$cpus")" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --file "$KERNEL_IMAGE:kernel" \
     "${BENCH_FILES[@]}" "${BENCH_NODE[@]}" --file "$TOP_DIR/bench/guest/node" -- sh ./node >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
