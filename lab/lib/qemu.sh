@@ -43,7 +43,8 @@ fetch_qemu() {
   for suite in $QEMU_SUITES; do echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"; done >"$part/sources.list"
   # With nothing installed, as far as APT sees, so that all the libraries come along.
   : >"$part/status"
-  apt=(apt-get -o Dir::Etc::sourcelist="$part/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$part/lists"
+  # In a process group of its own, and not for ever: APT does not end when an interrupt ends the programs that it fetches by.
+  apt=(timeout 300 apt-get -o Dir::Etc::sourcelist="$part/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$part/lists"
     -o Dir::State::status="$part/status" -o Dir::Cache="$part" -o APT::Sandbox::User=root)
   "${apt[@]}" update
   "${apt[@]}" -y --no-install-recommends --download-only -t "${QEMU_SUITES##* }" install qemu-system-x86
