@@ -41,9 +41,8 @@ void ReceiveQueue::adopt(const Buffers::Receive& buffer) {
   free_sections_.clear();
   share_ = 0;
   if (channel_ >= buffer.shares) return;
-  const uint32_t share = buffer.sections.count / buffer.shares;
-  share_ = share;
-  for (uint32_t section = share; section > 0; section--) free_sections_.push_back(channel_ * share + section - 1);
+  share_ = buffer.sections.count / buffer.shares;
+  for (uint32_t section = share_; section > 0; section--) free_sections_.push_back(channel_ * share_ + section - 1);
 }
 
 /// False: no frame waits.
@@ -89,7 +88,7 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
             continue;
           }
           if (parts > free_sections_.size() && batch.sections.count == 0) return Staged{Stop::NoSection, packets};
-          if (parts > free_sections_.size() || parts > kMostRanges - batch.sections.count) break;
+          if (parts > std::min(free_sections_.size(), kMostRanges - batch.sections.count)) break;
           if (!write_frame(*buffer, device, waiting_.front(), batch)) count(counters_.dropped_too_long);
           waiting_.pop_front();
         }
@@ -107,7 +106,7 @@ size_t ReceiveQueue::parts_of(const Buffers::Receive& buffer, const RndisDevice&
   if (frame.joined.kind != net::Offload::Kind::Segment) return 1;
   if (!device.joins_received(frame.joined.ipv6) || buffer.sections.size <= kPartOverhead) return 0;
   const size_t parts = (frame.bytes.size() + part_size(buffer) - 1) / part_size(buffer);
-  return parts <= std::min(kMostRanges, share_) ? parts : 0;
+  return parts <= std::min<size_t>(kMostRanges, share_) ? parts : 0;
 }
 
 /// Has the joined frame at the front wait as the segments that it was made of.

@@ -99,7 +99,7 @@ class ReceiveQueue {
   std::deque<std::vector<std::byte>> control_;
 
   uint64_t generation_ = 0;
-  size_t share_ = 0;  ///< sections that are the channel's
+  uint32_t share_ = 0;  ///< sections that are the channel's
   std::vector<uint32_t> free_sections_;
   std::vector<Slot> slots_;
   SlotTable table_;
