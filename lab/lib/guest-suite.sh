@@ -23,8 +23,6 @@ kdump inbox 6.1 2
 hostile enlighten 6.1 2"
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
-# How often a session is begun when the emulation ends under it.
-GUEST_TRIES=8
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
@@ -97,7 +95,6 @@ run_sessions() {
   for name in "$job"/*; do node_args+=(--file "$name"); done
   check guest/nothing_is_left_after_an_interrupt test_interrupts
   check guest/a_busy_port_is_said test_busy_port
-  mkfifo "$SCRATCH/stream"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   [ ! -e "$job/nested" ] || node_args+=(--file "$job/nested")
   if [ "${wire:-0}" = 1 ] && [ -e "$job/nested" ]; then
@@ -116,12 +113,12 @@ run_sessions() {
     fi
     [ -s "$job/sessions" ] || return 0
     keep_failures "$SESSION_RESULTS"
-    if [ "$try" = "$GUEST_TRIES" ]; then
+    if [ "$try" = "$NODE_TRIES" ]; then
       record failed 0 "guest/$(head -n 1 "$job/sessions" | tr ' ' -)" "the emulation ended $try times under it"
       return 0
     fi
     try=$((try + 1)) BEGUN_ANEW=$((BEGUN_ANEW + 1))
-    echo "the emulation ended under the session '$(head -n 1 "$job/sessions")': it begins anew in a new machine, try $try of $GUEST_TRIES"
+    echo "the emulation ended under the session '$(head -n 1 "$job/sessions")': it begins anew in a new machine, try $try of $NODE_TRIES"
   done
 }
 
@@ -162,52 +159,38 @@ matching() {
 
 # One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
 run_guests() {
+  local prefix=guest test='' text='' status=0
   ENDED_SESSIONS=0 SESSION_RESULTS=${#RESULTS[@]}
-  "$LAB_DIR/node" --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
-    "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite >"$SCRATCH/stream" 2>&1 </dev/null &
-  NODE_PID=$!
-  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
-  follow_guests $(($(. "$job/counts"; echo "$LIMIT") + 60)) <"$SCRATCH/stream"
-  wait "$NODE_PID"
+  # Each session has a limit of its own.
+  node_talk $(($(. "$job/counts"; echo "$LIMIT") + 60)) guest_says --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
+    --bin "$(command -v iperf3)" "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite || status=$?
+  printf '%s' "$text"
+  return "$status"
 }
 
-# follow_guests LIMIT: turns the node's stream into results, as they come. A node that does not even say that it is alive has hung, and so
-# has one whose session says nothing for LIMIT seconds, as each session has a limit of its own: it is ended.
-follow_guests() {
-  local line prefix=guest test='' text='' words status=0 heard=$SECONDS
-  while IFS= read -t 90 -r line || { status=$?; false; }; do
-    line=${line%$'\r'}
-    if [ "$line" = @alive ]; then
-      [ $((SECONDS - heard)) -le "$1" ] || { status=129; break; }
-      continue
-    fi
-    heard=$SECONDS
-    read -ra words <<<"$line"
-    case $line in
-      '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu${words[5]:+-${words[5]}channels}" test='' text='' ;;
-      '@begin '*) test=${words[1]} text='' ;;
-      '@end '*)
-        record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
-        [ "${words[2]}" = passed ] || printf '%s' "$text"
-        test='' text='' ;;
-      '@lost '*) LOST=$((LOST + ${words[1]:-0})) ;;
-      '@ended '*)
-        ENDED_SESSIONS=$((ENDED_SESSIONS + 1))
-        if [ "${words[1]}" != 0 ]; then
-          record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
-          printf '%s' "$text"
-        else
-          record passed "${words[2]}" "$prefix/boots_and_powers_off"
-        fi
-        text='' SESSION_RESULTS=${#RESULTS[@]} ;;
-      *) text+="    $line"$'\n' ;;
-    esac
-  done
-  printf '%s' "$text"
-  if [ "$status" -gt 128 ]; then
-    echo "the machine has said nothing of the session for $((SECONDS - heard)) s: it is ended"
-    kill -TERM "$NODE_PID"
-  fi
+# Turns a line of the node's into results, as they come.
+guest_says() {
+  local words
+  read -ra words <<<"$line"
+  case $line in
+    '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu${words[5]:+-${words[5]}channels}" test='' text='' ;;
+    '@begin '*) test=${words[1]} text='' ;;
+    '@end '*)
+      record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
+      [ "${words[2]}" = passed ] || printf '%s' "$text"
+      test='' text='' ;;
+    '@lost '*) LOST=$((LOST + ${words[1]:-0})) ;;
+    '@ended '*)
+      ENDED_SESSIONS=$((ENDED_SESSIONS + 1))
+      if [ "${words[1]}" != 0 ]; then
+        record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
+        printf '%s' "$text"
+      else
+        record passed "${words[2]}" "$prefix/boots_and_powers_off"
+      fi
+      text='' SESSION_RESULTS=${#RESULTS[@]} ;;
+    *) text+="    $line"$'\n' ;;
+  esac
 }
 
 # The disks that hold something: an ISO image and an ext4 disk.

@@ -43,6 +43,34 @@ node_cpus() {
   echo "$n"
 }
 
+# How often the same work is begun when the emulation ends under it.
+NODE_TRIES=8
+
+# node_talk LIMIT HANDLER ARG...: lab/node with these arguments; runs HANDLER with each line that it says in `line`, but for its `@alive`. A
+# machine that does not even say that it is alive has hung, and so has one that says nothing else for LIMIT seconds: it is ended. Its status.
+node_talk() {
+  local limit=$1 handler=$2 line status=0 heard=$SECONDS
+  shift 2
+  [ -p "$SCRATCH/stream" ] || mkfifo "$SCRATCH/stream"
+  "$LAB_DIR/node" "$@" >"$SCRATCH/stream" 2>&1 </dev/null &
+  NODE_PID=$!
+  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  while IFS= read -t 90 -r line || { status=$?; false; }; do
+    line=${line%$'\r'}
+    if [ "$line" = @alive ]; then
+      [ $((SECONDS - heard)) -le "$limit" ] || { status=129; break; }
+      continue
+    fi
+    heard=$SECONDS
+    "$handler"
+  done <"$SCRATCH/stream"
+  if [ "$status" -gt 128 ]; then
+    say "the machine has said nothing more for $((SECONDS - heard)) s: it is ended"
+    kill -TERM "$NODE_PID"
+  fi
+  wait "$NODE_PID"
+}
+
 # The frequency of this machine's TSC, which the nested machine sees as it is; nothing when it is not known.
 node_tsc_khz() {
   local mhz

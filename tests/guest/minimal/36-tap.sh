@@ -82,16 +82,15 @@ test_tap_network_hears_groups_and_when_asked_all() {
   driver_is_calm
 }
 
-# mean_frame DEVICE COMMAND...: bytes of a frame that comes meanwhile.
+# mean_frame DEVICE COMMAND...: bytes of a frame that comes meanwhile. Both counters are of one moment: some come when the command has ended.
 mean_frame() {
-  local VALUE at=/sys/class/net/$1/statistics frames bytes
+  local device=$1 before
   shift
-  value_of "$at/rx_packets"; frames=$VALUE
-  value_of "$at/rx_bytes"; bytes=$VALUE
+  before=$(received "$device")
   "$@" >&2
-  value_of "$at/rx_packets"; frames=$((VALUE - frames))
-  value_of "$at/rx_bytes"; echo $(((VALUE - bytes) / frames))
+  echo "$before $(received "$device")" | awk '{ print int(($3 - $1) / ($4 - $2)) }'
 }
+received() { sed -n "s/^ *$1: *\([0-9]*\)  *\([0-9]*\) .*/\1 \2/p" /proc/net/dev; }
 test_tap_network_takes_joined_segments() {
   local device mean
   device=$(tap_nic)
