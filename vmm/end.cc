@@ -18,6 +18,7 @@ int exit_status(const End& end) {
     case EndReason::Reboot:
       return 10;
     case EndReason::TripleFault:
+    case EndReason::Astray:
       return 11;
     case EndReason::Panic:
       return 12;
@@ -41,6 +42,8 @@ std::string describe(const End& end) {
       return "the guest asked for a reboot" + tail;
     case EndReason::TripleFault:
       return "the guest died of a triple fault" + tail;
+    case EndReason::Astray:
+      return "a vCPU has gone astray" + tail;
     case EndReason::Panic:
       return "the guest panicked" + tail;
     case EndReason::Halted:

@@ -15,6 +15,7 @@ enum class EndReason : unsigned char {
   PowerOff,     ///< the guest powered off
   Reboot,       ///< the guest asked for a reset
   TripleFault,  ///< a vCPU shut down
+  Astray,       ///< a vCPU's page tables are not in the guest's memory: it can run nothing any more
   Panic,        ///< the guest reported a crash
   Halted,       ///< no vCPU can ever run again
   TimedOut,     ///< --timeout

@@ -84,6 +84,7 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   void read_msr(uint32_t vp, kvm_run& run) override;
   void write_msr(uint32_t vp, kvm_run& run) override;
   bool other(uint32_t vp, kvm_run& run) override;
+  bool looked_at(uint32_t vp, const kvm_sregs& registers) override;
   void failed(uint32_t vp, const char* what) override;
   uint64_t hypercall(uint64_t control, uint64_t input);
   uint64_t post_from_guest(uint64_t input);

@@ -149,6 +149,7 @@ End true_end(const End& end, const PanicWatch& panic) {
     case EndReason::TimedOut:
       return panic.seen() ? End{EndReason::Panic, panic.line(), 0} : end;
     case EndReason::PowerOff:
+    case EndReason::Astray:
     case EndReason::Panic:
     case EndReason::Interrupted:
     case EndReason::Stopped:

@@ -180,6 +180,8 @@ void Vcpu::loop(ExitHandler& handler) {
       if (errno == EINTR || errno == EAGAIN) {
         run_->immediate_exit = 0;
         stuck_.store(look_stuck(), std::memory_order_relaxed);
+        kvm_sregs registers{};
+        if (kvm_ioctl(fd_.get(), KVM_GET_SREGS, &registers) == 0 && !handler.looked_at(index_, registers)) return;
         continue;
       }
       run_->exit_reason = KVM_EXIT_UNKNOWN;

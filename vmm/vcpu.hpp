@@ -29,6 +29,8 @@ class ExitHandler {
   virtual void write_msr(uint32_t vp, kvm_run& run) = 0;
   /// Any other exit: what it means for the machine. The vCPU stops if false.
   virtual bool other(uint32_t vp, kvm_run& run) = 0;
+  /// The vCPU was taken out of the guest to be looked at; these are its registers. The vCPU stops if false.
+  virtual bool looked_at(uint32_t vp, const kvm_sregs& registers) = 0;
   /// A handler threw; the vCPU stops.
   virtual void failed(uint32_t vp, const char* what) = 0;
 };
@@ -55,7 +57,7 @@ class Vcpu {
   /// Asks the thread to end and waits for it.
   void stop();
 
-  /// Makes the thread look whether its vCPU is halted for good (with interrupts off, or never started); stuck() is the
+  /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for good (with interrupts off, or never started); stuck() is the
   /// answer of the last look.
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }

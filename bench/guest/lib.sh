@@ -8,6 +8,12 @@ cp -a /tools/bin /tools/lib /tmp/tools/
 umount /tools
 modprobe scsi_transport_fc
 
+# The order of the two in this boot: A B B A, and who is first alternates by boots. What one finds better than the other by its place, the
+# second half gives back.
+turns() { # turns PAIR
+  if [ $(($1 % 2)) = 1 ]; then echo "inbox enlighten enlighten inbox"; else echo "enlighten inbox inbox enlighten"; fi
+}
+
 load_storvsc() { # load_storvsc inbox|enlighten
   local modules
   modules=/lib/modules/$(uname -r)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A pair of measurements: the in-tree hv_netvsc and ours in one boot, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
-# iperf3 server; PAIR is set before. Who goes first alternates. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
+# A pair of measurements: the in-tree hv_netvsc and ours in one boot, in turns, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
+# iperf3 server; PAIR is set before. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
 # job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks.
 
 settings() { LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool "$@" || { echo "refused: ethtool $*"; exit 1; }; }
@@ -70,9 +70,7 @@ measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads th
   sleep 1
 }
 
-order="inbox enlighten"
-[ $((PAIR % 2)) = 1 ] || order="enlighten inbox"
-for driver in $order; do
+for driver in $(turns "$PAIR"); do
   load_netvsc "$driver"
   measure_net "$PAIR" "$driver" tcp-out Mbit/s mbits iperf
   measure_net "$PAIR" "$driver" tcp-in Mbit/s mbits iperf -R

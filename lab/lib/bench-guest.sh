@@ -7,7 +7,7 @@ bench_storvsc() {
   bench_guest_prepare hv_storvsc
   bench_guest_initrd ours "$MODULES_DIR/hv_storvsc.ko"
   for pair in $(seq "$pairs"); do bench_guest_boot ours storvsc "PAIR=$pair"; done
-  bench_guest_run $((120 + 6 * (seconds + 12)))
+  bench_guest_run $((120 + 12 * (seconds + 12)))
 }
 
 # ./enlighten bench vmbus, in the guest: both buses, each under both storage drivers; a boot each time.
@@ -17,7 +17,7 @@ bench_vmbus_guest() {
   bench_guest_initrd inbox "$MODULES_DIR/hv_storvsc.ko"
   bench_guest_initrd enlighten "$MODULES_DIR/hv_storvsc.ko" "$MODULES_DIR/hv_vmbus.ko"
   for pair in $(seq "$pairs"); do
-    for bus in inbox enlighten; do bench_guest_boot "$bus" vmbus "PAIR=$pair BUS=$bus"; done
+    for bus in $(if [ $((pair % 2)) = 1 ]; then echo inbox enlighten; else echo enlighten inbox; fi); do bench_guest_boot "$bus" vmbus "PAIR=$pair BUS=$bus"; done
   done
   bench_guest_run $((120 + 4 * (seconds + 12)))
 }
@@ -31,7 +31,7 @@ bench_netvsc() {
   : >"$BENCH_JOB/network"
   BENCH_NODE+=(--bin "$(command -v iperf3)")
   for pair in $(seq "$pairs"); do bench_guest_boot ours netvsc "PAIR=$pair"; done
-  bench_guest_run $((120 + 10 * (seconds + 12)))
+  bench_guest_run $((120 + 20 * (seconds + 12)))
 }
 
 # bench_guest_prepare MODULE...: builds all that is needed, these modules of ours among it -> sets BENCH_JOB.
@@ -118,7 +118,8 @@ bench_guest_line() {
 # With --json only the report is on stdout.
 tell() { if [ "$json" = 1 ]; then printf '%s\n' "$1" >&2; else printf '%s\n' "$1"; fi; }
 
-# Medians of the ratios ours / in-tree, and per I/O or packet: signals (guest to host), interrupts (host to guest), the guest's CPU time.
+# Medians of the ratios ours / in-tree, each of what all measurements of a pair did together, and per I/O or packet: signals (guest to host),
+# interrupts (host to guest), the guest's CPU time.
 bench_guest_report() {
   awk -v json="$json" '
     function sort(list, n,  i, j, t) {
@@ -127,7 +128,7 @@ bench_guest_report() {
     function median(list, n) { return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2 }
     function both(ours, theirs, digits) { return sprintf("%.*f (in-tree %.*f)", digits, ours, digits, theirs) }
     $1 == "@result" {
-      iops[$2, $3, $4] = $5; cpu[$2, $3, $4] = $7; unit[$4] = NF == 8 ? $8 : "IOPS"
+      iops[$2, $3, $4] += $5; cpu[$2, $3, $4] += $7; times[$2, $3, $4]++; unit[$4] = NF == 8 ? $8 : "IOPS"
       if ($2 > pairs) pairs = $2
       if (!($4 in seen)) { seen[$4] = 1; job[++jobs] = $4 }
     }
@@ -147,8 +148,10 @@ bench_guest_report() {
         n = 0
         for (p = 1; p <= pairs; p++) if (iops[p, "inbox", job[j]] > 0 && iops[p, "enlighten", job[j]] > 0) {
           r[++n] = iops[p, "enlighten", job[j]] / iops[p, "inbox", job[j]]
-          v[0, n] = iops[p, "inbox", job[j]]; v[1, n] = iops[p, "enlighten", job[j]]
-          c[0, n] = cpu[p, "inbox", job[j]]; c[1, n] = cpu[p, "enlighten", job[j]]
+          for (i = 0; i < 2; i++) {
+            d = i ? "enlighten" : "inbox"
+            v[i, n] = iops[p, d, job[j]] / times[p, d, job[j]]; c[i, n] = cpu[p, d, job[j]] / times[p, d, job[j]]
+          }
         }
         if (n == 0) continue
         sort(r, n)

@@ -21,6 +21,7 @@ TEST(End, EachReasonHasItsStatus) {
   EXPECT_EQ(exit_status({EndReason::HostError, "", 0}), 1);
   EXPECT_EQ(exit_status({EndReason::Reboot, "", 0}), 10);
   EXPECT_EQ(exit_status({EndReason::TripleFault, "", 0}), 11);
+  EXPECT_EQ(exit_status({EndReason::Astray, "", 0}), 11);
   EXPECT_EQ(exit_status({EndReason::TimedOut, "", 0}), 124);
   EXPECT_EQ(exit_status({EndReason::Halted, "", 0}), 124);
   EXPECT_EQ(exit_status({EndReason::Interrupted, "", 2}), 130);
