@@ -337,9 +337,8 @@ bool KvmMachine::other(uint32_t vp, kvm_run& run) {
 /// Whoever emulates the processor under KVM may mix up the guest's state and its host's (lab/README.md). Such a vCPU faults for ever: the guest
 /// seems to hang.
 bool KvmMachine::looked_at(uint32_t vp, const kvm_sregs& registers) {
-  constexpr uint64_t kPaging = 1u << 31, kTables = 0x000f'ffff'ffff'f000;
-  if ((registers.cr0 & kPaging) == 0 || !memory_.at(registers.cr3 & kTables, kPage).empty()) return true;
-  end_.report({EndReason::Astray, fmt::format("vCPU {}: its page tables are at {:#x}, where the guest has no memory", vp, registers.cr3 & kTables), 0});
+  if (memory_.holds_tables(registers.cr0, registers.cr3)) return true;
+  end_.report({EndReason::Astray, fmt::format("vCPU {}: CR3 is {:#x}, where the guest has no memory", vp, registers.cr3), 0});
   return false;
 }
 

@@ -69,6 +69,11 @@ std::span<std::byte> GuestMemory::at(uint64_t gpa, uint64_t length) const {
   return {};
 }
 
+bool GuestMemory::holds_tables(uint64_t cr0, uint64_t cr3) const {
+  constexpr uint64_t kPaging = 1u << 31, kAddress = 0x000f'ffff'ffff'f000;
+  return (cr0 & kPaging) == 0 || !at(cr3 & kAddress, kPage).empty();
+}
+
 bool GuestMemory::read(uint64_t gpa, std::span<std::byte> to) const {
   const auto from = at(gpa, to.size());
   if (from.size() != to.size()) return false;

@@ -45,6 +45,9 @@ class GuestMemory {
   /// The bytes [gpa, gpa + length), or an empty span if they are not all RAM of one region. Any thread.
   std::span<std::byte> at(uint64_t gpa, uint64_t length) const;
 
+  /// Whether a vCPU with these control registers has its page tables in this memory, or uses none.
+  bool holds_tables(uint64_t cr0, uint64_t cr3) const;
+
   /// Copies in or out. False, with nothing copied, if a byte of the range is not RAM. Any thread.
   bool read(uint64_t gpa, std::span<std::byte> to) const;
   bool write(uint64_t gpa, std::span<const std::byte> from) const;

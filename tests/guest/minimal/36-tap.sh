@@ -86,18 +86,18 @@ test_tap_network_hears_groups_and_when_asked_all() {
 mean_frame() {
   local device=$1 before
   shift
-  before=$(received "$device")
+  before=$(counters_of "$device")
   "$@" >&2
-  echo "$before $(received "$device")" | awk '{ print int(($3 - $1) / ($4 - $2)) }'
+  echo "$before $(counters_of "$device")" | awk '{ print int(($3 - $1) / ($4 - $2)) }'
 }
-received() { sed -n "s/^ *$1: *\([0-9]*\)  *\([0-9]*\) .*/\1 \2/p" /proc/net/dev; }
+counters_of() { sed -n "s/^ *$1: *\([0-9]*\)  *\([0-9]*\) .*/\1 \2/p" /proc/net/dev; }
 test_tap_network_takes_joined_segments() {
   local device mean
   device=$(tap_nic)
   tap_up "$device"
   tool ethtool -K "$device" lro off || fail "LRO cannot be turned off"
   mean=$(mean_frame "$device" kilobits -t 1 -R)
-  [ "$mean" -le 1514 ] || fail "$mean bytes in a frame, with LRO off"
+  [ "$mean" -gt 1000 ] && [ "$mean" -le 1514 ] || fail "$mean bytes in a frame, with LRO off"
   tool ethtool -K "$device" lro on || fail "LRO cannot be turned on"
   mean=$(mean_frame "$device" kilobits -t 1 -R)
   [ "$mean" -gt 3000 ] || fail "$mean bytes in a frame, with LRO on"

@@ -20,6 +20,16 @@ TEST(GuestMemory, GivesOnlyWhatIsRam) {
   EXPECT_TRUE(memory.at(4096, ~uint64_t{0}).empty());
 }
 
+TEST(GuestMemory, KnowsPageTablesThatAreElsewhere) {
+  const GuestMemory memory(768 * kMiB);
+  constexpr uint64_t kPaging = 0x8000'0000, kFlags = 0x8000'0000'0000'0fff;
+  EXPECT_TRUE(memory.holds_tables(kPaging, 768 * kMiB - 4096));
+  EXPECT_TRUE(memory.holds_tables(kPaging, (768 * kMiB - 4096) | kFlags));
+  EXPECT_FALSE(memory.holds_tables(kPaging, 768 * kMiB));
+  EXPECT_FALSE(memory.holds_tables(kPaging, 0xbe40'4000));
+  EXPECT_TRUE(memory.holds_tables(0, 0xbe40'4000));
+}
+
 TEST(GuestMemory, MapsFramesInAnyOrderAndTwice) {
   const GuestMemory memory(4 * kGiB);
   const std::array<uint64_t, 4> frames{7, GuestMemory::kHoleEnd >> 12, 7, 8};
