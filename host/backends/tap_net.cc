@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -76,6 +77,24 @@ std::vector<int> open_tap(const std::string& interface, uint16_t queues) {
   return fds;
 }
 
+/// What the interface says of a frame, without its bytes, into which a checksum that is still to be made is put. Nothing: it cannot be as it says.
+std::optional<net::Frame> understand(const VnetHeader& header, std::span<std::byte> bytes) {
+  net::Frame frame{.bytes = {}, .checked = (header.flags & kDataValid) != 0};
+  if (header.gso_type == kGsoTcp4 || header.gso_type == kGsoTcp6) {
+    const auto joined = net::prepare_segments(bytes, header.segment_size);
+    if (!joined) return std::nullopt;
+    frame.checked = true;
+    if (joined->kind == net::Offload::Kind::Segment) {
+      frame.joined = *joined;
+    } else {
+      (void)net::fill_checksum(bytes, joined->checksum_start, joined->checksum_offset);
+    }
+  } else if (header.flags & kNeedsChecksum) {
+    frame.checked = net::fill_checksum(bytes, header.checksum_start, header.checksum_offset).ok();
+  }
+  return frame;
+}
+
 VnetHeader header_of(const net::Offload& offload) {
   VnetHeader header{};
   if (offload.kind == net::Offload::Kind::None) return header;
@@ -131,16 +150,10 @@ void TapNet::read_frames(int fd) {
     }
     if (static_cast<size_t>(size) < sizeof(header) + net::kMinFrame) continue;
     const auto bytes = std::span(buffer).first(static_cast<size_t>(size) - sizeof(header));
-    net::Frame frame{.bytes = {}, .checked = (header.flags & kDataValid) != 0};
-    if (header.gso_type == kGsoTcp4 || header.gso_type == kGsoTcp6) {
-      const auto joined = net::prepare_segments(bytes, header.segment_size);
-      if (!joined) continue;
-      frame.checked = true;
-      if (joined->kind == net::Offload::Kind::Segment) frame.joined = *joined;
-      else (void)net::fill_checksum(bytes, joined->checksum_start, joined->checksum_offset);
-    } else if (header.flags & kNeedsChecksum) frame.checked = net::fill_checksum(bytes, header.checksum_start, header.checksum_offset).ok();
-    frame.bytes.assign(bytes.begin(), bytes.end());
-    receive_(std::move(frame));
+    auto frame = understand(header, bytes);
+    if (!frame) continue;
+    frame->bytes.assign(bytes.begin(), bytes.end());
+    receive_(std::move(*frame));
   }
 }
 

@@ -20,14 +20,14 @@ vmbus, loop, storvsc.
   --json         a JSON object for each benchmark on stdout, all else on stderr (not of instructions)
   --pairs N      in a guest: pairs of runs (default 5)
   --seconds N    in a guest: seconds per measurement (default 4)
-  --cpus N       in a guest: its CPUs (default 2)
+  --cpus N       in a guest: its CPUs (default 1)
   --accel auto|kvm|nested
 USAGE
 }
 
 main() {
   local names=() name
-  accel=auto pairs=5 seconds=4 cpus=2 json=0
+  accel=auto pairs=5 seconds=4 cpus=1 json=0
   while [ $# -gt 0 ]; do
     case $1 in
       --help | -h) usage; exit 0 ;;
