@@ -15,6 +15,25 @@ turns() { # turns PAIR
   if [ $(($1 % 2)) = 1 ]; then echo "inbox enlighten enlighten inbox"; else echo "enlighten inbox inbox enlighten"; fi
 }
 
+# A piece of work that is always the same: hundredths of a second that it took.
+work() {
+  local VALUE start
+  start=$(now)
+  awk 'BEGIN { for (i = 0; i < 50000; i++) x += i }'
+  echo "$start $(now)" | awk '{ print int(($2 - $1) * 100 + 0.5) }'
+}
+# disturbed: that it takes much longer now than it did at best. Who shares the machine with us slows it down for seconds or minutes.
+BEST=100000
+disturbed() {
+  local took
+  took=$(work)
+  [ "$took" -ge "$BEST" ] || BEST=$took
+  [ $((took * 100)) -gt $((BEST * 130)) ]
+}
+for _ in 1 2 3 4 5 6 7 8 9 10; do disturbed; done
+# Waits until it is not, half a minute at most.
+undisturbed() { within 30 eval '! disturbed'; }
+
 load_storvsc() { # load_storvsc inbox|enlighten
   local modules
   modules=/lib/modules/$(uname -r)
@@ -32,7 +51,19 @@ reads() { awk '{ print $1 }' "/sys/block/$(device $SCSI 0)/stat"; }
 # Hundredths of a second that all CPUs worked, interrupts included, and the reads so far.
 sample() { awk '$1 == "cpu" { printf "%d ", $2 + $3 + $4 + $7 + $8 }' /proc/stat; reads; }
 
-measure() { # measure PAIR WHOSE JOB fio-options...
+measure() { # measure PAIR WHOSE JOB fio-options...: once more, and at most three times, when it was disturbed
+  local try
+  for try in 1 2 3; do
+    undisturbed
+    measure_once "$@"
+    [ "$try" != 3 ] && disturbed || break
+  done
+  cat /tmp/result
+  echo "@mark $1 $2 $3 end"
+  sleep 1
+}
+
+measure_once() {
   local label="$1 $2 $3" before first fio best
   shift 3
   rm -f /tmp/fio_iops.*
@@ -56,9 +87,8 @@ measure() { # measure PAIR WHOSE JOB fio-options...
   best=$(cat /tmp/fio_iops.* | awk -F ', *' '$2 > best { best = $2 } END { print best + 0 }')
   awk -F ';' -v l="$label" -v w="$(cat /tmp/window)" -v best="$best" '
     BEGIN { split(w, s, " "); n = s[4] - s[2] }
-    $1 == 3 && $8 > 0 { print "@result " l " " best " " int(best * $7 / $8) " " (n > 0 ? (s[3] - s[1]) * 10000 / n : 0) }' /tmp/fio.out | grep . || cat /tmp/fio.out
-  echo "@mark $label end"
-  sleep 1
+    $1 == 3 && $8 > 0 { print "@result " l " " best " " int(best * $7 / $8) " " (n > 0 ? (s[3] - s[1]) * 10000 / n : 0) }' /tmp/fio.out >/tmp/result
+  [ -s /tmp/result ] || { cat /tmp/fio.out; exit 1; }
 }
 
 measure_random() { # measure_random PAIR WHOSE [SUFFIX]: 4 KiB reads one by one, and 32 at once

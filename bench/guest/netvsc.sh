@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A pair of measurements: the in-tree hv_netvsc and ours in one boot, in turns, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
-# iperf3 server; PAIR is set before. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
+# Pairs of measurements: the in-tree hv_netvsc and ours in turns, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
+# iperf3 server; PAIRS is set before. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
 # job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks.
 
 settings() { LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool "$@" || { echo "refused: ethtool $*"; exit 1; }; }
@@ -48,6 +48,7 @@ measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads th
   local label="$1 $2 $3" unit=$4 rate=$5 all first last command
   JOB=$3
   shift 5
+  undisturbed
   echo "@mark $label start"
   sleep 1
   all=$(frames)
@@ -70,11 +71,11 @@ measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads th
   sleep 1
 }
 
-for driver in $(turns "$PAIR"); do
+for PAIR in $(seq "$PAIRS"); do for driver in $(turns "$PAIR"); do
   load_netvsc "$driver"
   measure_net "$PAIR" "$driver" tcp-out Mbit/s mbits iperf
   measure_net "$PAIR" "$driver" tcp-in Mbit/s mbits iperf -R
   measure_net "$PAIR" "$driver" ping-pong trips/s replies round_trips
   measure_net "$PAIR" "$driver" udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
   measure_net "$PAIR" "$driver" udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R
-done
+done; done

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Benchmarks in a guest: ours against in-tree, in turn; ratios by pair, the median of them counts.
 
-# ./enlighten bench storvsc: both drivers in one boot of a guest, a boot for each pair.
+# ./enlighten bench storvsc: both drivers in one boot of a guest.
 bench_storvsc() {
-  local pair
   bench_guest_prepare hv_storvsc
   bench_guest_initrd ours "$MODULES_DIR/hv_storvsc.ko"
-  for pair in $(seq "$pairs"); do bench_guest_boot ours storvsc "PAIR=$pair"; done
-  bench_guest_run $((120 + 12 * (seconds + 12)))
+  bench_guest_boot ours storvsc "PAIRS=$pairs"
+  bench_guest_run $((120 + pairs * 12 * (seconds + 12) * 3))
 }
 
 # ./enlighten bench vmbus, in the guest: both buses, each under both storage drivers; a boot each time.
@@ -19,19 +18,18 @@ bench_vmbus_guest() {
   for pair in $(seq "$pairs"); do
     for bus in $(if [ $((pair % 2)) = 1 ]; then echo inbox enlighten; else echo enlighten inbox; fi); do bench_guest_boot "$bus" vmbus "PAIR=$pair BUS=$bus"; done
   done
-  bench_guest_run $((120 + 4 * (seconds + 12)))
+  bench_guest_run $((120 + 4 * (seconds + 12) * 3))
 }
 
 # ./enlighten bench netvsc: as storvsc, on a TAP interface of the nested machine.
 bench_netvsc() {
-  local pair
   bench_guest_prepare hv_netvsc
   [ "$ACCEL" = nested ] || die "the network is measured in the nested machine, where its TAP interface is made: give --accel nested"
   bench_guest_initrd ours "$MODULES_DIR/hv_netvsc.ko"
   : >"$BENCH_JOB/network"
   BENCH_NODE+=(--bin "$(command -v iperf3)")
-  for pair in $(seq "$pairs"); do bench_guest_boot ours netvsc "PAIR=$pair"; done
-  bench_guest_run $((120 + 20 * (seconds + 12)))
+  bench_guest_boot ours netvsc "PAIRS=$pairs"
+  bench_guest_run $((120 + pairs * 20 * (seconds + 12) * 2))
 }
 
 # bench_guest_prepare MODULE...: builds all that is needed, these modules of ours among it -> sets BENCH_JOB.
