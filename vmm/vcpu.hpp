@@ -57,8 +57,8 @@ class Vcpu {
   /// Asks the thread to end and waits for it.
   void stop();
 
-  /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for good (with interrupts off, or never started); stuck() is the
-  /// answer of the last look.
+  /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for good (with interrupts off, or never
+  /// started); stuck() is the answer of the last look.
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
 
