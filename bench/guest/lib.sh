@@ -9,7 +9,7 @@ cp -a /tools/bin /tools/lib /tmp/tools/
 umount /tools
 modprobe scsi_transport_fc
 
-# The order of the two in this boot: A B B A, and who is first alternates by boots. What one finds better than the other by its place, the
+# The order of the two in a pair: A B B A, and who is first alternates by pairs. What one finds better than the other by its place, the
 # second half gives back.
 turns() { # turns PAIR
   if [ $(($1 % 2)) = 1 ]; then echo "inbox enlighten enlighten inbox"; else echo "enlighten inbox inbox enlighten"; fi

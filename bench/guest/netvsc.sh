@@ -71,11 +71,13 @@ measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads th
   sleep 1
 }
 
-for PAIR in $(seq "$PAIRS"); do for driver in $(turns "$PAIR"); do
-  load_netvsc "$driver"
-  measure_net "$PAIR" "$driver" tcp-out Mbit/s mbits iperf
-  measure_net "$PAIR" "$driver" tcp-in Mbit/s mbits iperf -R
-  measure_net "$PAIR" "$driver" ping-pong trips/s replies round_trips
-  measure_net "$PAIR" "$driver" udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
-  measure_net "$PAIR" "$driver" udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R
-done; done
+for PAIR in $(seq "$PAIRS"); do
+  for driver in $(turns "$PAIR"); do
+    load_netvsc "$driver"
+    measure_net "$PAIR" "$driver" tcp-out Mbit/s mbits iperf
+    measure_net "$PAIR" "$driver" tcp-in Mbit/s mbits iperf -R
+    measure_net "$PAIR" "$driver" ping-pong trips/s replies round_trips
+    measure_net "$PAIR" "$driver" udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
+    measure_net "$PAIR" "$driver" udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R
+  done
+done

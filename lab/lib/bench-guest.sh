@@ -67,22 +67,20 @@ bench_guest_boot() {
 # bench_guest_run LIMIT: all boots, none longer than LIMIT seconds, and the report. In a nested machine of one CPU: the emulation does not end it
 # (lab/README.md), and no figure depends on which thread is where. Should a boot not come to its end all the same, its measurements are made anew.
 bench_guest_run() {
-  local name try=1 left failed='' anew=0
+  local name try=1 failed='' anew=0
   echo "$cpus" >"$BENCH_JOB/cpus"
   echo "$1" >"$BENCH_JOB/limit"
   for name in "$BENCH_JOB"/*; do BENCH_FILES+=(--file "$name"); done
   [ "$ACCEL" = kvm ] || { ensure_node_image; : >"$BENCH_JOB/nested"; BENCH_FILES+=(--file "$BENCH_JOB/nested"); }
   tell "in-tree and ours in turn, $pairs pairs, $seconds s each measurement, $cpus CPUs, $ACCEL, $(wc -l <"$BENCH_JOB/boots") boots"
   while [ -s "$BENCH_JOB/boots" ]; do
-    left=$(wc -l <"$BENCH_JOB/boots")
     : >"$SCRATCH/lines.boot"
     node_talk $(($1 + 60)) bench_guest_says --accel "$ACCEL" --smp 1 --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
       --file "$KERNEL_IMAGE:kernel" "${BENCH_FILES[@]}" "${BENCH_NODE[@]}" --file "$TOP_DIR/bench/guest/node" -- sh ./node || :
     [ -z "$failed" ] || die "the benchmark's guest ended with status $failed"
     [ -s "$BENCH_JOB/boots" ] || break
-    if [ "$(wc -l <"$BENCH_JOB/boots")" = "$left" ]; then try=$((try + 1)); else try=1; fi
-    [ "$ACCEL" = nested ] && [ "$try" -le "$NODE_TRIES" ] || die "the benchmark's machine ended before its work was done, $((try - 1)) times"
-    anew=$((anew + 1))
+    [ "$ACCEL" = nested ] && [ "$try" -lt "$NODE_TRIES" ] || die "the benchmark's machine ended before its work was done, $try times"
+    try=$((try + 1)) anew=$((anew + 1))
     say "the emulation ended under a boot: its measurements are made anew, try $try of $NODE_TRIES"
   done
   [ -s "$SCRATCH/lines" ] || die "the benchmark's guests said nothing"
@@ -96,7 +94,8 @@ bench_guest_says() {
     @booted)
       cat "$SCRATCH/lines.boot" >>"$SCRATCH/lines"
       : >"$SCRATCH/lines.boot"
-      sed -i 1d "$BENCH_JOB/boots" ;;
+      sed -i 1d "$BENCH_JOB/boots"
+      try=1 ;;
     '@failed '*) failed=${line#@failed } ;;
     @*) printf '%s\n' "$line" >>"$SCRATCH/lines.boot" ;;
     *) printf '%s\n' "$line" >&2 ;;
