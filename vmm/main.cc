@@ -88,7 +88,7 @@ void add_run_options(CLI::App& run, RawRun& raw) {
       ->type_name("end|continue");
   run.add_option("--json-events", raw.options.json_events, "write what happens to FILE, one JSON object a line")->type_name("FILE");
   run.add_flag("--verbose", raw.options.verbose, "say more on stderr");
-  run.footer("Exit status: 0 the guest powered off, 10 it rebooted, 11 triple fault or a lost vCPU, 12 panic, 124 hang or time limit,\n"
+  run.footer("Exit status: 0 the guest powered off, 10 it rebooted, 11 triple fault or a vCPU gone astray, 12 panic, 124 hang or time limit,\n"
              "1 an error, 2 a wrong command line; with --exec the command's own status.");
 }
 

@@ -7,8 +7,8 @@ usage: ./enlighten bench [NAME ...] [options]
 
   vmbus          the two below
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
-  vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, A B A B
-  storvsc        our hv_storvsc against the in-tree one, in one boot for each pair, A B A B
+  vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, in turns
+  storvsc        our hv_storvsc against the in-tree one, in one boot, A B B A
   netvsc         our hv_netvsc against the in-tree one, likewise, on a TAP interface of the nested machine
   loop           core against host in one process: ns per request
   netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
