@@ -264,7 +264,6 @@ Status ChannelService::control(std::span<const std::byte> message) {
 }
 
 Status ChannelService::transmit(std::span<std::byte> messages) {
-  if (!shared_.device.initialized()) return Status::Failure;
   while (!messages.empty()) {
     const auto view = first_message(messages);
     if (!view || view->type != wire::rndis::MessageType::Packet) return Status::InvalidRndisPacket;
@@ -299,7 +298,8 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
       count(counters.sent_checksums);
     }
   }
-  if (!shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
+  // A device that is halted sends nothing, and that is no error: what another channel had under way may come behind the HALT.
+  if (!shared_.device.initialized() || !shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
     count(counters.dropped_sent);
     return true;
   }

@@ -170,6 +170,17 @@ TEST_F(NetChannelTest, BadMessagesFailAloneAndAreCounted) {
   EXPECT_FALSE(channel.failed);
 }
 
+TEST_F(NetChannelTest, FramesBehindTheHaltAreDroppedAndCounted) {
+  set_up();
+  const Bytes frame = NetworkGuest::packet(test::ip_frame(false, true, 10));
+  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, NetworkGuest::rndis(rndis::MessageType::Halt, uint32_t{1})).value()),
+            nvsp::Status::Success);
+  EXPECT_EQ(status_of(guest.send_section(0, frame).value()), nvsp::Status::Success);
+  EXPECT_TRUE(net.frames.empty());
+  EXPECT_EQ(shared.counters.dropped_sent, 1u);
+  EXPECT_EQ(shared.counters.bad_packets, 0u);
+}
+
 TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   set_up();
   const Bytes frame = test::ip_frame(false, true, 100);
