@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Pairs of measurements: the in-tree hv_netvsc and ours in turns, on the adapter nic1, a TAP interface of the node (10.9.0.1) that has an
-# iperf3 server; PAIRS is set before. Says `@result PAIR WHOSE JOB RATE PACKETS_PER_S CPU_US UNIT`, the rate of each
-# job such that more is better, and `@frames PAIR WHOSE JOB N`: frames both ways between the marks.
+# hv_netvsc, the in-tree one or ours as the guest was made, on the adapter nic1: a TAP interface of the node (10.9.1.1, the other guest's is
+# 10.9.2.1), which has an iperf3 server. The rate of each job is such that more is better. Says `@frames PAIR WHOSE JOB N`: frames both ways
+# between the marks.
 
-settings() { LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool "$@" || { echo "refused: ethtool $*"; exit 1; }; }
+settings() { LD_LIBRARY_PATH=/tmp/tools/lib /tmp/tools/bin/ethtool "$@" || fail "refused: ethtool $*"; }
 
-load_netvsc() { # load_netvsc inbox|enlighten
-  local modules
-  modules=/lib/modules/$(uname -r)
-  [ ! -e /sys/module/hv_netvsc ] || rmmod hv_netvsc
-  case $1 in
-    inbox) insmod "$modules/kernel/drivers/net/hyperv/hv_netvsc.ko" ;;
-    *) insmod "$modules/updates/hv_netvsc.ko" ;;
-  esac
-  within 60 nic "$NIC1" >/dev/null || { echo "no adapter with $1"; exit 1; }
+set_up() {
+  local net
+  if [ "$WHOSE" = enlighten ]; then ours hv_netvsc || fail "hv_netvsc is not ours"; else ! ours hv_netvsc || fail "hv_netvsc is ours"; fi
+  within 60 nic "$NIC1" >/dev/null || fail "no adapter"
   DEVICE=$(nic "$NIC1")
   ip link set "$DEVICE" up
   # A flow has one channel, and by chance that of the CPU that sends it or another's: with one channel both drivers have the same.
@@ -21,9 +16,13 @@ load_netvsc() { # load_netvsc inbox|enlighten
   # Both take joined segments, and not only the one that asks the host for them by itself.
   settings -K "$DEVICE" lro off
   settings -K "$DEVICE" lro on
-  ip addr replace 10.9.0.2/24 dev "$DEVICE"
-  within 20 answers 10.9.0.1 >/dev/null || { echo "the node does not answer with $1"; exit 1; }
-  sleep 1
+  for net in 1 2; do
+    NODE=10.9.$net.1
+    ip addr replace 10.9.$net.2/24 dev "$DEVICE"
+    ! within 10 answers $NODE >/dev/null || return 0
+    ip addr flush dev "$DEVICE"
+  done
+  fail "the node does not answer"
 }
 
 # Both ways, so far. Drivers count a large send as they like, so TCP is counted by its bytes, in full frames.
@@ -32,52 +31,43 @@ frames() {
   case $JOB in tcp-*) what=bytes size=1514 ;; esac
   cat "/sys/class/net/$DEVICE/statistics/rx_$what" "/sys/class/net/$DEVICE/statistics/tx_$what" | awk -v size=$size '{ n += $1 } END { print int(n / size) }'
 }
-# Hundredths of a second that all CPUs worked, interrupts included; frames so far; now, in seconds.
-net_sample() { echo "$(awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat) $(frames) $(now)"; }
+# Hundredths of a second that all CPUs worked, interrupts included; frames so far.
+net_sample() { echo "$(awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat) $(frames)"; }
 
-iperf() { LD_LIBRARY_PATH=/tmp/tools/lib timeout $((SECONDS_EACH + 30)) /tmp/tools/bin/iperf3 -c 10.9.0.1 -t $((SECONDS_EACH + 2)) -f m "$@"; }
-round_trips() { timeout $((SECONDS_EACH + 30)) ping -A -q -w $((SECONDS_EACH + 2)) 10.9.0.1; }
+iperf() { LD_LIBRARY_PATH=/tmp/tools/lib timeout $((TURN + 30)) /tmp/tools/bin/iperf3 -c "$NODE" -t $TURN -f m "$@"; }
+round_trips() { timeout $((TURN + 30)) ping -A -q -w $TURN "$NODE"; }
 
 # What the receiver saw, from a command's output.
 mbits() { awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Mbits/sec") print $(i - 1) }' /tmp/net.out; }
 datagrams() { awk '/receiver/ { for (i = 1; i <= NF; i++) { if ($i == "sec") split($(i - 1), time, "-"); if ($i ~ /^[0-9]+\/[0-9]+$/) split($i, lost, "/") }
   if (time[2] > time[1]) print (lost[2] - lost[1]) / (time[2] - time[1]) }' /tmp/net.out; }
-replies() { awk -v s=$((SECONDS_EACH + 2)) '/packets received/ { for (i = 1; i <= NF; i++) if ($i == "packets" && $(i + 1) ~ /^received/) print $(i - 1) / s }' /tmp/net.out; }
+replies() { awk -v s=$TURN '/packets received/ { for (i = 1; i <= NF; i++) if ($i == "packets" && $(i + 1) ~ /^received/) print $(i - 1) / s }' /tmp/net.out; }
 
-measure_net() { # measure_net PAIR WHOSE JOB UNIT RATE COMMAND...: RATE reads the rate from the command's output
-  local label="$1 $2 $3" unit=$4 rate=$5 all first last command
-  JOB=$3
-  shift 5
-  undisturbed
+# A measurement is of several turns of that many seconds.
+TURN=2
+measure_net() { # measure_net JOB UNIT RATE COMMAND...: RATE reads the rate from the command's output
+  local label="$PAIR $WHOSE $1" unit=$2 rate=$3 all first left
+  JOB=$1
+  shift 3
   echo "@mark $label start"
-  sleep 1
   all=$(frames)
-  "$@" >/tmp/net.out 2>&1 &
-  command=$!
-  within 30 eval '[ "$(frames)" -gt "$((all + 20))" ]' || { cat /tmp/net.out; echo "no traffic: $label"; exit 1; }
-  sleep 1
-  # In the middle of the run: the command's own start and end are not in it.
-  first=$(net_sample)
-  sleep $((SECONDS_EACH - 1))
-  last=$(net_sample)
-  wait "$command" || { cat /tmp/net.out; echo "it failed: $label"; exit 1; }
-  sleep 0.5
+  for left in $(seq $((SECONDS_EACH / TURN))); do
+    echo @turn
+    read -r _ || exit 1
+    first=$(net_sample)
+    "$@" >/tmp/net.out 2>&1 || { cat /tmp/net.out; fail "it failed: $label"; }
+    RATE=$($rate)
+    [ -n "$RATE" ] || { cat /tmp/net.out; fail "no figure: $label"; }
+    echo "$first $(net_sample)" | awk -v l="$label" -v r="$RATE" -v u="$unit" '{ n = $4 - $2
+      print "@window " l " " r " " (n > 0 ? ($3 - $1) * 10000 / n : 0) " " u }'
+  done
   echo "@frames $label $(($(frames) - all))"
-  rate=$($rate)
-  [ -n "$rate" ] || { cat /tmp/net.out; echo "no figure: $label"; exit 1; }
-  echo "$first $last" | awk -v l="$label" -v r="$rate" -v u="$unit" '{ n = $5 - $2; s = $6 - $3
-    print "@result " l " " r " " (s > 0 ? n / s : 0) " " (n > 0 ? ($4 - $1) * 10000 / n : 0) " " u }'
   echo "@mark $label end"
-  sleep 1
 }
 
-for PAIR in $(seq "$PAIRS"); do
-  for driver in $(turns "$PAIR"); do
-    load_netvsc "$driver"
-    measure_net "$PAIR" "$driver" tcp-out Mbit/s mbits iperf
-    measure_net "$PAIR" "$driver" tcp-in Mbit/s mbits iperf -R
-    measure_net "$PAIR" "$driver" ping-pong trips/s replies round_trips
-    measure_net "$PAIR" "$driver" udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
-    measure_net "$PAIR" "$driver" udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R
-  done
-done
+set_up
+measure_net tcp-out Mbit/s mbits iperf
+measure_net tcp-in Mbit/s mbits iperf -R
+measure_net ping-pong trips/s replies round_trips
+measure_net udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
+measure_net udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R

@@ -7,20 +7,20 @@ usage: ./enlighten bench [NAME ...] [options]
 
   vmbus          the two below
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
-  vmbus-guest    our bus against the in-tree one, under both storage drivers, boot by boot, in turns
-  storvsc        our hv_storvsc against the in-tree one, in one boot, A B B A
-  netvsc         our hv_netvsc against the in-tree one, likewise, on a TAP interface of the nested machine
+  vmbus-guest    our bus against the in-tree one, under both storage drivers
+  storvsc        our hv_storvsc against the in-tree one
+  netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine
   loop           core against host in one process: ns per request
   netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
 
-In a guest: ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
+In a guest, the three of them: in two guests that take turns, A B A B, each of which measures one of the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
 vmbus, loop, storvsc.
 
   --json         a JSON object for each benchmark on stdout, all else on stderr (not of instructions)
-  --pairs N      in a guest: pairs of runs (default 5)
-  --seconds N    in a guest: seconds per measurement (default 4)
-  --cpus N       in a guest: its CPUs (default 1)
+  --pairs N      pairs of guests (default 5)
+  --seconds N    in a guest: seconds per measurement, in several turns (default 4)
+  --cpus N       of each guest (default 1)
   --accel auto|kvm|nested
 USAGE
 }

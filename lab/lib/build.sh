@@ -21,7 +21,7 @@ build_preset() {
   step "building $preset" cmake --build "$BUILD_DIR/$preset" ${1:+--target "$@"}
 }
 
-build_programs() { build_preset release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp; }
+build_programs() { build_preset release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns; }
 
 # build_modules RELEASE -> sets MODULES_DIR with the .ko files.
 build_modules() {

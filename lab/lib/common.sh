@@ -9,6 +9,7 @@ BUILD_DIR=$TOP_DIR/build
 HOST=$BUILD_DIR/release/vmm/enlighten-host
 AGENT=$BUILD_DIR/release/enlighten-agent
 XDP_TOOL=$BUILD_DIR/release/enlighten-xdp
+TURNS_TOOL=$BUILD_DIR/release/enlighten-turns
 BRIDGE=$BUILD_DIR/release/enlighten-bridge
 CACHE_DIR=${ENLIGHTEN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/enlighten}
 PROGRAM=${PROGRAM:-enlighten}

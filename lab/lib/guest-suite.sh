@@ -48,7 +48,7 @@ suite_soak() {
 # run_sessions SESSIONS SEEDS COUNTS NODE_CPUS
 run_sessions() {
   local sessions=$1 seeds=$2 counts=$3 cpus=$4 dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
-  built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp || return 0
+  built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns || return 0
   choose_accel "$accel"
   scratch_dir
   job=$SCRATCH/guest

@@ -48,7 +48,7 @@ make_minimal() {
 # build_programs has built.
 ensure_tools() {
   local hash
-  hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" <<<"$TOOLS_PROGRAMS $(type make_tools)")
+  hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" "$TURNS_TOOL" <<<"$TOOLS_PROGRAMS $(type make_tools)")
   TOOLS_DISK=$CACHE_DIR/tools-$hash.ext4
   [ -e "$TOOLS_DISK" ] || with_lock tools make_tools_once
 }
@@ -64,6 +64,7 @@ make_tools() {
   rm -rf "$tree"
   for program in $TOOLS_PROGRAMS; do tree_program "$tree" "$(command -v "$program")" "/bin/$program"; done
   install -D -m 755 "$XDP_TOOL" "$tree/bin/xdp"
+  install -D -m 755 "$TURNS_TOOL" "$tree/bin/turns"
   mkdir -p "$tree/lib"
   find "$tree/usr" "$tree/lib" "$tree/lib64" -type f -name '*.so*' -exec mv -n -t "$tree/lib" {} +
   rm -rf "${tree:?}/usr" "${tree:?}/lib64" "${tree:?}/lib/x86_64-linux-gnu"

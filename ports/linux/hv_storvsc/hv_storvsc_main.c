@@ -188,6 +188,11 @@ static int storvsc_add(struct storvsc_device *dev)
 	ret = scsi_add_host(host, &dev->hv->device);
 	if (ret)
 		return ret;
+	/*
+	 * The host orders requests itself, for all its guests: doing so here only costs time. It is
+	 * the default with several queues anyway, and who wants another scheduler can choose it.
+	 */
+	host->tag_set.flags |= BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	/* The block layer has mapped CPUs to queues now. */
 	storvsc_rebuild_map(dev);
 	storvsc_set_state(dev, STORVSC_RUNNING);
