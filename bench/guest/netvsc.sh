@@ -44,7 +44,7 @@ datagrams() { awk '/receiver/ { for (i = 1; i <= NF; i++) { if ($i == "sec") spl
 replies() { awk -v s=$TURN '/packets received/ { for (i = 1; i <= NF; i++) if ($i == "packets" && $(i + 1) ~ /^received/) print $(i - 1) / s }' /tmp/net.out; }
 
 # A measurement is of several turns of that many seconds.
-TURN=2
+TURN=1
 measure_net() { # measure_net JOB UNIT RATE COMMAND...: RATE reads the rate from the command's output
   local label="$PAIR $WHOSE $1" unit=$2 rate=$3 all first left
   JOB=$1

@@ -46,7 +46,7 @@ struct hv_netvsc_conversation {
 };
 
 struct hv_netvsc_queue {
-	uint64_t opaque[2560];
+	uint64_t opaque[2880];
 };
 
 struct hv_netvsc_function {

@@ -62,7 +62,7 @@ class Receiver {
   /// Bytes of the largest packet taken, its descriptor not counted: a frame of kMostParts pieces.
   static constexpr size_t kMostParts = 562;
   static constexpr size_t kMostPacket = 8 + kMostParts * sizeof(wire::TransferPageRange) + 256;
-  static constexpr size_t kMostOwed = 128;
+  static constexpr size_t kMostOwed = 256;
   static constexpr size_t kMostControl = 2048;
   /// Bytes of a frame: an Ethernet header, a tag and the largest IP packet, which joined frames may make.
   static constexpr uint32_t kMostFrame = 65535 + kEthernetHeader + 4;

@@ -238,6 +238,7 @@ Result<Packet> RingReader::read(std::span<std::byte> buffer) {
   }
 
   const uint32_t begin = wrap(next_ + uint32_t{sizeof(PacketDescriptor)}, size);
+  last_ = next_;
   next_ = wrap(next_ + length + kTrailer, size);
   const uint32_t body = length - uint32_t{sizeof(PacketDescriptor)};
   if (body > buffer.size()) return Error::BadLength;

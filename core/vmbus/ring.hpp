@@ -127,6 +127,8 @@ class RingReader {
   /// Errors: RingEmpty; BadLength (does not fit `buffer`: the packet is stepped over); BadValue (a packet type that the protocol does not
   /// know: stepped over); RingCorrupt (stays so).
   Result<Packet> read(std::span<std::byte> buffer);
+  /// Steps back before the packet of the last read, which comes again then. Once, and before `commit`.
+  void unread() { next_ = last_; }
 
   /// Gives the room of all read packets back. Yes: the producer waits for room and has it now.
   Signal commit();
@@ -141,12 +143,13 @@ class RingReader {
 
  private:
   RingReader(RingMemory memory, uint32_t read_index, uint32_t write_index)
-      : memory_(memory), committed_(read_index), next_(read_index), peer_(write_index) {}
+      : memory_(memory), committed_(read_index), next_(read_index), last_(read_index), peer_(write_index) {}
   bool accept(uint32_t write_index);
 
   RingMemory memory_;
   uint32_t committed_;  ///< our read index as the peer sees it
   uint32_t next_;       ///< our read index behind what was read
+  uint32_t last_;       ///< our read index before the last read
   uint32_t peer_;       ///< the peer's write index as last accepted
   bool corrupt_ = false;
 };

@@ -14,7 +14,7 @@ bench_vmbus_guest() {
   bench_guest_prepare hv_vmbus hv_storvsc
   bench_guest_initrd inbox "$MODULES_DIR/hv_storvsc.ko"
   bench_guest_initrd enlighten "$MODULES_DIR/hv_storvsc.ko" "$MODULES_DIR/hv_vmbus.ko"
-  bench_guest_run vmbus $((300 + 8 * (seconds * 3 + 30)))
+  bench_guest_run vmbus $((300 + 12 * (seconds * 3 + 30)))
 }
 
 # ./enlighten bench netvsc: on TAP interfaces of the nested machine.

@@ -11,7 +11,9 @@ cxx-not-c++ := -std=% -Wmissing-prototypes -Wstrict-prototypes -Wold-style-defin
 # No debug information: the types of C++ are strange to the kernel's tools.
 cxx-flags = $(filter-out $(cxx-not-c++) -g%,$(KBUILD_CFLAGS) $(KBUILD_CFLAGS_MODULE)) \
 	-std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit \
-	-fvisibility=hidden -fno-gnu-unique -g0 -Wall -Wextra -I$(ENLIGHTEN_TOP)
+	-fvisibility=hidden -fno-gnu-unique -g0 -Wall -Wextra -I$(ENLIGHTEN_TOP) $(cxx-memset-y)
+# The kernel has what is on the stack zeroed, a Result of each packet among it: by stores, as `rep stos` takes as long as the rest.
+cxx-memset-$(CONFIG_X86_64) := -mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 
 CXX ?= g++
 quiet_cmd_cxx = CXX [M]  $@

@@ -62,16 +62,18 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 }
 
 /*
- * What the round owes: completions, the batch that found no room before, a queue that may go on.
- * Returns whether to go on without waiting: completions found no room.
+ * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
+ * go on. Returns whether to go on without waiting: completions found no room.
  */
-static bool netvsc_settle(struct netvsc_queue *queue)
+static bool netvsc_settle(struct netvsc_queue *queue, bool pay)
 {
 	unsigned long flags;
-	int signal, ret;
+	int ret = HV_OK;
+	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	ret = hv_netvsc_pay(queue->core);
+	if (pay)
+		ret = hv_netvsc_pay(queue->core);
 	if (ret == HV_OK && hv_netvsc_batch_open(queue->core))
 		hv_netvsc_flush(queue->core);
 	signal = hv_netvsc_publish(queue->core);
@@ -106,7 +108,7 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 		if (likely(ret == HV_OK)) {
 			netvsc_event(queue, &event, budget);
 		} else if (ret == HV_EXHAUSTED) {
-			*busy = netvsc_settle(queue);
+			*busy = netvsc_settle(queue, true);
 		} else {
 			atomic_long_inc(&net->rx_errors);
 			if (net_ratelimit())
@@ -129,7 +131,7 @@ static int netvsc_poll(struct napi_struct *napi, int budget)
 	}
 	/* A console polls so, whoever is scheduled: it wants room, and no packets. */
 	if (budget == 0) {
-		netvsc_settle(queue);
+		netvsc_settle(queue, true);
 		return 0;
 	}
 	if (!queue->masked)
@@ -138,8 +140,9 @@ static int netvsc_poll(struct napi_struct *napi, int budget)
 
 	done = netvsc_take_packets(queue, budget, &busy);
 	netvsc_xdp_flush(queue);
+	/* A full round is followed by the next one, which pays for both with one signal. */
 	if (!busy)
-		busy = netvsc_settle(queue);
+		busy = netvsc_settle(queue, done < budget);
 	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
 
 	/* While completions are owed there is no end: nobody would wake us for them. */

@@ -27,10 +27,9 @@ struct Writer {
   uint32_t next;  ///< behind it
 };
 
-/// `ahead` is `ring` with one packet more taken out, while `peeked`.
+/// While `peeked` the last packet read is still the next one for the driver.
 struct Reader {
   RingReader ring;
-  RingReader ahead;
   bool peeked;
 };
 
@@ -87,7 +86,7 @@ hvb_error hvb_core_reader_init(hvb_core_reader* reader, void* memory, size_t siz
   ring_memory->reset();
   auto ring = RingReader::create(ring_memory.take());
   if (!ring) return plain(ring.error());
-  new (reader) Reader{*ring, *ring, false};
+  new (reader) Reader{*ring, false};
   return HVB_OK;
 }
 
@@ -97,13 +96,9 @@ hvb_error hvb_core_peek(hvb_core_reader* reader, void* buffer, size_t size) {
   if (size < sizeof(PacketDescriptor)) return HVB_BAD_LENGTH;
   auto* const bytes = static_cast<std::byte*>(buffer);
 
-  r.ahead = r.ring;
-  const auto packet = r.ahead.read(std::span(bytes + sizeof(PacketDescriptor), size - sizeof(PacketDescriptor)));
-  if (!packet) {
-    // What does not fit or has no known type is stepped over for good.
-    if (packet.error() == Error::BadLength || packet.error() == Error::BadValue) r.ring = r.ahead;
-    return plain(packet.error());
-  }
+  // What does not fit or has no known type is stepped over for good.
+  const auto packet = r.ring.read(std::span(bytes + sizeof(PacketDescriptor), size - sizeof(PacketDescriptor)));
+  if (!packet) return plain(packet.error());
   const size_t offset = sizeof(PacketDescriptor) + packet->extra.size();
   const PacketDescriptor descriptor{packet->type, static_cast<uint16_t>(offset / 8),
                                     static_cast<uint16_t>((offset + packet->payload.size()) / 8), packet->flags,
@@ -114,15 +109,13 @@ hvb_error hvb_core_peek(hvb_core_reader* reader, void* buffer, size_t size) {
 }
 
 void hvb_core_step(hvb_core_reader* reader) {
-  Reader& r = of(reader);
-  if (!r.peeked) return;
-  r.ring = r.ahead;
-  r.peeked = false;
+  of(reader).peeked = false;
 }
 
 bool hvb_core_give_back(hvb_core_reader* reader) {
   Reader& r = of(reader);
   // What is only peeked stays in the ring; it is copied anew.
+  if (r.peeked) r.ring.unread();
   r.peeked = false;
   return r.ring.commit() == Signal::Yes;
 }

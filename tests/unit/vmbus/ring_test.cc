@@ -174,6 +174,23 @@ TEST_P(Ring, GivesRoomBackOnlyOnCommitOfTheReader) {
   EXPECT_TRUE(stage(writer_, 0, {}));
 }
 
+TEST_P(Ring, WhatIsUnreadComesAgainAndKeepsItsRoom) {
+  ASSERT_TRUE(stage(writer_, 1, Bytes(100)));
+  ASSERT_TRUE(stage(writer_, 2, pattern(2000, 2)));
+  (void)writer_.commit();
+  EXPECT_EQ(reader_.read(buffer_)->transaction_id, 1u);
+  EXPECT_EQ(reader_.read(buffer_)->transaction_id, 2u);
+  reader_.unread();
+  (void)reader_.commit();
+  EXPECT_EQ(*writer_.free_bytes(), 4088u - RingWriter::packet_size(0, 2000));
+  auto packet = reader_.read(buffer_);
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(packet->transaction_id, 2u);
+  EXPECT_TRUE(std::ranges::equal(packet->payload, pattern(2000, 2)));
+  (void)reader_.commit();
+  EXPECT_EQ(*writer_.free_bytes(), 4088u);
+}
+
 TEST_P(Ring, RefusesLengthsThatNoPacketCanHave) {
   EXPECT_EQ(stage(writer_, 0, Bytes(4088 - RingWriter::packet_size(0, 0) + 1)).error(), Error::BadLength);
   EXPECT_EQ(stage(writer_, 0, {}, Bytes(12)).error(), Error::BadLength);
