@@ -278,6 +278,11 @@ Status ChannelService::transmit(std::span<std::byte> messages) {
 /// False: the guest asks for an offload that its frame does not allow.
 bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_t size, const PacketInfo& info) {
   NicCounters& counters = shared_.counters;
+  // No error: what one channel has under way may come behind the HALT of another.
+  if (!shared_.device.initialized()) {
+    count(counters.dropped_halted);
+    return true;
+  }
   if (info.vlan) {
     at = insert_vlan(message, at, *info.vlan);
     size += kVlanTag;
@@ -298,8 +303,7 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
       count(counters.sent_checksums);
     }
   }
-  // A device that is halted sends nothing, and that is no error: what another channel had under way may come behind the HALT.
-  if (!shared_.device.initialized() || !shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
+  if (!shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
     count(counters.dropped_sent);
     return true;
   }

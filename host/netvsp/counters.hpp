@@ -18,7 +18,8 @@ struct NicCounters {
   std::atomic<uint64_t> bad_packets{0};     ///< RNDIS messages and offload requests of the guest that are none
   std::atomic<uint64_t> stray_completions{0};
   std::atomic<uint64_t> path_switches{0};    ///< the guest asked for the virtual function's data path, or for ours
-  std::atomic<uint64_t> dropped_sent{0};     ///< the device was halted, the link down, or the backend took it not
+  std::atomic<uint64_t> dropped_sent{0};     ///< the link was down, or the backend took it not
+  std::atomic<uint64_t> dropped_halted{0};   ///< sent by a guest that has not initialized the device, or has halted it
   std::atomic<uint64_t> dropped_filter{0};   ///< not for this guest
   std::atomic<uint64_t> dropped_no_room{0};  ///< the guest does not take them fast enough
   std::atomic<uint64_t> dropped_too_long{0}; ///< longer than the guest's MTU allows

@@ -139,6 +139,7 @@ nlohmann::json NicManager::list() {
                     {"bad_packets", counters.bad_packets.load()},
                     {"stray_completions", counters.stray_completions.load()},
                     {"dropped_sent", counters.dropped_sent.load()},
+                    {"dropped_halted", counters.dropped_halted.load()},
                     {"dropped_filter", counters.dropped_filter.load()},
                     {"dropped_no_room", counters.dropped_no_room.load()},
                     {"dropped_too_long", counters.dropped_too_long.load()},

@@ -101,6 +101,7 @@ void SimNic::serve(uint16_t index) {
   dropped_seen_ = dropped;
   if (profile_.hostile) return;
   if (shared_.counters.stray_completions.load() != 0) fail("a frame of the host was given back twice");
+  if (shared_.counters.dropped_halted.load() != 0) fail("a frame is sent behind the HALT: it is lost");
   if (shared_.counters.bad_packets.load() != 0) fail("the host refuses what an honest guest has sent");
 }
 

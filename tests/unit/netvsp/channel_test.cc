@@ -177,7 +177,7 @@ TEST_F(NetChannelTest, FramesBehindTheHaltAreDroppedAndCounted) {
             nvsp::Status::Success);
   EXPECT_EQ(status_of(guest.send_section(0, frame).value()), nvsp::Status::Success);
   EXPECT_TRUE(net.frames.empty());
-  EXPECT_EQ(shared.counters.dropped_sent, 1u);
+  EXPECT_EQ(shared.counters.dropped_halted, 1u);
   EXPECT_EQ(shared.counters.bad_packets, 0u);
 }
 
