@@ -141,7 +141,7 @@ bench_guest_report() {
         "signals per " per, "interrupts per " per, "CPU us per " per
       split("inbox enlighten", names, " ")
       for (j = 1; j <= jobs; j++) {
-        n = 0; split("", all); split("", count)
+        n = 0; split("", count)
         for (p = 1; p <= pairs; p++) {
           m = 0
           for (t = 1; ((p, "inbox", job[j], t) in rate) && ((p, "enlighten", job[j], t) in rate); t++) {

@@ -7,7 +7,6 @@
 #include <signal.h>
 
 #include <chrono>
-#include <cinttypes>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
