@@ -128,17 +128,17 @@ bench_guest_report() {
       if (!($4 in seen)) { seen[$4] = 1; job[++jobs] = $4 }
     }
     $1 == "@frames" { frames[$2, $3, $4] = $5; per = "packet" }
-    $1 == "@counters" && $5 == "start" { si[$2, $3, $4] = $6; so[$2, $3, $4] = $7; pk[$2, $3, $4] = $8 }
+    $1 == "@counters" && $5 == "start" { si[$2, $3, $4] = $6; so[$2, $3, $4] = $7; pk[$2, $3, $4] = $8; ex[$2, $3, $4] = $9 }
     $1 == "@counters" && $5 == "end" {
       # Frames that the guest has counted itself are what a network is measured by.
       if (($2, $3, $4) in frames) { $8 = frames[$2, $3, $4]; pk[$2, $3, $4] = 0 }
-      signals[$3, $4] += $6 - si[$2, $3, $4]; interrupts[$3, $4] += $7 - so[$2, $3, $4]; packets[$3, $4] += $8 - pk[$2, $3, $4]
+      signals[$3, $4] += $6 - si[$2, $3, $4]; interrupts[$3, $4] += $7 - so[$2, $3, $4]; packets[$3, $4] += $8 - pk[$2, $3, $4]; exits[$3, $4] += $9 - ex[$2, $3, $4]
     }
     END {
       if (!per) per = "I/O"
       if (json) printf "{\"pairs\": %d, \"per\": \"%s\", \"jobs\": [", pairs, per
-      else printf "%-27s %21s %15s %24s %24s %26s\n", "", per == "I/O" ? "ours / in-tree (IOPS)" : "ours / in-tree (rate)", "lowest-highest",
-        "signals per " per, "interrupts per " per, "CPU us per " per
+      else printf "%-27s %21s %15s %24s %24s %24s %26s\n", "", per == "I/O" ? "ours / in-tree (IOPS)" : "ours / in-tree (rate)", "lowest-highest",
+        "signals per " per, "interrupts per " per, "exits per " per, "CPU us per " per
       split("inbox enlighten", names, " ")
       for (j = 1; j <= jobs; j++) {
         n = 0; split("", count)
@@ -153,7 +153,7 @@ bench_guest_report() {
         if (n == 0) continue
         for (i = 1; i <= 2; i++) {
           k = packets[names[i], job[j]] ? packets[names[i], job[j]] : 1
-          s[i] = signals[names[i], job[j]] / k; w[i] = interrupts[names[i], job[j]] / k
+          s[i] = signals[names[i], job[j]] / k; w[i] = interrupts[names[i], job[j]] / k; e[i] = exits[names[i], job[j]] / k
           for (m = 1; m <= count[i]; m++) q[m] = c[i, m]
           u[i] = median(q, count[i])
           for (m = 1; m <= count[i]; m++) q[m] = v[i, m]
@@ -163,11 +163,11 @@ bench_guest_report() {
         if (json) {
           printf "%s\n  {\"name\": \"%s\", \"unit\": \"%s\", \"turns\": %d, \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f", said++ ? "," : "", job[j], unit[job[j]],
             count[1], ratio, r[1], r[n]
-          for (i = 2; i >= 1; i--) printf ", \"%s\": {\"rate\": %.2f, \"signals\": %.4f, \"interrupts\": %.4f, \"cpu_us\": %.2f}", i == 2 ? "ours" : "in_tree", x[i], s[i], w[i], u[i]
+          for (i = 2; i >= 1; i--) printf ", \"%s\": {\"rate\": %.2f, \"signals\": %.4f, \"interrupts\": %.4f, \"exits\": %.4f, \"cpu_us\": %.2f}", i == 2 ? "ours" : "in_tree", x[i], s[i], w[i], e[i], u[i]
           printf "}"
           continue
         }
-        printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %26s\n", job[j], ratio, r[1], r[n], both(s[2], s[1], 3), both(w[2], w[1], 3), both(u[2], u[1], 1)
+        printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %24s %26s\n", job[j], ratio, r[1], r[n], both(s[2], s[1], 3), both(w[2], w[1], 3), both(e[2], e[1], 3), both(u[2], u[1], 1)
       }
       if (json) print "\n]}"
     }' "$1"

@@ -30,10 +30,13 @@ run_cleanups() {
   for ((i = ${#CLEANUPS[@]} - 1; i >= 0; i--)); do eval "${CLEANUPS[i]}" || :; done
   exit "$status"
 }
-trap run_cleanups EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+set_traps() {
+  trap run_cleanups EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  trap 'exit 129' HUP
+}
+set_traps
 
 # Ends a child of ours: asked first, then made to.
 end_child() {

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The guest suite: makes everything the node needs, boots it once, and reports what tests/guest/node/suite says.
+# The guest suite: makes everything its sessions need, boots a node for each, and reports what tests/guest/node/session says.
 
 # The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's tests run in each minimal one.
-# {our, in-tree} bus x {our, in-tree} storage and network, spread over kernels and CPUs. Those of 4 CPUs, whom the emulation forgives least, are
-# last, when nothing runs beside them any more.
-GUEST_SESSIONS="minimal inbox 6.1 1
-minimal enlighten 6.12 1
+# {our, in-tree} bus x {our, in-tree} storage and network, spread over kernels and CPUs. What takes longest begins first.
+GUEST_SESSIONS="minimal enlighten 6.1 4 4
+minimal inbox 6.1 4
 minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
+minimal enlighten 6.12 1
+minimal inbox 6.1 1
+debian enlighten 6.1 4
+debian inbox 6.1 2
 kexec enlighten 6.12 2
 kdump enlighten 6.1 2
-debian inbox 6.1 2
-qemu enlighten 6.1 2
-debian enlighten 6.1 4
-minimal enlighten 6.1 4 4
-minimal inbox 6.1 4"
+qemu enlighten 6.1 2"
 # What takes long: every count of it ten times what the suite has time for.
 SOAK_SESSIONS="minimal enlighten 6.1 2
 minimal enlighten 6.12 8 8
@@ -32,54 +31,61 @@ SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
 
 # In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them.
 suite_guest() {
-  local most
-  most=$(cut -d ' ' -f 4 <<<"${guest_sessions:-$GUEST_SESSIONS}" | sort -n | tail -n 1)
-  run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}" "$(node_cpus "$most")"
+  run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}"
 }
 
-# In a nested machine of one CPU: slower, and the emulation does not end it (lab/README.md).
 suite_soak() {
   local wire=1
   ensure_packages tshark
-  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}" 1
-  ! grep -q '^minimal ' <<<"${guest_sessions:-$SOAK_SESSIONS}" || [ ! -s "$SCRATCH/wire.pcapng" ] || check soak/frames_on_the_wire_are_whole test_wire
+  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}"
 }
 
-# run_sessions SESSIONS SEEDS COUNTS NODE_CPUS
+# run_sessions SESSIONS SEEDS COUNTS: each in a node of its own, several nodes side by side; the first in the list begin first.
 run_sessions() {
-  local sessions=$1 seeds=$2 counts=$3 cpus=$4 dir=$TOP_DIR/tests/guest kind drivers kernel modules name tests job node_args=() done_boots=' '
+  local sessions=$1 seeds=$2 counts=$3 job common=() number=0 next=1 nodes running=() name
   built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns || return 0
   choose_accel "$accel"
+  [ "$ACCEL" = kvm ] || ensure_node_image
   scratch_dir
   job=$SCRATCH/guest
+  prepare_guests
+  while read -r name; do
+    number=$((number + 1))
+    # shellcheck disable=SC2086
+    prepare_session $name
+  done <<<"$sessions"
+  check guest/nothing_is_left_after_an_interrupt test_interrupts
+  check guest/a_busy_port_is_said test_busy_port
+  nodes=$(nodes_at_once)
+  while [ "$next" -le "$number" ] || [ ${#running[@]} -gt 0 ]; do
+    while [ "$next" -le "$number" ] && [ ${#running[@]} -lt "$nodes" ]; do
+      session "$next" &
+      on_exit "kill -TERM $! 2>/dev/null && wait $!"
+      running+=("$!")
+      next=$((next + 1))
+    done
+    wait -n "${running[@]}" || :
+    for name in "${!running[@]}"; do kill -0 "${running[name]}" 2>/dev/null || unset "running[$name]"; done
+  done
+  for ((next = 1; next <= number; next++)); do collect_session "$next"; done
+}
+
+# As many as have a CPU each, and memory.
+nodes_at_once() {
+  local n mib
+  [ "$ACCEL" = nested ] || { echo 1; return; }
+  n=$(nproc)
+  mib=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+  [ "$n" -le $((mib / 4096)) ] || n=$((mib / 4096))
+  [ "$n" -ge 1 ] || n=1
+  [ "$n" -le 8 ] || n=8
+  echo "$n"
+}
+
+# What all sessions have: their tests, and what those use. Sets common, the node's files.
+prepare_guests() {
+  local kind tests dir=$TOP_DIR/tests/guest name
   mkdir -p "$job"
-  printf '%s\n' "$sessions" >"$job/sessions"
-  while read -r kind drivers kernel _; do
-    case $done_boots in *" $kind-$drivers-$kernel "*) continue ;; esac
-    done_boots="$done_boots$kind-$drivers-$kernel "
-    ensure_kernel "$kernel"
-    build_modules "$KERNEL_RELEASE"
-    parse_drivers "$drivers"
-    modules=()
-    for name in $OUR_DRIVERS; do modules+=("$MODULES_DIR/$name.ko"); done
-    [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
-    mkdir -p "$job/boot/$kernel"
-    ln -sf "$KERNEL_IMAGE" "$job/boot/$kernel/kernel"
-    if [ "$kind" != debian ]; then
-      ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
-      ln -sf "$MINIMAL_INITRD" "$job/boot/$kernel/$drivers.$kind"
-      [ "$kind" != qemu ] || node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
-        --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
-    else
-      ensure_debian
-      ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
-      ln -sf "$MODSET_DIR/initrd" "$job/boot/$kernel/$drivers.debian"
-      mkdir -p "$SCRATCH/files/usr/lib/enlighten"
-      cp "$AGENT" "$SCRATCH/files/usr/lib/enlighten/agent"
-      make_root_disk "$SCRATCH/$drivers-$kernel.raw" "$SCRATCH/files" "$MODSET_DIR/files"
-      node_args+=(--disk "$SCRATCH/$drivers-$kernel.raw,name=$drivers-$kernel")
-    fi
-  done <"$job/sessions"
   ensure_tools
   guest_media
   for kind in minimal kexec kdump hostile; do
@@ -91,35 +97,96 @@ run_sessions() {
   done
   echo "$counts" >"$job/counts"
   echo "$seeds" >"$job/seeds"
-  cp "$dir/node/run-tests" "$dir/node/suite" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
-  for name in "$job"/*; do node_args+=(--file "$name"); done
-  check guest/nothing_is_left_after_an_interrupt test_interrupts
-  check guest/a_busy_port_is_said test_busy_port
+  cp "$dir/node/run-tests" "$dir/node/session" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
-  [ ! -e "$job/nested" ] || node_args+=(--file "$job/nested")
-  if [ "${wire:-0}" = 1 ] && [ -e "$job/nested" ]; then
-    : >"$job/wire"
-    : >"$SCRATCH/wire.pcapng"
-    node_args+=(--file "$job/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)" --out "wire=$SCRATCH/wire.pcapng")
+  for name in "$job"/*; do common+=(--file "$name"); done
+}
+
+# prepare_session KIND DRIVERS KERNEL CPUS [CHANNELS]: what its node is given, in the folder $SCRATCH/NUMBER.
+prepare_session() {
+  local kind=$1 drivers=$2 dir=$SCRATCH/$number modules=() node_args name
+  ensure_kernel "$3"
+  build_modules "$KERNEL_RELEASE"
+  parse_drivers "$drivers"
+  for name in $OUR_DRIVERS; do modules+=("$MODULES_DIR/$name.ko"); done
+  [ "$drivers" = inbox ] || [ ${#modules[@]} -gt 0 ] || die "there is no module of ours yet"
+  mkdir -p "$dir"
+  echo "$*" >"$dir/session"
+  node_args=(--file "$KERNEL_IMAGE:boot/kernel")
+  case $kind in
+    debian)
+      ensure_debian
+      ensure_modset "$KERNEL_RELEASE" "${modules[@]}"
+      mkdir -p "$SCRATCH/files/usr/lib/enlighten"
+      cp "$AGENT" "$SCRATCH/files/usr/lib/enlighten/agent"
+      make_root_disk "$dir/root.raw" "$SCRATCH/files" "$MODSET_DIR/files"
+      node_args+=(--file "$MODSET_DIR/initrd:boot/initrd" --disk "$dir/root.raw,name=root") ;;
+    *)
+      ensure_minimal "$KERNEL_DIR" "$KERNEL_RELEASE" "$AGENT" "${modules[@]}"
+      node_args+=(--file "$MINIMAL_INITRD:boot/initrd") ;;
+  esac
+  if [ "$kind" = qemu ]; then
+    node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
+      --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
   fi
-  local try=1
-  until run_guests; do
-    # A guest that fails ends its session only. What ended here is the machine under all of them, or a guest by a triple fault in
-    # it: QEMU's emulation of SVM does that to guests of several CPUs, with the in-tree drivers alone too (lab/README.md). The session
-    # begins anew in a new machine. What failed in it before counts; what passed is seen again.
-    if [ "$ENDED_SESSIONS" != 0 ]; then
-      sed -i "1,${ENDED_SESSIONS}d" "$job/sessions"
-      try=1
-    fi
-    [ -s "$job/sessions" ] || return 0
-    keep_failures "$SESSION_RESULTS"
+  if [ "$kind" = minimal ] && [ "${wire:-0}" = 1 ] && [ "$ACCEL" = nested ]; then
+    : >"$dir/wire"
+    : >"$dir/wire.pcapng"
+    node_args+=(--file "$dir/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)" --out "wire=$dir/wire.pcapng")
+  fi
+  printf '%s\n' "${node_args[@]}" >"$dir/arguments"
+}
+
+# session NUMBER, as a process of its own: its lines come as its tests end; what they come to is in its folder's `results`.
+session() {
+  local SCRATCH=$SCRATCH/$1 RESULTS=() BEGUN_ANEW=0 LOST=0
+  CLEANUPS=()
+  # A process of its own has none of them, and this one has a machine to end.
+  set_traps
+  run_session "$1"
+  { printf '%s\n' "$BEGUN_ANEW" "$LOST"; printf '%s\n' "${RESULTS[@]}"; } >"$SCRATCH/results"
+}
+
+# A session that left no results has failed.
+collect_session() {
+  local results=$SCRATCH/$1/results lines
+  [ -s "$results" ] || { record failed 0 "guest/$(tr ' ' - <"$SCRATCH/$1/session")" "it came to no end"; return 0; }
+  mapfile -t lines <"$results"
+  BEGUN_ANEW=$((BEGUN_ANEW + lines[0])) LOST=$((LOST + lines[1]))
+  RESULTS+=("${lines[@]:2}")
+}
+
+# run_session NUMBER: until it comes to its end. A guest that fails is a failure. What can end too is the machine under it, or a guest by a triple
+# fault in it: QEMU's emulation of SVM does that, with the in-tree drivers alone too (lab/README.md). The session begins anew in a new
+# machine then. What failed in it before counts; what passed is seen again.
+run_session() {
+  local try=1 ended prefix session
+  session=$(<"$SCRATCH/session")
+  prefix=guest/$(awk '{ print $1 "-" $2 "-" $3 "-" $4 "cpu" (NF > 4 ? "-" $5 "channels" : "") }' <<<"$session")
+  until boot_session "$1-$try"; do
+    keep_failures
     if [ "$try" = "$NODE_TRIES" ]; then
-      record failed 0 "guest/$(head -n 1 "$job/sessions" | tr ' ' -)" "the emulation ended $try times under it"
+      record failed 0 "$prefix" "the emulation ended $try times under it"
       return 0
     fi
     try=$((try + 1)) BEGUN_ANEW=$((BEGUN_ANEW + 1))
-    echo "the emulation ended under the session '$(head -n 1 "$job/sessions")': it begins anew in a new machine, try $try of $NODE_TRIES"
+    echo "the emulation ended under the session '$session': it begins anew in a new machine, try $try of $NODE_TRIES"
   done
+  [ ! -s "$SCRATCH/wire.pcapng" ] || check "$prefix/frames_on_the_wire_are_whole" test_wire
+}
+
+# boot_session NAME: one boot of its node; 0 when the session came to its end. In a nested machine of one CPU: the emulation does not end it,
+# and as many fit side by side (lab/README.md).
+boot_session() {
+  local test='' text='' status=0 arguments limit
+  ended=0
+  mapfile -t arguments <"$SCRATCH/arguments"
+  limit=$(. "$job/counts"; echo "$LIMIT")
+  # shellcheck disable=SC2086
+  node_talk $((limit + 60)) guest_says --accel "$ACCEL" --smp 1 --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
+    "${common[@]}" "${arguments[@]}" --log "$LOG_DIR/node-kernel-$1.log" -- sh ./session $session || status=$?
+  printf '%s' "$text"
+  [ "$ended" = 1 ]
 }
 
 # What came on the wire is whole: no sum is wrong, nothing is longer than the wire takes, and it was enough to say so.
@@ -136,11 +203,11 @@ test_wire() {
   done
 }
 
-# keep_failures FROM: of the results from the index FROM on only those that failed.
+# Of the results so far only those that failed.
 keep_failures() {
-  local result since=("${RESULTS[@]:$1}")
-  RESULTS=("${RESULTS[@]:0:$1}")
-  for result in "${since[@]}"; do
+  local result all=("${RESULTS[@]}")
+  RESULTS=()
+  for result in "${all[@]}"; do
     case $result in failed*) RESULTS+=("$result") ;; esac
   done
 }
@@ -157,23 +224,11 @@ matching() {
   done
 }
 
-# One boot of the node; sets ENDED_SESSIONS, the number of sessions that came to their end.
-run_guests() {
-  local prefix=guest test='' text='' status=0
-  ENDED_SESSIONS=0 SESSION_RESULTS=${#RESULTS[@]}
-  # Each session has a limit of its own.
-  node_talk $(($(. "$job/counts"; echo "$LIMIT") + 60)) guest_says --accel "$ACCEL" --smp "$cpus" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" \
-    --bin "$(command -v iperf3)" "${node_args[@]}" --log "$LOG_DIR/node-kernel-$BEGUN_ANEW.log" -- sh ./suite || status=$?
-  printf '%s' "$text"
-  return "$status"
-}
-
 # Turns a line of the node's into results, as they come.
 guest_says() {
   local words
   read -ra words <<<"$line"
   case $line in
-    '@session '*) prefix="guest/${words[1]}-${words[2]}-${words[3]}-${words[4]}cpu${words[5]:+-${words[5]}channels}" test='' text='' ;;
     '@begin '*) test=${words[1]} text='' ;;
     '@end '*)
       record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
@@ -181,14 +236,14 @@ guest_says() {
       test='' text='' ;;
     '@lost '*) LOST=$((LOST + ${words[1]:-0})) ;;
     '@ended '*)
-      ENDED_SESSIONS=$((ENDED_SESSIONS + 1))
+      ended=1
       if [ "${words[1]}" != 0 ]; then
         record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
         printf '%s' "$text"
       else
         record passed "${words[2]}" "$prefix/boots_and_powers_off"
       fi
-      text='' SESSION_RESULTS=${#RESULTS[@]} ;;
+      text='' ;;
     *) text+="    $line"$'\n' ;;
   esac
 }

@@ -33,16 +33,6 @@ make_node_image() {
   mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
 
-# node_cpus GUEST_CPUS: what this machine has, and not fewer than the guest: vCPUs that share an emulated CPU make the emulation
-# fail more often (lab/README.md). More than 8 only cost memory.
-node_cpus() {
-  local n
-  n=$(nproc)
-  [ "$n" -ge "$1" ] || n=$1
-  [ "$n" -le 8 ] || n=8
-  echo "$n"
-}
-
 # How often the same work is begun when the emulation ends under it.
 NODE_TRIES=8
 

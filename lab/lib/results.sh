@@ -23,7 +23,7 @@ check() {
   mkdir -p "$LOG_DIR"
   log=$LOG_DIR/$(printf '%s' "$name" | tr -cs 'A-Za-z0-9.\n' -).log
   set +e  # tested by `||`, the subshell would go on after an error
-  (CLEANUPS=(); trap run_cleanups EXIT; set -e; "$@") >"$log" 2>&1 </dev/null
+  (CLEANUPS=(); set_traps; set -e; "$@") >"$log" 2>&1 </dev/null
   [ $? -eq 0 ] || status=failed
   set -e
   record "$status" "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$name"
