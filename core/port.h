@@ -15,6 +15,8 @@
  *
  * A C file includes its system's <stddef.h> and <stdint.h>, or what stands for them, before this header.
  */
+#include "core/base/hot.h"
+
 #ifdef __cplusplus
 #include <cstddef>
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/base/bytes.hpp"
+#include "core/base/hot.h"
 #include "core/wire/rndis.hpp"
 
 /// Frames as RNDIS carries them: a Packet message, per-packet information, the frame's bytes.
@@ -36,7 +37,7 @@ static_assert(kMostHeader <= kHeaderRoom);
 size_t header_size(const SendFrame& frame);
 
 /// Writes them into `out`, which is shared with the host and never read. `padding`: bytes behind the frame that belong to the message.
-void write_header(std::span<std::byte> out, const SendFrame& frame, uint32_t padding);
+HV_HOT void write_header(std::span<std::byte> out, const SendFrame& frame, uint32_t padding);
 
 /// What the host says of a frame it has for us, every value as it came.
 struct ReceivedInfo {
@@ -64,10 +65,10 @@ using PpiScratch = std::array<std::byte, kMostPpi>;
 
 /// Parses the Packet message whose header was already copied out. `message`: all of it, still shared with the host, each byte read at most once.
 /// Errors: Truncated, BadLength (data or information out of the message, or information out of its list), Overflow never.
-Result<ReceivedFrame> parse_frame(std::span<const std::byte> message, PpiScratch& scratch);
+HV_HOT Result<ReceivedFrame> parse_frame(std::span<const std::byte> message, PpiScratch& scratch);
 
 /// Parses a list of per-packet information, a private copy. Types that are not known are passed over; of one type the first counts.
 /// Errors: BadLength (a size that is smaller than its header or larger than the list: it could not be gone on behind it).
-Result<ReceivedInfo> parse_ppis(std::span<const std::byte> list);
+HV_HOT Result<ReceivedInfo> parse_ppis(std::span<const std::byte> list);
 
 }  // namespace hv::netvsc

@@ -237,25 +237,25 @@ struct hv_netvsc_ranges {
 int hv_netvsc_share_send(struct hv_netvsc_queue *queue, void *memory, uint32_t section_size, uint32_t first, uint32_t count);
 void hv_netvsc_adopt_limits(struct hv_netvsc_queue *queue, const struct hv_netvsc_facts *facts);
 
-int hv_netvsc_fits_section(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame);
+HV_HOT int hv_netvsc_fits_section(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame);
 /* The frame's bytes go to *place, before anything else is called. HV_EXHAUSTED: no section is free. */
-int hv_netvsc_copy(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, void **place);
-int hv_netvsc_flush(struct hv_netvsc_queue *queue);
-int hv_netvsc_batch_open(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_copy(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, void **place);
+HV_HOT int hv_netvsc_flush(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_batch_open(struct hv_netvsc_queue *queue);
 /* A slot for a frame in pages, or HV_EXHAUSTED. */
-int hv_netvsc_take_pages(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_take_pages(struct hv_netvsc_queue *queue);
 void hv_netvsc_drop_pages(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Which of the plan's pages a slot is: 0 to pages - 1. */
-uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
-int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header,
+HV_HOT uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
+HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header,
 			 uint64_t header_at, struct hv_netvsc_ranges *ranges, uint32_t count);
 int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
 /* Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL: some still are. */
-int hv_netvsc_pay(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);
 /* Shows the host what is staged. Returns enum hv_signal. */
-int hv_netvsc_publish(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_publish(struct hv_netvsc_queue *queue);
 /* 1: frames can be sent, and `percent` of the ring stays free; 0; or a negative status. */
-int hv_netvsc_may_send(struct hv_netvsc_queue *queue, uint32_t percent);
+HV_HOT int hv_netvsc_may_send(struct hv_netvsc_queue *queue, uint32_t percent);
 /* Has the host signal when `percent` of the ring is free. 1: it is already. */
 int hv_netvsc_await_room(struct hv_netvsc_queue *queue, uint32_t percent);
 
@@ -308,16 +308,16 @@ void hv_netvsc_share_receive(struct hv_netvsc_queue *queue, const void *memory, 
  * The next event; what it views lasts until the next call. HV_RING_EMPTY: none is left; HV_RING_CORRUPT: the channel is broken for good;
  * HV_EXHAUSTED: pay completions first; any other error: this packet was refused, go on.
  */
-int hv_netvsc_next(struct hv_netvsc_queue *queue, struct hv_netvsc_event *event);
+HV_HOT int hv_netvsc_next(struct hv_netvsc_queue *queue, struct hv_netvsc_event *event);
 /* Not 0 when completions are owed. */
-int hv_netvsc_owes(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_owes(struct hv_netvsc_queue *queue);
 /* Gives the slot of an event HV_NETVSC_SENT back. */
-void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
+HV_HOT void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Gives the room of what was received back. Returns enum hv_signal. */
-int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
-void hv_netvsc_mask(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
+HV_HOT void hv_netvsc_mask(struct hv_netvsc_queue *queue);
 /* 1: something came meanwhile, go on; 0; or a negative status. */
-int hv_netvsc_unmask(struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_unmask(struct hv_netvsc_queue *queue);
 
 /* --- the virtual function: one caller but where it says otherwise (virtual_function.hpp) --- */
 

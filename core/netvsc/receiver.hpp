@@ -77,7 +77,7 @@ class Receiver {
   /// The next event. What it views lasts until the next call.
   /// Errors: RingEmpty; RingCorrupt (for good: close the channel); Exhausted (kMostOwed completions are owed: pay some first). Any other: this
   /// packet was refused and no request is harmed, go on.
-  Result<Event> next();
+  HV_HOT Result<Event> next();
   /// Completions that are owed, oldest first. `pay` takes the oldest away, when it has been sent.
   bool owes() const { return owed_count_ != 0; }
   const Completion& oldest() const { return owed_[owed_head_]; }
@@ -102,15 +102,15 @@ class Receiver {
     bool wants_completion = false;
   };
 
-  Result<Event> open_packet();
-  Result<Event> begin_transfer(const vmbus::Packet& packet);
-  Result<Event> completed(const vmbus::Packet& packet);
+  HV_HOT Result<Event> open_packet();
+  HV_HOT Result<Event> begin_transfer(const vmbus::Packet& packet);
+  HV_HOT Result<Event> completed(const vmbus::Packet& packet);
   Result<Event> host_says(std::span<const std::byte> message);
-  Event next_range();
-  std::optional<Event> take_range(const wire::TransferPageRange& range);
-  std::optional<Event> take_frame(std::span<const std::byte> message);
+  HV_HOT Event next_range();
+  HV_HOT std::optional<Event> take_range(const wire::TransferPageRange& range);
+  HV_HOT std::optional<Event> take_frame(std::span<const std::byte> message);
   Event drop_frame();
-  void end_transfer();
+  HV_HOT void end_transfer();
 
   vmbus::RingReader reader_;
   SlotTable& slots_;

@@ -71,9 +71,9 @@ class Transmitter {
   /// Puts a frame's headers into the open batch, or into a new one; the port copies the frame's bytes to where the result says, `frame.length` of
   /// them, before it calls anything else. Errors: BadLength (does not fit), Exhausted (no section is free), RingFull and RingCorrupt (from
   /// sending the batch before). Nothing has changed then.
-  Result<std::byte*> copy(const SendFrame& frame);
+  HV_HOT Result<std::byte*> copy(const SendFrame& frame);
   /// Sends the open batch, if there is one. Errors: RingFull (it stays; to be called again), RingCorrupt.
-  Result<void> flush();
+  HV_HOT Result<void> flush();
   bool batch_open() const { return batch_.packets != 0; }
 
   /// A slot for a frame in pages: until `send_pages` or `drop_pages` it is the caller's. Errors: Exhausted.
@@ -81,7 +81,7 @@ class Transmitter {
   void drop_pages(uint16_t slot) { pages_.put_back(slot); }
   /// Sends a frame by its pages, behind what is in the batch. `header`: room of kHeaderRoom bytes in one page, at `header_at`; ranges [1, count) are
   /// the frame's. Errors: BadLength (no or too many ranges), RingFull, RingCorrupt; the slot is still the caller's then.
-  Result<void> send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header, uint64_t header_at, PageList& list, uint32_t count);
+  HV_HOT Result<void> send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header, uint64_t header_at, PageList& list, uint32_t count);
 
   // --- the dialogues
 
@@ -97,7 +97,7 @@ class Transmitter {
   Result<void> send_control(uint64_t address, uint32_t length);
 
   /// Completes what the host sent under `id`.
-  Result<void> send_completion(uint64_t id, wire::netvsc::Status status);
+  HV_HOT Result<void> send_completion(uint64_t id, wire::netvsc::Status status);
 
   // --- the ring
 
@@ -124,7 +124,7 @@ class Transmitter {
     const bool less = limits_.max_transfer != 0 && limits_.max_transfer < share_.section_size;
     return less ? limits_.max_transfer : share_.section_size;
   }
-  Result<void> send_in_band(size_t slot, const Message& message);
+  HV_HOT Result<void> send_in_band(size_t slot, const Message& message);
   Result<void> settle(size_t slot, Result<void> sent) {
     if (!sent) (void)slots_.cancel(slot).ok();
     return sent.ok() ? Result<void>() : Result<void>(sent.error());

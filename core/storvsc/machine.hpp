@@ -87,7 +87,7 @@ class Machine {
   /// Understands one packet; what the result views is in `packet`. An Event with a slot is given once per submit: the
   /// slot is free when this returns. Errors, with no request harmed: BadId (forged, stale or repeated), Truncated,
   /// NotSupported (a packet type hosts do not send).
-  Result<Event> receive(const vmbus::Packet& packet);
+  HV_HOT Result<Event> receive(const vmbus::Packet& packet);
 
   /// Ends the request in `slot` without the host. Only when the host can no longer reach its pages: nothing was
   /// published, or the channel is closed. Errors: BadId (not alive: it has completed).

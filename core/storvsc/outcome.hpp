@@ -43,7 +43,7 @@ struct Asked {
 };
 
 /// Judges a completion. Pure.
-Outcome judge(const Asked& asked, const Completion& completion);
+HV_HOT Outcome judge(const Asked& asked, const Completion& completion);
 
 /// The outcome of a request whose completion makes no sense: it fails, and the channel lives on.
 Outcome unintelligible();

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/base/bytes.hpp"
+#include "core/base/hot.h"
 #include "core/base/result.hpp"
 #include "core/storvsc/dialect.hpp"
 #include "core/wire/storvsc.hpp"
@@ -61,10 +62,10 @@ struct AdapterNames {
 
 /// Whether `request` can be sent. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this
 /// version do not fail but mishandle).
-Result<void> check_request(const Dialect& dialect, const Request& request);
+HV_HOT Result<void> check_request(const Dialect& dialect, const Request& request);
 
 /// The packet for `request`, which check_request() has let pass.
-Packet execute_packet(const Dialect& dialect, const Request& request);
+HV_HOT Packet execute_packet(const Dialect& dialect, const Request& request);
 
 /// A packet of `operation` with no body.
 Packet plain_packet(wire::storvsc::Operation operation);
@@ -76,7 +77,7 @@ Packet reset_bus_packet(uint8_t path);
 Result<wire::storvsc::Header> parse_answer(std::span<const std::byte> packet);
 
 /// The answer to a SCSI command. `packet` is a private copy and outlives the result. Errors: Truncated, BadValue.
-Result<Completion> parse_completion(std::span<const std::byte> packet);
+HV_HOT Result<Completion> parse_completion(std::span<const std::byte> packet);
 
 /// The names in an FC_HBA_DATA packet or answer: those of the active port. Errors: Truncated.
 Result<AdapterNames> parse_adapter_names(std::span<const std::byte> packet);

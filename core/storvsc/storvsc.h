@@ -96,12 +96,12 @@ struct hv_storvsc_request {
 #define HV_STORVSC_RANGE_WORDS 2
 
 /* Stages a request under `slot`. After an error nothing is left behind. HV_RING_FULL: publish, and try again later. */
-int hv_storvsc_submit(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, size_t slot,
+HV_HOT int hv_storvsc_submit(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, size_t slot,
 		      const struct hv_storvsc_request *request);
 /* Stages a bus reset, answered in the control slot HV_STORVSC_RESET. */
 int hv_storvsc_submit_reset(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, uint8_t path);
 /* Shows the host what is staged. Returns enum hv_signal. */
-int hv_storvsc_publish(struct hv_storvsc_channel *channel);
+HV_HOT int hv_storvsc_publish(struct hv_storvsc_channel *channel);
 
 /* --- receiving: one caller per channel at a time --- */
 
@@ -137,9 +137,9 @@ struct hv_storvsc_event {
  * The next packet. HV_RING_EMPTY: none is left; HV_RING_CORRUPT: the channel is broken for good; any other error: this
  * packet was refused and no request is harmed, go on.
  */
-int hv_storvsc_receive(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, struct hv_storvsc_event *event);
+HV_HOT int hv_storvsc_receive(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, struct hv_storvsc_event *event);
 /* Gives the room of what was received back. Returns enum hv_signal. */
-int hv_storvsc_give_back(struct hv_storvsc_channel *channel);
+HV_HOT int hv_storvsc_give_back(struct hv_storvsc_channel *channel);
 
 enum hv_storvsc_verdict {
 	HV_STORVSC_DONE = 0,
@@ -169,7 +169,7 @@ struct hv_storvsc_outcome {
 };
 
 /* How a request that asked for `length` bytes and needs `least` of them has ended. Pure. */
-void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
+HV_HOT void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
 		      const struct hv_storvsc_completion *completion, struct hv_storvsc_outcome *outcome);
 
 /* --- any time --- */

@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/checked.hpp"
+#include "core/base/hot.h"
 #include "core/base/result.hpp"
 #include "core/wire/ring.hpp"
 
@@ -76,18 +77,18 @@ class RingWriter {
 
   /// Bytes that can be staged now, behind what is staged already: a packet goes in when its `packet_size` is not more.
   /// Errors: RingCorrupt (the peer's index is impossible; stays so).
-  Result<uint32_t> free_bytes();
+  HV_HOT Result<uint32_t> free_bytes();
 
   /// Stages a packet behind those already staged; the peer does not see it before `commit`. `extra` is a multiple of 8 bytes. Payload
   /// parts are gathered in order and padded with zeros to 8 bytes.
   /// Errors (nothing is staged then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's 16-bit
   /// lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
-  Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
+  HV_HOT Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
                      std::span<const std::span<const std::byte>> payload);
 
   /// Publishes what is staged: one store of the write index, one signal decision for all of it.
   /// Yes: the consumer had emptied the ring, may sleep and wants to be woken.
-  Signal commit();
+  HV_HOT Signal commit();
   /// Forgets what is staged.
   void revert() { staged_ = committed_; }
 
@@ -101,8 +102,8 @@ class RingWriter {
 
   RingWriter(RingMemory memory, uint32_t write_index, uint32_t read_index)
       : memory_(memory), committed_(write_index), staged_(write_index), peer_(read_index) {}
-  bool accept(uint32_t read_index);
-  uint32_t free_behind_staged() const;
+  HV_HOT bool accept(uint32_t read_index);
+  HV_HOT uint32_t free_behind_staged() const;
 
   RingMemory memory_;
   uint32_t committed_;  ///< our write index as the peer sees it
@@ -126,25 +127,25 @@ class RingReader {
   /// Copies the next packet, without its descriptor, into `buffer` and steps over it; the peer does not get the room back before `commit`.
   /// Errors: RingEmpty; BadLength (does not fit `buffer`: the packet is stepped over); BadValue (a packet type that the protocol does not
   /// know: stepped over); RingCorrupt (stays so).
-  Result<Packet> read(std::span<std::byte> buffer);
+  HV_HOT Result<Packet> read(std::span<std::byte> buffer);
   /// Steps back before the packet of the last read, which comes again then. Once, and before `commit`.
   void unread() { next_ = last_; }
 
   /// Gives the room of all read packets back. Yes: the producer waits for room and has it now.
-  Signal commit();
+  HV_HOT Signal commit();
 
   /// Asks the producer not to signal (polling) or to signal again. `unmask`, called when all is committed, returns true when data arrived
   /// in between: go on reading, no signal will come for it. Errors of `unmask`: RingCorrupt.
-  void mask();
-  Result<bool> unmask();
+  HV_HOT void mask();
+  HV_HOT Result<bool> unmask();
 
   /// Bytes readable now, trailers included. Errors: RingCorrupt.
-  Result<uint32_t> readable();
+  HV_HOT Result<uint32_t> readable();
 
  private:
   RingReader(RingMemory memory, uint32_t read_index, uint32_t write_index)
       : memory_(memory), committed_(read_index), next_(read_index), last_(read_index), peer_(write_index) {}
-  bool accept(uint32_t write_index);
+  HV_HOT bool accept(uint32_t write_index);
 
   RingMemory memory_;
   uint32_t committed_;  ///< our read index as the peer sees it

@@ -7,7 +7,7 @@
 #include "netvsc_device.h"
 
 /* Carries out what a function of the core has asked for. Not under the queue's lock. */
-void netvsc_signal(struct netvsc_queue *queue, int signal)
+HV_HOT void netvsc_signal(struct netvsc_queue *queue, int signal)
 {
 	if (signal == HV_SIGNAL)
 		vmbus_setevent(queue->vmbus);
@@ -65,7 +65,7 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
  * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
  * go on. Returns whether to go on without waiting: completions found no room.
  */
-static bool netvsc_settle(struct netvsc_queue *queue, bool pay)
+static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay)
 {
 	unsigned long flags;
 	int ret = HV_OK;
@@ -118,7 +118,7 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 	return done;
 }
 
-static int netvsc_poll(struct napi_struct *napi, int budget)
+static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 {
 	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
 	bool busy = false;
@@ -160,7 +160,7 @@ static int netvsc_poll(struct napi_struct *napi, int budget)
 }
 
 /* From the bus, in interrupt context. */
-static void netvsc_on_channel(void *context)
+static HV_HOT void netvsc_on_channel(void *context)
 {
 	struct netvsc_queue *queue = context;
 

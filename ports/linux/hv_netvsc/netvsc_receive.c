@@ -48,7 +48,7 @@ static struct sk_buff *netvsc_copy_frame(struct netvsc_queue *queue,
 	return skb;
 }
 
-void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event)
+HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event)
 {
 	struct netvsc_net *net = queue->adapter->net;
 	struct net_device *dev = net->dev;

@@ -157,7 +157,7 @@ struct sk_buff *netvsc_run_xdp(struct netvsc_queue *queue, const struct hv_netvs
 }
 
 /* At the end of a round of polling. */
-void netvsc_xdp_flush(struct netvsc_queue *queue)
+HV_HOT void netvsc_xdp_flush(struct netvsc_queue *queue)
 {
 	if (likely(!queue->xdp_flush))
 		return;

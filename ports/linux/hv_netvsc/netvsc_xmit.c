@@ -32,7 +32,7 @@ static u32 netvsc_ranges_of(const struct sk_buff *skb)
 }
 
 /* Lists the pages of one piece of memory behind what is listed. */
-static u32 netvsc_list(struct hv_netvsc_ranges *ranges, u32 count, u64 address, u32 length)
+static HV_HOT u32 netvsc_list(struct hv_netvsc_ranges *ranges, u32 count, u64 address, u32 length)
 {
 	while (length) {
 		u32 offset = offset_in_hvpage(address);
@@ -123,7 +123,7 @@ static u32 netvsc_list_frame(struct netvsc_queue *queue, const struct sk_buff *s
 }
 
 /* Under the queue's lock. Returns enum hv_status; HV_OK: the frame is the queue's. */
-static int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *skb,
+static HV_HOT int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *skb,
 			     const struct hv_netvsc_frame *frame)
 {
 	int slot = hv_netvsc_take_pages(queue->core);
@@ -194,7 +194,7 @@ static void netvsc_stop(struct netvsc_queue *queue)
 }
 
 /* Under the queue's lock: frames may come again, if the queue was stopped and has room. */
-void netvsc_wake(struct netvsc_queue *queue)
+HV_HOT void netvsc_wake(struct netvsc_queue *queue)
 {
 	struct netvsc_net *net = queue->adapter->net;
 	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
@@ -350,7 +350,7 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	return result;
 }
 
-netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev)
+HV_HOT netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct netvsc_net *net = netdev_priv(dev);
 	struct netvsc_adapter *adapter;
@@ -372,7 +372,7 @@ netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev)
 }
 
 /* The host is done with a slot. From the poll. */
-void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget)
+HV_HOT void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget)
 {
 	if (event->pages) {
 		struct netvsc_sent *sent;

@@ -22,7 +22,7 @@ static void storvsc_signal(struct storvsc_channel *chan)
 }
 
 /* Shows the host all that is staged, by whomever. */
-void storvsc_publish(struct storvsc_channel *chan)
+HV_HOT void storvsc_publish(struct storvsc_channel *chan)
 {
 	unsigned long flags;
 	int signal;
@@ -79,7 +79,7 @@ static void storvsc_break(struct storvsc_channel *chan)
 }
 
 /* From the bus, in a tasklet; one at a time per channel. */
-static void storvsc_on_channel(void *context)
+static HV_HOT void storvsc_on_channel(void *context)
 {
 	struct storvsc_channel *chan = context;
 	struct storvsc_device *dev = chan->dev;

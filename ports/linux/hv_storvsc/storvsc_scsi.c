@@ -92,7 +92,7 @@ static int storvsc_host_byte(u8 verdict)
 }
 
 /* A request has ended. From the channel; the command is ours alone from now on. */
-void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event *event)
+HV_HOT void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event *event)
 {
 	struct scsi_cmnd *cmd = storvsc_cmd_of(dev, event->slot);
 	struct hv_storvsc_outcome outcome;
@@ -167,7 +167,7 @@ static int storvsc_direction(struct scsi_cmnd *cmd)
  * Stages a command in a channel, and with the last of a batch shows the host all of it. Returns
  * enum hv_status.
  */
-static int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *chan,
+static HV_HOT int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *chan,
 			 struct scsi_cmnd *cmd, struct hv_storvsc_request *request, int segments)
 {
 	int signal = HV_NO_SIGNAL;
@@ -269,7 +269,7 @@ refused:
 	return 0;
 }
 
-static int storvsc_queuecommand(struct Scsi_Host *host, struct scsi_cmnd *cmd)
+static HV_HOT int storvsc_queuecommand(struct Scsi_Host *host, struct scsi_cmnd *cmd)
 {
 	struct storvsc_device *dev = shost_priv(host);
 	int ret = 0;
@@ -294,7 +294,7 @@ static int storvsc_queuecommand(struct Scsi_Host *host, struct scsi_cmnd *cmd)
 }
 
 /* A batch has ended before its last command came. */
-static void storvsc_commit_rqs(struct Scsi_Host *host, u16 queue)
+static HV_HOT void storvsc_commit_rqs(struct Scsi_Host *host, u16 queue)
 {
 	struct storvsc_device *dev = shost_priv(host);
 

@@ -6,6 +6,8 @@
 #ifndef HV_VMBUS_CORE_H
 #define HV_VMBUS_CORE_H
 
+#include "core/base/hot.h"
+
 #ifdef __cplusplus
 #include <stddef.h>
 typedef __UINT8_TYPE__ u8;
@@ -165,9 +167,9 @@ struct hvb_packet {
 };
 
 /* Copies the packet behind the last one; the host does not see it before hvb_core_publish(). */
-enum hvb_error hvb_core_stage(struct hvb_core_writer *writer, const struct hvb_packet *packet);
+HV_HOT enum hvb_error hvb_core_stage(struct hvb_core_writer *writer, const struct hvb_packet *packet);
 /* Writes the id into the staged packet and publishes it: true when the host has to be signalled. */
-bool hvb_core_publish(struct hvb_core_writer *writer, u64 transaction_id);
+HV_HOT bool hvb_core_publish(struct hvb_core_writer *writer, u64 transaction_id);
 void hvb_core_unstage(struct hvb_core_writer *writer);
 
 enum hvb_error hvb_core_reader_init(struct hvb_core_reader *reader, void *memory, size_t size);
@@ -175,11 +177,11 @@ enum hvb_error hvb_core_reader_init(struct hvb_core_reader *reader, void *memory
  * Copies the next packet into buffer, its descriptor first, and stays before it.
  * The descriptor's lengths are those of the copy.
  */
-enum hvb_error hvb_core_peek(struct hvb_core_reader *reader, void *buffer, size_t size);
+HV_HOT enum hvb_error hvb_core_peek(struct hvb_core_reader *reader, void *buffer, size_t size);
 /* Steps over what was peeked. */
-void hvb_core_step(struct hvb_core_reader *reader);
+HV_HOT void hvb_core_step(struct hvb_core_reader *reader);
 /* Gives the host the room of all that was stepped over: true when it has to be signalled. */
-bool hvb_core_give_back(struct hvb_core_reader *reader);
+HV_HOT bool hvb_core_give_back(struct hvb_core_reader *reader);
 
 /*
  * Chooses the versions of an integration service and writes the answer over the offer, which is

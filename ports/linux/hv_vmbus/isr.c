@@ -93,7 +93,7 @@ static void look_at_messages(struct hvb_cpu *cpu)
 }
 
 /* The interrupt gate calls this, with interrupts off. */
-void hvb_isr(void)
+HV_HOT void hvb_isr(void)
 {
 	struct hvb_cpu *cpu = this_cpu_ptr(hvb_cpus);
 
@@ -109,7 +109,7 @@ void hvb_isr(void)
  * it reads: it looks again after it has told it to signal, as what came in between
  * comes without a signal.
  */
-void hvb_channel_tasklet(unsigned long data)
+HV_HOT void hvb_channel_tasklet(unsigned long data)
 {
 	struct vmbus_channel *ch = (struct vmbus_channel *)data;
 	void (*callback)(void *context);

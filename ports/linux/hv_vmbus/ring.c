@@ -211,7 +211,7 @@ EXPORT_SYMBOL_GPL(hv_ringbuffer_spinlock_busy);
  * Return: the packet, or NULL when there is none.
  * Context: any; one reader at a time.
  */
-struct vmpacket_descriptor *hv_pkt_iter_first(struct vmbus_channel *channel)
+HV_HOT struct vmpacket_descriptor *hv_pkt_iter_first(struct vmbus_channel *channel)
 {
 	struct hvb_channel *bc = hvb_channel_of(channel);
 	struct hv_ring_buffer_info *rbi = &channel->inbound;
@@ -250,7 +250,7 @@ EXPORT_SYMBOL_GPL(hv_pkt_iter_first);
  * Return: see hv_pkt_iter_first().
  * Context: see there.
  */
-struct vmpacket_descriptor *__hv_pkt_iter_next(struct vmbus_channel *channel,
+HV_HOT struct vmpacket_descriptor *__hv_pkt_iter_next(struct vmbus_channel *channel,
 					       const struct vmpacket_descriptor *pkt)
 {
 	hvb_core_step(&hvb_channel_of(channel)->reader);
@@ -265,7 +265,7 @@ EXPORT_SYMBOL_GPL(__hv_pkt_iter_next);
  * Signals the host when it waits for just that.
  * Context: see hv_pkt_iter_first().
  */
-void hv_pkt_iter_close(struct vmbus_channel *channel)
+HV_HOT void hv_pkt_iter_close(struct vmbus_channel *channel)
 {
 	struct hvb_channel *bc = hvb_channel_of(channel);
 

@@ -21,7 +21,7 @@ static void flag_relid(const struct vmbus_channel *ch)
  *
  * Context: any.
  */
-void vmbus_setevent(struct vmbus_channel *channel)
+HV_HOT void vmbus_setevent(struct vmbus_channel *channel)
 {
 	trace_vmbus_setevent(channel);
 
