@@ -142,7 +142,6 @@ struct Bed {
         succeed(hv_netvsc_copy(&queue, &frame, &place));
         std::memcpy(place, payload.data(), length);
       }
-      succeed(hv_netvsc_flush(&queue));
       publish();
       do turn();
       while (back && received < done + burst);

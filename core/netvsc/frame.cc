@@ -39,10 +39,6 @@ constexpr Ppi make_ppi(PpiType type, uint32_t value) {
   return {{sizeof(Ppi), static_cast<uint32_t>(type), sizeof(proto::PpiHeader)}, value};
 }
 
-uint32_t ppi_count(const SendFrame& frame) {
-  return uint32_t{frame.hashed} + uint32_t{frame.tagged} + uint32_t{frame.offload != SendFrame::Offload::None};
-}
-
 /// Copies out of memory that the host may change meanwhile; from here on the compiler, too, only looks at the copy.
 void copy_once(std::byte* to, const std::byte* from, size_t length) {
   vmbus::shared::copy_out(to, from, length);
@@ -50,8 +46,6 @@ void copy_once(std::byte* to, const std::byte* from, size_t length) {
 }
 
 }  // namespace
-
-size_t header_size(const SendFrame& frame) { return kFront + ppi_count(frame) * kPpiSize; }
 
 void write_header(std::span<std::byte> out, const SendFrame& frame, uint32_t padding) {
   struct {

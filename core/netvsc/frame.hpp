@@ -34,7 +34,10 @@ inline constexpr size_t kHeaderRoom = 128;
 static_assert(kMostHeader <= kHeaderRoom);
 
 /// Bytes that stand in front of the frame's.
-size_t header_size(const SendFrame& frame);
+inline size_t header_size(const SendFrame& frame) {
+  const size_t infos = size_t{frame.hashed} + size_t{frame.tagged} + size_t{frame.offload != SendFrame::Offload::None};
+  return sizeof(wire::rndis::Header) + sizeof(wire::rndis::Packet) + infos * kPpiSize;
+}
 
 /// Writes them into `out`, which is shared with the host and never read. `padding`: bytes behind the frame that belong to the message.
 HV_HOT void write_header(std::span<std::byte> out, const SendFrame& frame, uint32_t padding);

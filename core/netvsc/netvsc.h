@@ -237,22 +237,19 @@ struct hv_netvsc_ranges {
 int hv_netvsc_share_send(struct hv_netvsc_queue *queue, void *memory, uint32_t section_size, uint32_t first, uint32_t count);
 void hv_netvsc_adopt_limits(struct hv_netvsc_queue *queue, const struct hv_netvsc_facts *facts);
 
-HV_HOT int hv_netvsc_fits_section(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame);
-/* The frame's bytes go to *place, before anything else is called. HV_EXHAUSTED: no section is free. */
+/* The frame's bytes go to *place, before anything else is called. HV_BAD_LENGTH: it does not fit a section; HV_EXHAUSTED: none is free. */
 HV_HOT int hv_netvsc_copy(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, void **place);
-HV_HOT int hv_netvsc_flush(struct hv_netvsc_queue *queue);
-HV_HOT int hv_netvsc_batch_open(struct hv_netvsc_queue *queue);
 /* A slot for a frame in pages, or HV_EXHAUSTED. */
 HV_HOT int hv_netvsc_take_pages(struct hv_netvsc_queue *queue);
 void hv_netvsc_drop_pages(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Which of the plan's pages a slot is: 0 to pages - 1. */
 HV_HOT uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
 HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header,
-			 uint64_t header_at, struct hv_netvsc_ranges *ranges, uint32_t count);
+				uint64_t header_at, struct hv_netvsc_ranges *ranges, uint32_t count);
 int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
 /* Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL: some still are. */
 HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);
-/* Shows the host what is staged. Returns enum hv_signal. */
+/* Shows the host what is copied and what is staged; what finds no room stays for the next time. Returns enum hv_signal. */
 HV_HOT int hv_netvsc_publish(struct hv_netvsc_queue *queue);
 /* 1: frames can be sent, and `percent` of the ring stays free; 0; or a negative status. */
 HV_HOT int hv_netvsc_may_send(struct hv_netvsc_queue *queue, uint32_t percent);

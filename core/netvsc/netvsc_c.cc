@@ -139,18 +139,12 @@ hv_netvsc_doer hv_netvsc_share_out(const hv_netvsc_capabilities* host, const hv_
   return static_cast<hv_netvsc_doer>(doer);
 }
 
-int hv_netvsc_fits_section(hv_netvsc_queue* queue, const hv_netvsc_frame* frame) { return of(queue).sending().fits_section(frame_of(*frame)); }
-
 int hv_netvsc_copy(hv_netvsc_queue* queue, const hv_netvsc_frame* frame, void** place) {
   auto copied = of(queue).sending().copy(frame_of(*frame));
   if (!copied) return status_of(copied.error());
   *place = *copied;
   return HV_OK;
 }
-
-int hv_netvsc_flush(hv_netvsc_queue* queue) { return status_of(of(queue).sending().flush()); }
-
-int hv_netvsc_batch_open(hv_netvsc_queue* queue) { return of(queue).sending().batch_open(); }
 
 int hv_netvsc_take_pages(hv_netvsc_queue* queue) {
   const auto slot = of(queue).sending().take_pages();
@@ -171,7 +165,11 @@ int hv_netvsc_send_control(hv_netvsc_queue* queue, uint64_t address, uint32_t le
 
 int hv_netvsc_pay(hv_netvsc_queue* queue) { return status_of(of(queue).pay_completions()); }
 
-int hv_netvsc_publish(hv_netvsc_queue* queue) { return signal_of(of(queue).sending().publish()); }
+int hv_netvsc_publish(hv_netvsc_queue* queue) {
+  Transmitter& sending = of(queue).sending();
+  (void)sending.flush().ok();
+  return signal_of(sending.publish());
+}
 
 int hv_netvsc_may_send(hv_netvsc_queue* queue, uint32_t percent) {
   Transmitter& sending = of(queue).sending();

@@ -26,12 +26,14 @@ Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const 
 }
 
 Result<Event> Receiver::next() {
-  if (transfer_.active) return next_range();
+  if (transfer_.active) {
+    if (const auto event = next_range()) return *event;
+  }
   if (owed_count_ == kMostOwed) return Error::Exhausted;
   return open_packet();
 }
 
-Result<Event> Receiver::open_packet() {
+inline Result<Event> Receiver::open_packet() {
   const auto packet = HV_TRY(reader_.read(packet_));
   switch (packet.type) {
     case PacketType::Completion:
@@ -46,7 +48,7 @@ Result<Event> Receiver::open_packet() {
   return Error::NotSupported;
 }
 
-Result<Event> Receiver::completed(const vmbus::Packet& packet) {
+inline Result<Event> Receiver::completed(const vmbus::Packet& packet) {
   const size_t slot = HV_TRY(slots_.take(packet.transaction_id));
   const SlotKind kind = plan_.kind(slot);
   if (kind == SlotKind::Setup && !HV_MUTANT(68)) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
@@ -95,7 +97,7 @@ Result<Event> Receiver::host_says(std::span<const std::byte> message) {
   return Event{.kind = Event::Kind::Ignored};
 }
 
-Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
+inline Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
   ByteReader extra(packet.extra);
   const auto head = extra.take<wire::TransferPageHeader>();
   const auto message = ByteReader(packet.payload).take<proto::Header>();
@@ -110,23 +112,25 @@ Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
     return Error::BadValue;
   }
   transfer_.ranges = *ranges;
-  return next_range();
+  if (const auto event = next_range()) return *event;
+  return Event{.kind = Event::Kind::Ignored};
 }
 
-/// Goes on to what the next range makes, or to the end of the packet.
-Event Receiver::next_range() {
+/// Goes on to what the next range makes, or to the end of the packet, which makes something only when a frame is not finished.
+inline std::optional<Event> Receiver::next_range() {
   while (!transfer_.ranges.empty()) {
     wire::TransferPageRange range;
     __builtin_memcpy(&range, transfer_.ranges.data(), sizeof(range));
     transfer_.ranges = transfer_.ranges.subspan(sizeof(range));
-    if (auto event = take_range(range)) return *event;
+    if (const auto event = take_range(range)) return event;
   }
   const bool unfinished = forming_;
   end_transfer();
-  return Event{.kind = unfinished ? Event::Kind::Dropped : Event::Kind::Ignored};
+  if (!unfinished) return std::nullopt;
+  return Event{.kind = Event::Kind::Dropped};
 }
 
-void Receiver::end_transfer() {
+inline void Receiver::end_transfer() {
   if (forming_) transfer_.status = Status::Failure;
   forming_ = false;
   if (transfer_.wants_completion) owed_[(owed_head_ + owed_count_++) % kMostOwed] = {transfer_.id, transfer_.status};
@@ -134,7 +138,7 @@ void Receiver::end_transfer() {
 }
 
 /// What the message in one range makes; nothing when it is a part of a frame and more are to come.
-std::optional<Event> Receiver::take_range(const wire::TransferPageRange& range) {
+inline std::optional<Event> Receiver::take_range(const wire::TransferPageRange& range) {
   const Event dropped{.kind = Event::Kind::Dropped};
   if (range.byte_offset > buffer_.size() || range.byte_count > buffer_.size() - range.byte_offset ||
       range.byte_count < sizeof(wire::rndis::Header)) {
@@ -163,7 +167,7 @@ std::optional<Event> Receiver::take_range(const wire::TransferPageRange& range) 
 }
 
 /// A part begins a frame, goes on with the one that is forming, or is out of place; a whole frame is its own only part.
-std::optional<Event> Receiver::take_frame(std::span<const std::byte> message) {
+inline std::optional<Event> Receiver::take_frame(std::span<const std::byte> message) {
   const auto parsed = parse_frame(message, ppis_);
   if (!parsed) return drop_frame();
   const uint8_t part = parsed->info.part;

@@ -74,7 +74,7 @@ class Receiver {
   /// The sections of the receive buffer: where frames of the host may be. Before the first of them; an empty span forbids all.
   void share(std::span<const std::byte> buffer) { buffer_ = buffer; }
 
-  /// The next event. What it views lasts until the next call.
+  /// The next event. What it views lasts until the next call, and so long the completion of its packet is not owed.
   /// Errors: RingEmpty; RingCorrupt (for good: close the channel); Exhausted (kMostOwed completions are owed: pay some first). Any other: this
   /// packet was refused and no request is harmed, go on.
   HV_HOT Result<Event> next();
@@ -85,8 +85,6 @@ class Receiver {
     owed_head_ = (owed_head_ + 1) % kMostOwed;
     owed_count_--;
   }
-  /// Nothing of a packet is left to be looked at.
-  bool between_packets() const { return !transfer_.active; }
 
   vmbus::Signal give_back() { return reader_.commit(); }
   void mask() { reader_.mask(); }
@@ -106,7 +104,7 @@ class Receiver {
   HV_HOT Result<Event> begin_transfer(const vmbus::Packet& packet);
   HV_HOT Result<Event> completed(const vmbus::Packet& packet);
   Result<Event> host_says(std::span<const std::byte> message);
-  HV_HOT Event next_range();
+  HV_HOT std::optional<Event> next_range();
   HV_HOT std::optional<Event> take_range(const wire::TransferPageRange& range);
   HV_HOT std::optional<Event> take_frame(std::span<const std::byte> message);
   Event drop_frame();

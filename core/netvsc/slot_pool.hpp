@@ -35,7 +35,7 @@ class SlotPool {
 
   /// Errors: Exhausted.
   Result<uint16_t> take() {
-    if (depth_ == 0) collect();
+    collect();
     if (depth_ == 0) return Error::Exhausted;
     return stack_[--depth_];
   }

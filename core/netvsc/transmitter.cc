@@ -36,8 +36,7 @@ Result<std::byte*> Transmitter::copy(const SendFrame& frame) {
   return place.data() + (bare - frame.length);
 }
 
-Result<void> Transmitter::flush() {
-  if (!batch_open()) return {};
+Result<void> Transmitter::send_batch() {
   HV_TRY(send_in_band(batch_.slot, rndis_message(RndisChannel::Data, share_.first + batch_.slot, batch_.used)));
   batch_ = {};
   return {};

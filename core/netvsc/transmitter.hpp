@@ -73,7 +73,7 @@ class Transmitter {
   /// sending the batch before). Nothing has changed then.
   HV_HOT Result<std::byte*> copy(const SendFrame& frame);
   /// Sends the open batch, if there is one. Errors: RingFull (it stays; to be called again), RingCorrupt.
-  HV_HOT Result<void> flush();
+  Result<void> flush() { return batch_open() ? send_batch() : Result<void>(); }
   bool batch_open() const { return batch_.packets != 0; }
 
   /// A slot for a frame in pages: until `send_pages` or `drop_pages` it is the caller's. Errors: Exhausted.
@@ -124,6 +124,7 @@ class Transmitter {
     const bool less = limits_.max_transfer != 0 && limits_.max_transfer < share_.section_size;
     return less ? limits_.max_transfer : share_.section_size;
   }
+  HV_HOT Result<void> send_batch();
   HV_HOT Result<void> send_in_band(size_t slot, const Message& message);
   Result<void> settle(size_t slot, Result<void> sent) {
     if (!sent) (void)slots_.cancel(slot).ok();

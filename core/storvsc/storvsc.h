@@ -97,7 +97,7 @@ struct hv_storvsc_request {
 
 /* Stages a request under `slot`. After an error nothing is left behind. HV_RING_FULL: publish, and try again later. */
 HV_HOT int hv_storvsc_submit(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, size_t slot,
-		      const struct hv_storvsc_request *request);
+			     const struct hv_storvsc_request *request);
 /* Stages a bus reset, answered in the control slot HV_STORVSC_RESET. */
 int hv_storvsc_submit_reset(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, uint8_t path);
 /* Shows the host what is staged. Returns enum hv_signal. */
@@ -170,7 +170,7 @@ struct hv_storvsc_outcome {
 
 /* How a request that asked for `length` bytes and needs `least` of them has ended. Pure. */
 HV_HOT void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
-		      const struct hv_storvsc_completion *completion, struct hv_storvsc_outcome *outcome);
+			     const struct hv_storvsc_completion *completion, struct hv_storvsc_outcome *outcome);
 
 /* --- any time --- */
 

@@ -113,7 +113,7 @@ Result<RingWriter> RingWriter::create(RingMemory memory) {
 }
 
 /// The read index may only move over what we have published.
-bool RingWriter::accept(uint32_t read_index) {
+inline bool RingWriter::accept(uint32_t read_index) {
   const uint32_t size = memory_.size();
   if (!possible(read_index, size) || distance(peer_, read_index, size) > distance(peer_, committed_, size)) {
     corrupt_ = true;
@@ -198,7 +198,7 @@ Result<RingReader> RingReader::create(RingMemory memory) {
 }
 
 /// The write index may only move into what we have given back.
-bool RingReader::accept(uint32_t write_index) {
+inline bool RingReader::accept(uint32_t write_index) {
   const uint32_t size = memory_.size();
   if (!possible(write_index, size) || distance(committed_, write_index, size) < distance(committed_, peer_, size)) {
     corrupt_ = true;

@@ -13,7 +13,7 @@ HV_HOT void netvsc_signal(struct netvsc_queue *queue, int signal)
 		vmbus_setevent(queue->vmbus);
 }
 
-/* Shows the host what is staged. Returns enum hv_signal. */
+/* Shows the host what is copied and staged. Returns enum hv_signal. */
 int netvsc_publish(struct netvsc_queue *queue)
 {
 	unsigned long flags;
@@ -62,24 +62,19 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 }
 
 /*
- * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
- * go on. Returns whether to go on without waiting: completions found no room.
+ * What the round owes: completions if `pay`, a queue that may go on. To be published. Returns
+ * whether to go on without waiting: completions found no room.
  */
 static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay)
 {
 	unsigned long flags;
 	int ret = HV_OK;
-	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (pay)
 		ret = hv_netvsc_pay(queue->core);
-	if (ret == HV_OK && hv_netvsc_batch_open(queue->core))
-		hv_netvsc_flush(queue->core);
-	signal = hv_netvsc_publish(queue->core);
 	netvsc_wake(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, signal);
 
 	if (ret == HV_RING_FULL)
 		queue->adapter->net->eth_stats.rx_comp_busy++;
@@ -118,17 +113,12 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 	return done;
 }
 
-static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
+/* Returns what NAPI is to be told: that all of `budget` was needed, or less. */
+static int netvsc_poll_round(struct netvsc_queue *queue, int budget)
 {
-	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
 	bool busy = false;
 	int done;
 
-	/* Pairs with netvsc_start_polling(), which schedules anew. */
-	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
-		napi_complete_done(napi, 0);
-		return 0;
-	}
 	/* A console polls so, whoever is scheduled: it wants room, and no packets. */
 	if (budget == 0) {
 		netvsc_settle(queue, true);
@@ -155,7 +145,27 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	queue->masked = false;
 	if (hv_netvsc_unmask(queue->core) > 0)
 		return budget;
-	napi_complete_done(napi, done);
+	napi_complete_done(&queue->napi, done);
+	return done;
+}
+
+/*
+ * Completions wait for what the stack answers at the end of the round: both are shown to the host
+ * with one signal. The queue is still there: it is freed behind netif_napi_del(), which waits for
+ * all that are in a softirq.
+ */
+static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
+{
+	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
+	int done;
+
+	/* Pairs with netvsc_start_polling(), which schedules anew. */
+	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
+		napi_complete_done(napi, 0);
+		return 0;
+	}
+	done = netvsc_poll_round(queue, budget);
+	netvsc_signal(queue, netvsc_publish(queue));
 	return done;
 }
 
@@ -398,14 +408,10 @@ static size_t netvsc_in_flight(struct netvsc_adapter *adapter)
 static void netvsc_flush_all(struct netvsc_adapter *adapter)
 {
 	struct netvsc_queue *queue;
-	unsigned long flags;
 	unsigned int i;
 
 	for (i = 0; i < adapter->active; i++) {
 		queue = adapter->queues[i];
-		spin_lock_irqsave(&queue->lock, flags);
-		hv_netvsc_flush(queue->core);
-		spin_unlock_irqrestore(&queue->lock, flags);
 		netvsc_signal(queue, netvsc_publish(queue));
 	}
 }

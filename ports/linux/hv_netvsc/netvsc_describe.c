@@ -90,7 +90,7 @@ static bool netvsc_describe_offload(const struct netvsc_adapter *adapter, struct
 
 /* Everything that a frame's headers say. False: it cannot be sent. */
 HV_HOT bool netvsc_describe(const struct netvsc_adapter *adapter, struct sk_buff *skb,
-		     struct hv_netvsc_frame *frame)
+			    struct hv_netvsc_frame *frame)
 {
 	if (!netvsc_pull_tag(adapter->net, skb) || skb->len < ETH_HLEN)
 		return false;

@@ -124,7 +124,7 @@ static u32 netvsc_list_frame(struct netvsc_queue *queue, const struct sk_buff *s
 
 /* Under the queue's lock. Returns enum hv_status; HV_OK: the frame is the queue's. */
 static HV_HOT int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *skb,
-			     const struct hv_netvsc_frame *frame)
+				    const struct hv_netvsc_frame *frame)
 {
 	int slot = hv_netvsc_take_pages(queue->core);
 	struct netvsc_sent *sent;
@@ -221,12 +221,10 @@ static void netvsc_count_sent(struct netvsc_queue *queue, u32 packets, u32 bytes
 static int netvsc_send(struct netvsc_queue *queue, struct sk_buff *skb,
 		       const struct hv_netvsc_frame *frame, bool *kept)
 {
-	int ret = HV_EXHAUSTED;
+	int ret = netvsc_send_copy(queue, skb, frame);
 
 	*kept = false;
-	if (hv_netvsc_fits_section(queue->core, frame))
-		ret = netvsc_send_copy(queue, skb, frame);
-	if (ret != HV_EXHAUSTED)
+	if (ret != HV_EXHAUSTED && ret != HV_BAD_LENGTH)
 		return ret;
 	queue->adapter->net->eth_stats.tx_send_full += frame->length < ETH_FRAME_LEN;
 	ret = netvsc_send_pages(queue, skb, frame);
@@ -254,16 +252,15 @@ static int netvsc_send_copy_in_pages(struct netvsc_queue *queue, const void *byt
 int netvsc_send_bytes(struct netvsc_queue *queue, const void *bytes,
 		      const struct hv_netvsc_frame *frame)
 {
-	int ret = HV_EXHAUSTED;
 	unsigned long flags;
 	void *place;
+	int ret;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (hv_netvsc_fits_section(queue->core, frame))
-		ret = hv_netvsc_copy(queue->core, frame, &place);
+	ret = hv_netvsc_copy(queue->core, frame, &place);
 	if (likely(ret == HV_OK))
 		memcpy(place, bytes, frame->length);
-	else if (ret == HV_EXHAUSTED)
+	else if (ret == HV_EXHAUSTED || ret == HV_BAD_LENGTH)
 		ret = netvsc_send_copy_in_pages(queue, bytes, frame);
 	if (likely(ret == HV_OK))
 		netvsc_count_sent(queue, 1, frame->length);
@@ -278,7 +275,6 @@ void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
 	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	hv_netvsc_flush(queue->core);
 	signal = hv_netvsc_publish(queue->core);
 	u64_stats_update_begin(&queue->tx.sync);
 	queue->tx.xdp_xmit += xdp_frames;
@@ -323,10 +319,8 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 		netvsc_stop(queue);
 		more = false;
 	}
-	if (!more || ret != HV_OK) {
-		hv_netvsc_flush(queue->core);
+	if (!more || ret != HV_OK)
 		signal = hv_netvsc_publish(queue->core);
-	}
 	if (likely(ret == HV_OK))
 		netvsc_count_sent(queue, packets, frame.length);
 	if (ret == HV_RING_FULL || ret == HV_EXHAUSTED) {
@@ -372,7 +366,8 @@ HV_HOT netdev_tx_t netvsc_start_xmit(struct sk_buff *skb, struct net_device *dev
 }
 
 /* The host is done with a slot. From the poll. */
-HV_HOT void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event, int budget)
+HV_HOT void netvsc_frame_sent(struct netvsc_queue *queue, const struct hv_netvsc_event *event,
+			      int budget)
 {
 	if (event->pages) {
 		struct netvsc_sent *sent;

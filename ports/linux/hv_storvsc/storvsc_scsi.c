@@ -168,7 +168,8 @@ static int storvsc_direction(struct scsi_cmnd *cmd)
  * enum hv_status.
  */
 static HV_HOT int storvsc_stage(struct storvsc_device *dev, struct storvsc_channel *chan,
-			 struct scsi_cmnd *cmd, struct hv_storvsc_request *request, int segments)
+				struct scsi_cmnd *cmd, struct hv_storvsc_request *request,
+				int segments)
 {
 	int signal = HV_NO_SIGNAL;
 	unsigned long flags;

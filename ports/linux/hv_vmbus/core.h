@@ -167,7 +167,8 @@ struct hvb_packet {
 };
 
 /* Copies the packet behind the last one; the host does not see it before hvb_core_publish(). */
-HV_HOT enum hvb_error hvb_core_stage(struct hvb_core_writer *writer, const struct hvb_packet *packet);
+HV_HOT enum hvb_error hvb_core_stage(struct hvb_core_writer *writer,
+				     const struct hvb_packet *packet);
 /* Writes the id into the staged packet and publishes it: true when the host has to be signalled. */
 HV_HOT bool hvb_core_publish(struct hvb_core_writer *writer, u64 transaction_id);
 void hvb_core_unstage(struct hvb_core_writer *writer);

@@ -6,7 +6,7 @@
 
 /* Writes one packet and signals the host if it has to be. trans_id may be NULL. */
 static HV_HOT int send(struct vmbus_channel *ch, const struct hvb_packet *packet, u64 requestid,
-		u64 *trans_id)
+		       u64 *trans_id)
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	u64 id = requestid;
@@ -154,7 +154,7 @@ int vmbus_sendpacket_mpb_desc(struct vmbus_channel *channel,
 EXPORT_SYMBOL_GPL(vmbus_sendpacket_mpb_desc);
 
 static HV_HOT int receive(struct vmbus_channel *ch, void *buffer, u32 bufferlen, u32 *actual,
-		   u64 *requestid, bool raw)
+			  u64 *requestid, bool raw)
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	struct vmpacket_descriptor *desc;

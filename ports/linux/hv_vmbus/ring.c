@@ -251,7 +251,7 @@ EXPORT_SYMBOL_GPL(hv_pkt_iter_first);
  * Context: see there.
  */
 HV_HOT struct vmpacket_descriptor *__hv_pkt_iter_next(struct vmbus_channel *channel,
-					       const struct vmpacket_descriptor *pkt)
+						      const struct vmpacket_descriptor *pkt)
 {
 	hvb_core_step(&hvb_channel_of(channel)->reader);
 	return hv_pkt_iter_first(channel);
