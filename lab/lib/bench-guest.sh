@@ -60,7 +60,8 @@ bench_guest_run() {
   for pair in $(seq "$pairs"); do
     # Who comes first alternates, too.
     for whose in $(if [ $((pair % 2)) = 1 ]; then echo inbox enlighten; else echo enlighten inbox; fi); do
-      { echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds"; cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" "$TOP_DIR/bench/guest/$script.sh"; } \
+      { echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds"; cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" "$TOP_DIR/bench/guest/$script.sh"
+        echo 'echo @turn; read -r _ # the node has seen the last counters then'; } \
         >"$BENCH_JOB/exec$pair$whose"
       printf '%s ' "$whose.initrd" "exec$pair$whose" >>"$BENCH_JOB/boots"
     done

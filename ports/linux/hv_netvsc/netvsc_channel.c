@@ -62,19 +62,22 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 }
 
 /*
- * What the round owes: completions if `pay`, a queue that may go on. To be published. Returns
- * whether to go on without waiting: completions found no room.
+ * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
+ * go on. Returns whether to go on without waiting: completions found no room.
  */
 static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay)
 {
 	unsigned long flags;
 	int ret = HV_OK;
+	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (pay)
 		ret = hv_netvsc_pay(queue->core);
+	signal = hv_netvsc_publish(queue->core);
 	netvsc_wake(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, signal);
 
 	if (ret == HV_RING_FULL)
 		queue->adapter->net->eth_stats.rx_comp_busy++;
@@ -113,12 +116,17 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 	return done;
 }
 
-/* Returns what NAPI is to be told: that all of `budget` was needed, or less. */
-static int netvsc_poll_round(struct netvsc_queue *queue, int budget)
+static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 {
+	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
 	bool busy = false;
 	int done;
 
+	/* Pairs with netvsc_start_polling(), which schedules anew. */
+	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
+		napi_complete_done(napi, 0);
+		return 0;
+	}
 	/* A console polls so, whoever is scheduled: it wants room, and no packets. */
 	if (budget == 0) {
 		netvsc_settle(queue, true);
@@ -130,7 +138,10 @@ static int netvsc_poll_round(struct netvsc_queue *queue, int budget)
 
 	done = netvsc_take_packets(queue, budget, &busy);
 	netvsc_xdp_flush(queue);
-	/* A full round is followed by the next one, which pays for both with one signal. */
+	/*
+	 * A full round is followed by the next one, which pays for both with one signal. To wait for
+	 * what the stack answers spares none: the host has less time to do its part meanwhile.
+	 */
 	if (!busy)
 		busy = netvsc_settle(queue, done < budget);
 	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
@@ -145,27 +156,7 @@ static int netvsc_poll_round(struct netvsc_queue *queue, int budget)
 	queue->masked = false;
 	if (hv_netvsc_unmask(queue->core) > 0)
 		return budget;
-	napi_complete_done(&queue->napi, done);
-	return done;
-}
-
-/*
- * Completions wait for what the stack answers at the end of the round: both are shown to the host
- * with one signal. The queue is still there: it is freed behind netif_napi_del(), which waits for
- * all that are in a softirq.
- */
-static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
-{
-	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
-	int done;
-
-	/* Pairs with netvsc_start_polling(), which schedules anew. */
-	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
-		napi_complete_done(napi, 0);
-		return 0;
-	}
-	done = netvsc_poll_round(queue, budget);
-	netvsc_signal(queue, netvsc_publish(queue));
+	napi_complete_done(napi, done);
 	return done;
 }
 

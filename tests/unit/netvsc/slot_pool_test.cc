@@ -37,6 +37,17 @@ TEST(SlotPool, TakesWhatWasPutBackFirst) {
   EXPECT_EQ(p.pool.take().take(), first);
 }
 
+TEST(SlotPool, TakesWhatWasReleasedLastThoughOthersRestedLonger) {
+  Pool p(4);
+  p.pool.fill(0, 4);
+  const uint16_t one = p.pool.take().take();
+  const uint16_t other = p.pool.take().take();
+  p.pool.release(one);
+  p.pool.release(other);
+  EXPECT_EQ(p.pool.take().take(), other);
+  EXPECT_EQ(p.pool.take().take(), one);
+}
+
 TEST(SlotPool, NumbersGoRoundBetweenTwoThreads) {
   constexpr int kRounds = 100000;
   Pool p(7);
