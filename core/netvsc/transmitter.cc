@@ -17,8 +17,7 @@ Message rndis_message(RndisChannel channel, uint32_t section, uint32_t bytes) {
 
 }  // namespace
 
-Result<std::byte*> Transmitter::copy(const SendFrame& frame) {
-  if (!fits_section(frame)) return Error::BadLength;
+Result<std::byte*> Transmitter::copy_fitting(const SendFrame& frame) {
   const auto bare = static_cast<uint32_t>(header_size(frame)) + frame.length;
   const uint32_t padded = align_up(bare, limits_.alignment);
 

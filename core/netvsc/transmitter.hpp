@@ -71,7 +71,10 @@ class Transmitter {
   /// Puts a frame's headers into the open batch, or into a new one; the port copies the frame's bytes to where the result says, `frame.length` of
   /// them, before it calls anything else. Errors: BadLength (does not fit), Exhausted (no section is free), RingFull and RingCorrupt (from
   /// sending the batch before). Nothing has changed then.
-  HV_HOT Result<std::byte*> copy(const SendFrame& frame);
+  Result<std::byte*> copy(const SendFrame& frame) {
+    if (!fits_section(frame)) return Error::BadLength;
+    return copy_fitting(frame);
+  }
   /// Sends the open batch, if there is one. Errors: RingFull (it stays; to be called again), RingCorrupt.
   Result<void> flush() { return batch_open() ? send_batch() : Result<void>(); }
   bool batch_open() const { return batch_.packets != 0; }
@@ -124,6 +127,7 @@ class Transmitter {
     const bool less = limits_.max_transfer != 0 && limits_.max_transfer < share_.section_size;
     return less ? limits_.max_transfer : share_.section_size;
   }
+  HV_HOT Result<std::byte*> copy_fitting(const SendFrame& frame);
   HV_HOT Result<void> send_batch();
   HV_HOT Result<void> send_in_band(size_t slot, const Message& message);
   Result<void> settle(size_t slot, Result<void> sent) {

@@ -168,7 +168,7 @@ bench_guest_report() {
           printf "}"
           continue
         }
-        printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %24s %26s\n", job[j], ratio, r[1], r[n], both(s[2], s[1], 3), both(w[2], w[1], 3), both(e[2], e[1], 3), both(u[2], u[1], 1)
+        printf "%-27s %21.3f %7.3f-%-7.3f %24s %24s %24s %26s\n", job[j], ratio, r[1], r[n], both(s[2], s[1], 4), both(w[2], w[1], 4), both(e[2], e[1], 3), both(u[2], u[1], 1)
       }
       if (json) print "\n]}"
     }' "$1"

@@ -130,13 +130,15 @@ static HV_HOT int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *
 	struct netvsc_sent *sent;
 	u64 address;
 	void *header;
+	u32 index;
 	u32 count;
 	int ret;
 
 	if (slot < 0)
 		return slot;
-	sent = &queue->sent[hv_netvsc_page_index(queue->core, slot)];
-	header = queue->headers + hv_netvsc_page_index(queue->core, slot) * HV_NETVSC_HEADER_ROOM;
+	index = hv_netvsc_page_index(queue->core, slot);
+	sent = &queue->sent[index];
+	header = queue->headers + index * HV_NETVSC_HEADER_ROOM;
 	/* Before it is sent: its completion may come at once. */
 	sent->skb = skb;
 	if (likely(!sent->mapped)) {
