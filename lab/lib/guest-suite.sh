@@ -29,7 +29,7 @@ QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=600"
 SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
 
-# In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them.
+# In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them, and guest_node_cpus.
 suite_guest() {
   run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}"
 }
@@ -183,7 +183,7 @@ boot_session() {
   mapfile -t arguments <"$SCRATCH/arguments"
   limit=$(. "$job/counts"; echo "$LIMIT")
   # shellcheck disable=SC2086
-  node_talk $((limit + 60)) guest_says --accel "$ACCEL" --smp 1 --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
+  node_talk $((limit + 60)) guest_says --accel "$ACCEL" --smp "${guest_node_cpus:-1}" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
     "${common[@]}" "${arguments[@]}" --log "$LOG_DIR/node-kernel-$1.log" -- sh ./session $session || status=$?
   printf '%s' "$text"
   [ "$ended" = 1 ]

@@ -139,8 +139,8 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	done = netvsc_take_packets(queue, budget, &busy);
 	netvsc_xdp_flush(queue);
 	/*
-	 * A full round is followed by the next one, which pays for both with one signal. To wait for
-	 * what the stack answers spares none: the host has less time to do its part meanwhile.
+	 * A full round is followed by the next one, which pays for both with one signal. To wait
+	 * for what the stack answers spares none: the host has less time for its part then.
 	 */
 	if (!busy)
 		busy = netvsc_settle(queue, done < budget);
