@@ -26,7 +26,7 @@ GUEST_SEEDS="1 2 3 4"
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
 # What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file that is fetched.
-GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=600"
+GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=1500"
 SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
 
 # In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them, and guest_node_cpus.
