@@ -307,7 +307,7 @@ void hv_netvsc_share_receive(struct hv_netvsc_queue *queue, const void *memory, 
  */
 HV_HOT int hv_netvsc_next(struct hv_netvsc_queue *queue, struct hv_netvsc_event *event);
 /* Not 0 when completions are owed. */
-HV_HOT int hv_netvsc_owes(struct hv_netvsc_queue *queue);
+int hv_netvsc_owes(struct hv_netvsc_queue *queue);
 /* Gives the slot of an event HV_NETVSC_SENT back. */
 HV_HOT void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Gives the room of what was received back. Returns enum hv_signal. */

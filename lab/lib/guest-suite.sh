@@ -192,7 +192,7 @@ boot_session() {
 # What came on the wire is whole: no sum is wrong, nothing is longer than the wire takes, and it was enough to say so.
 test_wire() {
   local kind count
-  cp "$SCRATCH/wire.pcapng" "$LOG_DIR/"
+  cp "$SCRATCH/wire.pcapng" "$LOG_DIR/wire-${SCRATCH##*/}.pcapng"
   frames() { tshark -r "$SCRATCH/wire.pcapng" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -Y "$1"; }
   frames 'ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || frame.len > 1514' | head -n 20 >"$SCRATCH/wrong"
   [ ! -s "$SCRATCH/wrong" ] || { echo "wrong frames:"; cat "$SCRATCH/wrong"; return 1; }
