@@ -24,6 +24,7 @@ constexpr size_t kPage = wire::kPageSize;
 constexpr size_t kRing = 128 * 1024;
 constexpr unsigned kBurst = 32;
 constexpr uint32_t kLarge = 64 * 1024;
+constexpr uint32_t kPieces = 2;  // a socket's memory comes in 32 KiB
 constexpr hv_netvsc_plan kPlan{.sections = 128, .pages = 64};
 // Guest memory, in pages: the buffers, a message, the headers of frames in pages, one such frame.
 constexpr uint64_t kReceive = 0, kReceivePages = 512, kSend = kReceive + kReceivePages, kSendPages = 256,
@@ -169,8 +170,9 @@ struct Bed {
     if (slot < 0) __builtin_trap();
     const auto number = static_cast<uint32_t>(slot);
     const uint64_t header = kHeaders * kPage + hv_netvsc_page_index(&queue, number) * HV_NETVSC_HEADER_ROOM;
-    for (uint32_t i = 0; i < kDataPages; i++) ranges.range[1 + i] = {.length = kPage, .offset = 0, .frame = kData + i};
-    succeed(hv_netvsc_send_pages(&queue, number, &frame, at(header / kPage) + header % kPage, header, &ranges, 1 + kDataPages));
+    succeed(hv_netvsc_list_header(&queue, &frame, header));
+    for (uint32_t i = 0; i < kPieces; i++) succeed(hv_netvsc_list_piece(&queue, (kData + i * kDataPages / kPieces) * kPage, kLarge / kPieces));
+    succeed(hv_netvsc_send_pages(&queue, number, &frame, at(header / kPage) + header % kPage));
   }
 
   /// As the stack hands it to a driver: TCP in IPv4, whose length and checksums the host is to fill in.
@@ -193,7 +195,6 @@ struct Bed {
   hv_netvsc_queue queue;
   hv_netvsc_opening opening;
   hv_netvsc_conversation conversation;
-  hv_netvsc_ranges ranges;
   std::vector<std::byte> payload = std::vector<std::byte>(2048, std::byte{7});
   std::vector<std::byte> taken = std::vector<std::byte>(kLarge);
   unsigned received = 0;

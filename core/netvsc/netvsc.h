@@ -19,7 +19,7 @@ extern "C" {
 #define HV_NETVSC_MOST_PACKET 4760 /* bytes of the largest packet in an incoming ring, its descriptor not counted */
 #define HV_NETVSC_MOST_CONTROL 2048
 #define HV_NETVSC_HEADER_ROOM 128
-#define HV_NETVSC_MOST_RANGES 32
+#define HV_NETVSC_MOST_PAGES 32
 #define HV_NETVSC_RSS_KEY 40
 #define HV_NETVSC_RSS_ENTRIES 256
 #define HV_NETVSC_SEND_TABLE 16
@@ -222,17 +222,6 @@ enum hv_netvsc_doer { HV_NETVSC_NOBODY = 0, HV_NETVSC_HOST = 1, HV_NETVSC_GUEST 
 enum hv_netvsc_doer hv_netvsc_share_out(const struct hv_netvsc_capabilities *host, const struct hv_netvsc_undone *undone,
 					struct hv_netvsc_frame *frame);
 
-struct hv_netvsc_range {
-	uint32_t length;
-	uint32_t offset;
-	uint64_t frame; /* page frame number, of 4096 bytes */
-};
-
-struct hv_netvsc_ranges {
-	uint64_t head;					     /* the machine's */
-	struct hv_netvsc_range range[HV_NETVSC_MOST_RANGES]; /* the first is the machine's */
-};
-
 /* Gives the channel its sections: `memory` is that of all sections, [first, first + count) are its own. Before the first frame. */
 int hv_netvsc_share_send(struct hv_netvsc_queue *queue, void *memory, uint32_t section_size, uint32_t first, uint32_t count);
 void hv_netvsc_adopt_limits(struct hv_netvsc_queue *queue, const struct hv_netvsc_facts *facts);
@@ -244,8 +233,14 @@ HV_HOT int hv_netvsc_take_pages(struct hv_netvsc_queue *queue);
 void hv_netvsc_drop_pages(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Which of the plan's pages a slot is: 0 to pages - 1. */
 HV_HOT uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
-HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header,
-				uint64_t header_at, struct hv_netvsc_ranges *ranges, uint32_t count);
+/*
+ * Where the frame lies, as the host sees it: its header, which is within one page of 4096 bytes, then piece by piece its bytes. HV_EXHAUSTED:
+ * with more than HV_NETVSC_MOST_PAGES pages, the header's included.
+ */
+HV_HOT int hv_netvsc_list_header(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, uint64_t address);
+HV_HOT int hv_netvsc_list_piece(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
+/* Sends what is listed. `header`: where the header is to be, HV_NETVSC_HEADER_ROOM bytes. HV_BAD_LENGTH: not all of the frame is listed. */
+HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header);
 int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
 /* Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL: some still are. */
 HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);

@@ -37,8 +37,7 @@ hv::Result<void> make_queue(hv_netvsc_queue* place, std::span<std::byte> memory,
 
 uint32_t part_of(uint32_t bytes, uint32_t percent) { return static_cast<uint32_t>(uint64_t{bytes} * percent / 100) & ~7u; }
 
-static_assert(sizeof(hv_netvsc_range) == sizeof(PageRange) && sizeof(hv_netvsc_ranges) == sizeof(PageList));
-static_assert(HV_NETVSC_MOST_RANGES == PageList::kMost && HV_NETVSC_HEADER_ROOM == kHeaderRoom);
+static_assert(HV_NETVSC_MOST_PAGES == PageList::kMost && HV_NETVSC_HEADER_ROOM == kHeaderRoom);
 static_assert(sizeof(hv_netvsc_fragment) == sizeof(Fragment) && offsetof(hv_netvsc_fragment, length) == offsetof(Fragment, length));
 static_assert(HV_NETVSC_IGNORED == static_cast<int>(Event::Kind::Ignored));
 static_assert(HV_NETVSC_VF_ASSOCIATION == static_cast<int>(Event::Kind::VfAssociation));
@@ -155,10 +154,16 @@ void hv_netvsc_drop_pages(hv_netvsc_queue* queue, uint32_t slot) { of(queue).sen
 
 uint32_t hv_netvsc_page_index(const hv_netvsc_queue* queue, uint32_t slot) { return slot - of(queue).plan().sections; }
 
-int hv_netvsc_send_pages(hv_netvsc_queue* queue, uint32_t slot, const hv_netvsc_frame* frame, void* header, uint64_t header_at,
-                         hv_netvsc_ranges* ranges, uint32_t count) {
-  return status_of(of(queue).sending().send_pages(static_cast<uint16_t>(slot), frame_of(*frame), memory_of(header, kHeaderRoom), header_at,
-                                                  *reinterpret_cast<PageList*>(ranges), count));
+int hv_netvsc_list_header(hv_netvsc_queue* queue, const hv_netvsc_frame* frame, uint64_t address) {
+  return status_of(of(queue).sending().list_header(frame_of(*frame), address));
+}
+
+int hv_netvsc_list_piece(hv_netvsc_queue* queue, uint64_t address, uint32_t length) {
+  return status_of(of(queue).sending().list_piece(address, length));
+}
+
+int hv_netvsc_send_pages(hv_netvsc_queue* queue, uint32_t slot, const hv_netvsc_frame* frame, void* header) {
+  return status_of(of(queue).sending().send_pages(static_cast<uint16_t>(slot), frame_of(*frame), memory_of(header, kHeaderRoom)));
 }
 
 int hv_netvsc_send_control(hv_netvsc_queue* queue, uint64_t address, uint32_t length) { return status_of(of(queue).sending().send_control(address, length)); }

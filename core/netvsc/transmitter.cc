@@ -41,37 +41,27 @@ Result<void> Transmitter::send_batch() {
   return {};
 }
 
-Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header, uint64_t header_at, PageList& list,
-                                     uint32_t count) {
-  if (count < 2 || count > PageList::kMost) return Error::BadLength;
-  const auto size = static_cast<uint32_t>(header_size(frame));
-  const auto offset = static_cast<uint32_t>(header_at % wire::kPageSize);
-  // Hosts refuse a header that is in two pieces.
-  if ((offset + size > wire::kPageSize && !HV_MUTANT(37)) || size > header.size()) return Error::BadLength;
+Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header) {
+  if (list_.bytes() != header_size(frame) + frame.length) return Error::BadLength;
+  const auto ranges = HV_TRY(list_.finish());
   HV_TRY(flush());
 
   write_header(header, frame, 0);
-  list.head = {.reserved = 0, .range_count = count};
-  list.ranges[0] = {.length = size, .offset = offset, .frame = header_at / wire::kPageSize};
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Data, proto::kNoSection, 0);
   const std::span<const std::byte> parts[] = {message};
-  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, list.bytes(count), parts));
+  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, ranges, parts));
 }
 
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
-  const auto offset = static_cast<uint32_t>(address % wire::kPageSize);
-  if (length == 0 || length > wire::kPageSize - offset) return Error::BadLength;
-  struct {
-    wire::GpaDirectHeader head;
-    PageRange range;
-  } list{{.reserved = 0, .range_count = 1}, {.length = length, .offset = offset, .frame = address / wire::kPageSize}};
+  if (length == 0 || length > wire::kPageSize - address % wire::kPageSize) return Error::BadLength;
+  HV_TRY(list_.begin(address, length));
+  const auto ranges = HV_TRY(list_.finish());
   HV_TRY(flush());
   const size_t slot = plan_.control();
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Control, proto::kNoSection, 0);
   const std::span<const std::byte> parts[] = {message};
-  const std::span<const std::byte> ranges(reinterpret_cast<const std::byte*>(&list), sizeof(list));
   return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, ranges, parts));
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
+#include "core/base/mutant.hpp"
 #include "core/netvsc/frame.hpp"
 #include "core/netvsc/opening.hpp"
 #include "core/netvsc/queue_memory.hpp"
 #include "core/netvsc/rndis.hpp"
+#include "core/vmbus/gpa_direct.hpp"
 #include "core/vmbus/ring.hpp"
 
 namespace hv::netvsc {
@@ -16,23 +18,38 @@ struct SendShare {
   uint32_t section_size = 0;
 };
 
-/// A piece of memory as a GPA-direct packet names it; within one page.
-struct PageRange {
-  uint32_t length;
-  uint32_t offset;
-  uint64_t frame;
-};
-static_assert(sizeof(PageRange) == sizeof(wire::GpaRangeHeader) + sizeof(uint64_t));
-
-/// Room for the ranges of one packet, the first of which is the RNDIS header's. Hosts take no more.
-struct PageList {
+/// Where a frame in pages lies, as a GPA-direct packet says it: a range for its header, one for each piece of memory behind that.
+class PageList {
+ public:
+  /// Pages that all of them may touch. Hosts take no more.
   static constexpr uint32_t kMost = 32;
-  wire::GpaDirectHeader head;
-  std::array<PageRange, kMost> ranges;
 
-  std::span<const std::byte> bytes(uint32_t count) const {
-    return {reinterpret_cast<const std::byte*>(this), sizeof(head) + count * sizeof(PageRange)};
+  /// Begins anew, with the header's piece. Errors: BadLength (it is in two pages, which hosts refuse).
+  Result<void> begin(uint64_t address, uint32_t length) {
+    if (address % wire::kPageSize + length > wire::kPageSize && !HV_MUTANT(37)) return Error::BadLength;
+    builder_ = vmbus::GpaDirectBuilder(writable_bytes_of(room_));
+    pages_ = 0;
+    bytes_ = 0;
+    return add(address, length);
   }
+  /// Errors: Exhausted (too many pages), BadValue (no bytes).
+  Result<void> add(uint64_t address, uint32_t length) {
+    const uint64_t pages = (address % wire::kPageSize + length + (wire::kPageSize - 1)) / wire::kPageSize;
+    if (pages > kMost - pages_) return Error::Exhausted;
+    HV_TRY(builder_.memory(address, length));
+    pages_ += static_cast<uint32_t>(pages);
+    bytes_ += length;
+    return {};
+  }
+  uint32_t bytes() const { return bytes_; }
+  Result<std::span<const std::byte>> finish() { return builder_.finish(); }
+
+ private:
+  /// Each page a range of its own is the most.
+  std::array<uint64_t, 1 + 2 * kMost> room_;
+  vmbus::GpaDirectBuilder builder_{{}};
+  uint32_t pages_ = 0;
+  uint32_t bytes_ = 0;
 };
 
 /// The sending side of one channel: frames, NVSP and RNDIS control messages, completions of what was received.
@@ -82,9 +99,12 @@ class Transmitter {
   /// A slot for a frame in pages: until `send_pages` or `drop_pages` it is the caller's. Errors: Exhausted.
   Result<uint16_t> take_pages() { return pages_.take(); }
   void drop_pages(uint16_t slot) { pages_.put_back(slot); }
-  /// Sends a frame by its pages, behind what is in the batch. `header`: room of kHeaderRoom bytes in one page, at `header_at`; ranges [1, count) are
-  /// the frame's. Errors: BadLength (no or too many ranges), RingFull, RingCorrupt; the slot is still the caller's then.
-  HV_HOT Result<void> send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header, uint64_t header_at, PageList& list, uint32_t count);
+  /// Lists where the header is to be, then piece by piece where the frame's bytes are. Errors: as PageList has them.
+  Result<void> list_header(const SendFrame& frame, uint64_t address) { return list_.begin(address, static_cast<uint32_t>(header_size(frame))); }
+  Result<void> list_piece(uint64_t address, uint32_t length) { return list_.add(address, length); }
+  /// Sends the frame that was listed, behind what is in the batch. `header`: the memory of the header, of kHeaderRoom bytes.
+  /// Errors: BadLength (other than the frame's bytes are listed), RingFull, RingCorrupt; the slot is still the caller's then.
+  HV_HOT Result<void> send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header);
 
   // --- the dialogues
 
@@ -144,6 +164,7 @@ class Transmitter {
   SlotPool sections_;
   SlotPool pages_;
   Batch batch_;
+  PageList list_;
 };
 
 }  // namespace hv::netvsc

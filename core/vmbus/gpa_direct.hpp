@@ -130,6 +130,13 @@ class GpaDirectBuilder {
     return {};
   }
 
+  /// A range of memory whose frames follow one another. Errors: as of `range` and `frame`.
+  Result<void> memory(uint64_t address, uint32_t byte_count) {
+    HV_TRY(range(byte_count, static_cast<uint32_t>(address % wire::kPageSize)));
+    for (uint64_t number = address / wire::kPageSize; frames_missing_ != 0; number++) HV_TRY(frame(number));
+    return {};
+  }
+
   /// The finished bytes, a view of the storage. Errors: BadState (no range, or frames are missing).
   Result<std::span<const std::byte>> finish() {
     if (ranges_ == 0 || frames_missing_ != 0) return Error::BadState;

@@ -76,9 +76,9 @@ class World {
         auto slot = sending.take_pages();
         if (!slot) break;
         demand(kPlan.kind(*slot) == SlotKind::Pages && !held_[*slot]);
-        PageList list;
-        list.ranges[1] = {.length = frame.length, .offset = 0, .frame = 1};
-        const auto sent = sending.send_pages(*slot, frame, header_, 0, list, 2);
+        auto sent = sending.list_header(frame, 0);
+        if (sent) sent = sending.list_piece(wire::kPageSize, frame.length);
+        if (sent) sent = sending.send_pages(*slot, frame, header_);
         if (sent) held_[*slot] = true;
         else sending.drop_pages(*slot);
         break;

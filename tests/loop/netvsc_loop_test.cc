@@ -207,10 +207,9 @@ class NetvscLoop : public ::testing::Test {
     if (!slot) return false;
     const uint32_t index = *slot - kPlan.sections;
     fill(pages(kData + index, 1).first(frame.length), number);
-    PageList list;
-    list.ranges[1] = {.length = frame.length, .offset = 0, .frame = kData + index};
-    const auto sent = sending.send_pages(*slot, frame, pages(kHeaders, 1).subspan(index * kHeaderRoom, kHeaderRoom),
-                                         kHeaders * kPage + index * kHeaderRoom, list, 2);
+    sending.list_header(frame, kHeaders * kPage + index * kHeaderRoom).take();
+    sending.list_piece((kData + index) * kPage, frame.length).take();
+    const auto sent = sending.send_pages(*slot, frame, pages(kHeaders, 1).subspan(index * kHeaderRoom, kHeaderRoom));
     if (!sent) sending.drop_pages(*slot);
     return sent.ok();
   }

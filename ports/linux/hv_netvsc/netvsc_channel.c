@@ -207,12 +207,12 @@ static struct netvsc_queue *netvsc_alloc_queue(struct netvsc_adapter *adapter,
 	if (!queue->core || !queue->memory || !queue->sent || !queue->headers)
 		goto free;
 	if (netvsc_must_map()) {
-		queue->mapped = kvcalloc(NETVSC_PAGES * HV_NETVSC_MOST_RANGES, sizeof(dma_addr_t),
+		queue->mapped = kvcalloc(NETVSC_PAGES * NETVSC_PIECES, sizeof(dma_addr_t),
 					 GFP_KERNEL);
 		if (!queue->mapped)
 			goto free;
 		for (i = 0; i < NETVSC_PAGES; i++)
-			queue->sent[i].mapped = queue->mapped + i * HV_NETVSC_MOST_RANGES;
+			queue->sent[i].mapped = queue->mapped + i * NETVSC_PIECES;
 	}
 	return queue;
 

@@ -25,6 +25,9 @@
 /* Queues that are used unless the user wants another number. */
 #define NETVSC_DEFAULT_QUEUES 8
 
+/* Pieces of memory that a frame lies in at most: its header, its front, its fragments. */
+#define NETVSC_PIECES (2 + MAX_SKB_FRAGS)
+
 /* A queue stops when less than this is free of its ring, and goes on when more than that is. % */
 #define NETVSC_STOP_PERCENT 10
 #define NETVSC_WAKE_PERCENT 20
@@ -74,7 +77,7 @@ struct netvsc_queue {
 	struct napi_struct napi;
 
 	struct netvsc_sent *sent;	/* by page index */
-	dma_addr_t *mapped;		/* HV_NETVSC_MOST_RANGES each, if to be mapped */
+	dma_addr_t *mapped;		/* NETVSC_PIECES each, if to be mapped */
 	void *headers;			/* HV_NETVSC_HEADER_ROOM for each */
 	struct netvsc_counters rx;
 	struct xdp_rxq_info xdp_rxq;
@@ -82,7 +85,6 @@ struct netvsc_queue {
 
 	/* Serialises sending; taken with interrupts off, as consoles send from anywhere. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
-	struct hv_netvsc_ranges ranges;
 	struct netvsc_counters tx;
 };
 

@@ -17,8 +17,8 @@ static u32 netvsc_pages_of(u32 offset, u32 length)
 	return DIV_ROUND_UP(offset_in_hvpage(offset) + length, HV_HYP_PAGE_SIZE);
 }
 
-/* Ranges that a frame needs, its header's included. */
-static u32 netvsc_ranges_of(const struct sk_buff *skb)
+/* Pages that a frame touches, its header's included. */
+static u32 netvsc_pages_of_frame(const struct sk_buff *skb)
 {
 	u32 count = 1 + netvsc_pages_of(offset_in_hvpage(skb->data), skb_headlen(skb));
 	int i;
@@ -27,24 +27,6 @@ static u32 netvsc_ranges_of(const struct sk_buff *skb)
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
 		count += netvsc_pages_of(skb_frag_off(frag), skb_frag_size(frag));
-	}
-	return count;
-}
-
-/* Lists the pages of one piece of memory behind what is listed. */
-static HV_HOT u32 netvsc_list(struct hv_netvsc_ranges *ranges, u32 count, u64 address, u32 length)
-{
-	while (length) {
-		u32 offset = offset_in_hvpage(address);
-		u32 part = min_t(u32, length, HV_HYP_PAGE_SIZE - offset);
-
-		ranges->range[count++] = (struct hv_netvsc_range){
-			.length = part,
-			.offset = offset,
-			.frame = address >> HV_HYP_PAGE_SHIFT,
-		};
-		address += part;
-		length -= part;
 	}
 	return count;
 }
@@ -75,51 +57,58 @@ static void netvsc_unmap(struct netvsc_queue *queue, const struct netvsc_sent *s
 		netvsc_unmap_some(queue, sent, 2 + skb_shinfo(sent->skb)->nr_frags);
 }
 
-/* In a confidential machine: lists where the host sees the frame. 0: it cannot be mapped now. */
-static u32 netvsc_map_frame(struct netvsc_queue *queue, struct netvsc_sent *sent, void *header)
+/* In a confidential machine: maps header, front and fragments. False: they cannot be mapped now. */
+static bool netvsc_map(struct netvsc_queue *queue, struct netvsc_sent *sent, void *header)
 {
 	struct device *device = netvsc_dma_device(queue);
 	const struct sk_buff *skb = sent->skb;
-	u32 count = 1;
 	int i;
 
 	for (i = 0; i < 2 + skb_shinfo(skb)->nr_frags; i++) {
-		u32 length = HV_NETVSC_HEADER_ROOM;
-
 		if (i == 0) {
-			sent->mapped[i] = dma_map_single(device, header, length, DMA_TO_DEVICE);
+			sent->mapped[i] = dma_map_single(device, header, HV_NETVSC_HEADER_ROOM,
+							 DMA_TO_DEVICE);
 		} else if (i == 1) {
-			length = skb_headlen(skb);
-			sent->mapped[i] = dma_map_single(device, skb->data, length, DMA_TO_DEVICE);
+			sent->mapped[i] = dma_map_single(device, skb->data, skb_headlen(skb),
+							 DMA_TO_DEVICE);
 		} else {
 			const skb_frag_t *frag = &skb_shinfo(skb)->frags[i - 2];
 
-			length = skb_frag_size(frag);
-			sent->mapped[i] = skb_frag_dma_map(device, frag, 0, length, DMA_TO_DEVICE);
+			sent->mapped[i] = skb_frag_dma_map(device, frag, 0, skb_frag_size(frag),
+							   DMA_TO_DEVICE);
 		}
 		if (dma_mapping_error(device, sent->mapped[i])) {
 			netvsc_unmap_some(queue, sent, i);
-			return 0;
+			return false;
 		}
-		if (i > 0)
-			count = netvsc_list(&queue->ranges, count, sent->mapped[i], length);
 	}
-	return count;
+	return true;
 }
 
-static u32 netvsc_list_frame(struct netvsc_queue *queue, const struct sk_buff *skb)
+/* Tells the core where header, front and fragments lie. Returns enum hv_status. */
+static HV_HOT int netvsc_list(struct netvsc_queue *queue, const struct netvsc_sent *sent,
+			      const struct hv_netvsc_frame *frame, void *header)
 {
-	u32 count = netvsc_list(&queue->ranges, 1, virt_to_phys(skb->data), skb_headlen(skb));
+	const struct sk_buff *skb = sent->skb;
+	const dma_addr_t *mapped = sent->mapped;
+	int ret;
 	int i;
 
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+	ret = hv_netvsc_list_header(queue->core, frame,
+				    unlikely(mapped) ? mapped[0] : virt_to_phys(header));
+	/* What goes by its fragments alone has no front. */
+	if (ret == HV_OK && skb_headlen(skb))
+		ret = hv_netvsc_list_piece(queue->core,
+					   unlikely(mapped) ? mapped[1] : virt_to_phys(skb->data),
+					   skb_headlen(skb));
+	for (i = 0; ret == HV_OK && i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		u64 address = page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag);
 
-		count = netvsc_list(&queue->ranges, count,
-				    page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
-				    skb_frag_size(frag));
+		ret = hv_netvsc_list_piece(queue->core, unlikely(mapped) ? mapped[2 + i] : address,
+					   skb_frag_size(frag));
 	}
-	return count;
+	return ret;
 }
 
 /* Under the queue's lock. Returns enum hv_status; HV_OK: the frame is the queue's. */
@@ -128,10 +117,8 @@ static HV_HOT int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *
 {
 	int slot = hv_netvsc_take_pages(queue->core);
 	struct netvsc_sent *sent;
-	u64 address;
 	void *header;
 	u32 index;
-	u32 count;
 	int ret;
 
 	if (slot < 0)
@@ -141,25 +128,22 @@ static HV_HOT int netvsc_send_pages(struct netvsc_queue *queue, struct sk_buff *
 	header = queue->headers + index * HV_NETVSC_HEADER_ROOM;
 	/* Before it is sent: its completion may come at once. */
 	sent->skb = skb;
-	if (likely(!sent->mapped)) {
-		address = virt_to_phys(header);
-		count = netvsc_list_frame(queue, skb);
-	} else {
-		count = netvsc_map_frame(queue, sent, header);
-		address = sent->mapped[0];
+	if (unlikely(sent->mapped) && !netvsc_map(queue, sent, header)) {
+		ret = HV_NO_MEMORY;
+		goto drop;
 	}
-	ret = count ? hv_netvsc_send_pages(queue->core, slot, frame, header, address,
-					   &queue->ranges, count) :
-		      HV_NO_MEMORY;
+	ret = netvsc_list(queue, sent, frame, header);
+	if (likely(ret == HV_OK))
+		ret = hv_netvsc_send_pages(queue->core, slot, frame, header);
 	if (likely(ret == HV_OK)) {
 		/* The header was written behind its mapping; nothing is published yet. */
 		if (unlikely(sent->mapped))
-			dma_sync_single_for_device(netvsc_dma_device(queue), address,
+			dma_sync_single_for_device(netvsc_dma_device(queue), sent->mapped[0],
 						   HV_NETVSC_HEADER_ROOM, DMA_TO_DEVICE);
 		return HV_OK;
 	}
-	if (count)
-		netvsc_unmap(queue, sent);
+	netvsc_unmap(queue, sent);
+drop:
 	sent->skb = NULL;
 	hv_netvsc_drop_pages(queue->core, slot);
 	return ret;
@@ -300,13 +284,13 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	int room;
 
 	fit = netvsc_describe(adapter, skb, &frame);
-	if (fit && unlikely(netvsc_ranges_of(skb) > HV_NETVSC_MOST_RANGES)) {
+	if (fit && unlikely(netvsc_pages_of_frame(skb) > HV_NETVSC_MOST_PAGES)) {
 		net->eth_stats.tx_scattered++;
 		fit = !skb_linearize(skb);
 		if (!fit)
 			net->eth_stats.tx_no_memory++;
 	}
-	if (fit && unlikely(netvsc_ranges_of(skb) > HV_NETVSC_MOST_RANGES)) {
+	if (fit && unlikely(netvsc_pages_of_frame(skb) > HV_NETVSC_MOST_PAGES)) {
 		net->eth_stats.tx_too_big++;
 		fit = false;
 	}

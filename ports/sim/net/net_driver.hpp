@@ -48,7 +48,6 @@ struct NetQueue {
   std::unique_ptr<netvsc::Queue> core;
   std::vector<Sent> sent;   ///< by page index
   uint32_t headers = 0;     ///< the first page of their rooms
-  netvsc::PageList list;
 };
 
 /// An adapter that is open. ports/linux/hv_netvsc: struct netvsc_adapter.

@@ -196,17 +196,10 @@ Result<void> NetDriver::send_pages(NetQueue& queue, Skb& skb) {
     sent.data_at = *data_at;
     sent.mapped = true;
   }
-  uint32_t count = 1;
-  uint64_t address = sent.data_at;
-  for (uint32_t left = skb.length; left != 0;) {
-    const auto offset = static_cast<uint32_t>(address % Memory::kPage);
-    const uint32_t part = std::min(left, static_cast<uint32_t>(Memory::kPage) - offset);
-    queue.list.ranges[count++] = {.length = part, .offset = offset, .frame = address / Memory::kPage};
-    address += part;
-    left -= part;
-  }
-  const uint64_t told = HV_MUTANT(37) ? header + room_at : sent.header_at;
-  const auto staged = sending.send_pages(slot, SendFrame{.length = skb.length}, {at(header), netvsc::kHeaderRoom}, told, queue.list, count);
+  const SendFrame frame{.length = skb.length};
+  auto staged = sending.list_header(frame, HV_MUTANT(37) ? header + room_at : sent.header_at);
+  if (staged) staged = sending.list_piece(sent.data_at, skb.length);
+  if (staged) staged = sending.send_pages(slot, frame, {at(header), netvsc::kHeaderRoom});
   if (staged) {
     // The header was written behind its mapping; nothing is published yet.
     if (sent.header_at != header) std::memcpy(at(sent.header_at), at(header), netvsc::kHeaderRoom);

@@ -148,11 +148,11 @@ TEST_F(Receive, JoinedFramesAreNoLongerThanIpAllows) {
 
 TEST_F(Receive, ACompletionOfAnotherKindIsNotTakenForAFrames) {
   // A frame in pages is in flight, and the host answers as if it had been asked to open.
-  PageList list;
-  list.ranges[1] = {.length = 1500, .offset = 0, .frame = 77};
   std::array<std::byte, kHeaderRoom> header;
   auto& sending = queue.sending();
-  sending.send_pages(sending.take_pages().take(), {.length = 1500}, header, 0, list, 2).take();
+  sending.list_header({.length = 1500}, 0).take();
+  sending.list_piece(77 * 4096, 1500).take();
+  sending.send_pages(sending.take_pages().take(), {.length = 1500}, header).take();
   (void)sending.publish();
   const uint64_t id = host_reads().transaction_id;
   host_sends(wire::PacketType::Completion, id, test::nvsp(MessageType::InitComplete, wire::netvsc::InitComplete{}));

@@ -108,13 +108,13 @@ TEST_F(Transmit, SectionsRunOutAndComeBack) {
 }
 
 TEST_F(Transmit, AFrameInPagesNamesItsHeaderFirst) {
-  PageList list;
-  list.ranges[1] = {.length = 1000, .offset = 3000, .frame = 77};
-  list.ranges[2] = {.length = 500, .offset = 0, .frame = 79};
   std::array<std::byte, kHeaderRoom> header;
   const uint16_t slot = sending.take_pages().take();
   copy(60, 1);
-  sending.send_pages(slot, frame_of(1500), header, 5 * 4096 + 128, list, 3).take();
+  sending.list_header(frame_of(5620), 5 * 4096 + 128).take();
+  sending.list_piece(77 * 4096 + 3000, 1000).take();
+  sending.list_piece(79 * 4096 + 4090, 4620).take();
+  sending.send_pages(slot, frame_of(5620), header).take();
   (void)sending.publish();
   EXPECT_EQ(sent(host_reads()).section, 100u) << "what was copied before goes before";
   const auto packet = host_reads();
@@ -122,35 +122,62 @@ TEST_F(Transmit, AFrameInPagesNamesItsHeaderFirst) {
   EXPECT_EQ(sent(packet).section, wire::netvsc::kNoSection);
   auto ranges = vmbus::GpaRanges::parse(packet.extra, {.ranges = 32, .frames = 64}).take();
   ASSERT_EQ(ranges.count(), 3u);
-  EXPECT_EQ(ranges.byte_count(), 44u + 1500);
+  EXPECT_EQ(ranges.byte_count(), 44u + 5620);
+  EXPECT_EQ(ranges.frame_count(), 5u);
   const auto first = ranges.next();
   EXPECT_EQ(first->byte_offset, 128u);
   EXPECT_EQ(first->frames[0], 5u);
   EXPECT_EQ(ranges.next()->frames[0], 77u);
-  EXPECT_EQ(test::at<rndis::Header>(header).length, 1544u);
+  const auto last = ranges.next();
+  ASSERT_EQ(last->frames.size(), 3u) << "a piece is one range, however many pages it touches";
+  EXPECT_EQ(last->byte_offset, 4090u);
+  EXPECT_EQ(last->byte_count, 4620u);
+  EXPECT_EQ(last->frames[0], 79u);
+  EXPECT_EQ(last->frames[2], 81u);
+  EXPECT_EQ(test::at<rndis::Header>(header).length, 44u + 5620);
+}
+
+TEST_F(Transmit, AFrameTouchesNoMorePagesThanHostsTake) {
+  sending.list_header(frame_of(31 * 4096), 0).take();
+  sending.list_piece(4096, 30 * 4096).take();
+  EXPECT_EQ(sending.list_piece(50 * 4096 + 4095, 2).error(), Error::Exhausted);
+  sending.list_piece(50 * 4096, 4096).take();
+  EXPECT_EQ(sending.list_piece(60 * 4096, 1).error(), Error::Exhausted);
+  std::array<std::byte, kHeaderRoom> header;
+  EXPECT_TRUE(sending.send_pages(sending.take_pages().take(), frame_of(31 * 4096), header).ok()) << "what was refused is not listed";
+
+  sending.list_header(frame_of(4096), 0).take();
+  for (uint64_t page = 1; page < 32; page++) sending.list_piece(2 * page * 4096, 4096).take();
+  EXPECT_EQ(sending.list_piece(0, 1).error(), Error::Exhausted) << "each a range of its own";
+}
+
+TEST_F(Transmit, ExactlyTheFrameIsListed) {
+  std::array<std::byte, kHeaderRoom> header;
+  const uint16_t slot = sending.take_pages().take();
+  sending.list_header(frame_of(1500), 0).take();
+  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header).error(), Error::BadLength);
+  EXPECT_EQ(sending.list_piece(77 * 4096, 0).error(), Error::BadValue);
+  sending.list_piece(77 * 4096, 1499).take();
+  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header).error(), Error::BadLength);
+  sending.list_piece(78 * 4096, 1).take();
+  EXPECT_TRUE(sending.send_pages(slot, frame_of(1500), header).ok());
 }
 
 /// Bug 37: hosts refuse a header in two pieces.
 TEST_F(Transmit, AHeaderNeverCrossesAPage) {
-  PageList list;
-  list.ranges[1] = {.length = 1500, .offset = 0, .frame = 77};
-  std::array<std::byte, kHeaderRoom> header;
-  const uint16_t slot = sending.take_pages().take();
-  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header, 4096 - 43, list, 2).error(), Error::BadLength);
-  EXPECT_TRUE(sending.send_pages(slot, frame_of(1500), header, 4096 - 44, list, 2).ok());
-  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header, 0, list, 1).error(), Error::BadLength);
-  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header, 0, list, 33).error(), Error::BadLength);
+  EXPECT_EQ(sending.list_header(frame_of(1500), 4096 - 43).error(), Error::BadLength);
+  EXPECT_TRUE(sending.list_header(frame_of(1500), 4096 - 44).ok());
 }
 
 TEST_F(Transmit, AFullRingGivesBackAllThatWasTaken) {
-  PageList list;
-  list.ranges[1] = {.length = 1500, .offset = 0, .frame = 77};
   std::array<std::byte, kHeaderRoom> header;
   const netvsc::Message message{};
   while (sending.send_notice(message)) {
   }
   const uint16_t slot = sending.take_pages().take();
-  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header, 0, list, 2).error(), Error::RingFull);
+  sending.list_header(frame_of(1500), 0).take();
+  sending.list_piece(77 * 4096, 1500).take();
+  EXPECT_EQ(sending.send_pages(slot, frame_of(1500), header).error(), Error::RingFull);
   EXPECT_FALSE(queue.alive(slot));
   sending.drop_pages(slot);
   copy(60, 1);
