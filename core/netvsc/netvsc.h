@@ -15,6 +15,7 @@ extern "C" {
 #define HV_NETVSC_ANSWER_SECONDS 30
 #define HV_NETVSC_DRAIN_SECONDS 10
 #define HV_NETVSC_STALL_SECONDS 15
+#define HV_NETVSC_PIGGYBACK_MS 20
 #define HV_NETVSC_MOST_QUEUES 64
 #define HV_NETVSC_MOST_PACKET 4760 /* bytes of the largest packet in an incoming ring, its descriptor not counted */
 #define HV_NETVSC_MOST_CONTROL 2048
@@ -246,6 +247,14 @@ int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint
 HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);
 /* Shows the host what is copied and what is staged; what finds no room stays for the next time. Returns enum hv_signal. */
 HV_HOT int hv_netvsc_publish(struct hv_netvsc_queue *queue);
+/*
+ * A round of receiving is over, and its completions are staged. 1: they may wait to be published with a frame, while a timer of
+ * HV_NETVSC_PIGGYBACK_MS runs; 0: publish.
+ */
+HV_HOT int hv_netvsc_may_wait(struct hv_netvsc_queue *queue);
+enum hv_netvsc_due { HV_NETVSC_NOTHING_DUE = 0, HV_NETVSC_DUE_LATER = 1, HV_NETVSC_DUE_NOW = 2 };
+/* The timer has run out: it may rest, or is to run once more, or what waits is to be published. */
+enum hv_netvsc_due hv_netvsc_wait_expired(struct hv_netvsc_queue *queue);
 /* 1: frames can be sent, and `percent` of the ring stays free; 0; or a negative status. */
 HV_HOT int hv_netvsc_may_send(struct hv_netvsc_queue *queue, uint32_t percent);
 /* Has the host signal when `percent` of the ring is free. 1: it is already. */

@@ -46,7 +46,8 @@ static_assert(HV_NETVSC_NEITHER == static_cast<int>(Doer::Neither));
 static_assert(HV_NETVSC_FAILED == static_cast<int>(Opening::State::Failed));
 static_assert(HV_NETVSC_MOST_PACKET >= Receiver::kMostPacket && HV_NETVSC_MOST_PACKET % 8 == 0);
 static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds && HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
-static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds);
+static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds && HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
+static_assert(HV_NETVSC_DUE_NOW == static_cast<int>(Piggyback::Due::Now));
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
@@ -175,6 +176,10 @@ int hv_netvsc_publish(hv_netvsc_queue* queue) {
   (void)sending.flush().ok();
   return signal_of(sending.publish());
 }
+
+int hv_netvsc_may_wait(hv_netvsc_queue* queue) { return of(queue).sending().may_wait(); }
+
+hv_netvsc_due hv_netvsc_wait_expired(hv_netvsc_queue* queue) { return static_cast<hv_netvsc_due>(of(queue).sending().wait_expired()); }
 
 int hv_netvsc_may_send(hv_netvsc_queue* queue, uint32_t percent) {
   Transmitter& sending = of(queue).sending();

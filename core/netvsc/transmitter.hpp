@@ -4,6 +4,7 @@
 #include "core/base/mutant.hpp"
 #include "core/netvsc/frame.hpp"
 #include "core/netvsc/opening.hpp"
+#include "core/netvsc/piggyback.hpp"
 #include "core/netvsc/queue_memory.hpp"
 #include "core/netvsc/rndis.hpp"
 #include "core/vmbus/gpa_direct.hpp"
@@ -124,7 +125,14 @@ class Transmitter {
 
   // --- the ring
 
-  vmbus::Signal publish() { return writer_.commit(); }
+  vmbus::Signal publish() {
+    piggyback_.published();
+    return writer_.commit();
+  }
+  /// A round of receiving ends, its completions are staged: whether they may wait to be published with a frame.
+  bool may_wait() { return !batch_open() && piggyback_.may_wait(); }
+  /// The timer of those that wait has run out.
+  Piggyback::Due wait_expired() { return piggyback_.expired(); }
   /// Whether frames of any kind can be sent now, with `reserve` bytes of the ring left. Errors: RingCorrupt.
   Result<bool> may_send(uint32_t reserve) {
     const uint32_t room = HV_TRY(writer_.free_bytes());
@@ -164,6 +172,7 @@ class Transmitter {
   SlotPool sections_;
   SlotPool pages_;
   Batch batch_;
+  Piggyback piggyback_;
   PageList list_;
 };
 

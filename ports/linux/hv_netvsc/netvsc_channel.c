@@ -61,20 +61,49 @@ static void netvsc_event(struct netvsc_queue *queue, const struct hv_netvsc_even
 	}
 }
 
+static void netvsc_start_wait(struct netvsc_queue *queue)
+{
+	mod_timer(&queue->wait, jiffies + msecs_to_jiffies(HV_NETVSC_PIGGYBACK_MS));
+}
+
+/* Completions have waited to go along with a frame, and perhaps none came. In softirq context. */
+static void netvsc_wait_expired(struct timer_list *timer)
+{
+	struct netvsc_queue *queue = container_of(timer, struct netvsc_queue, wait);
+	int signal = HV_NO_SIGNAL;
+	enum hv_netvsc_due due;
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	due = hv_netvsc_wait_expired(queue->core);
+	if (due == HV_NETVSC_DUE_LATER)
+		netvsc_start_wait(queue);
+	else if (due == HV_NETVSC_DUE_NOW)
+		signal = hv_netvsc_publish(queue->core);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	netvsc_signal(queue, signal);
+}
+
 /*
  * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
- * go on. Returns whether to go on without waiting: completions found no room.
+ * go on. With `may_wait` completions may be left for the next frame to be published with. Returns
+ * whether to go on without waiting: completions found no room.
  */
-static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay)
+static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_wait)
 {
+	int signal = HV_NO_SIGNAL;
 	unsigned long flags;
 	int ret = HV_OK;
-	int signal;
+	bool wait;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (pay)
 		ret = hv_netvsc_pay(queue->core);
-	signal = hv_netvsc_publish(queue->core);
+	wait = may_wait && ret == HV_OK && hv_netvsc_may_wait(queue->core) == 1;
+	if (!wait)
+		signal = hv_netvsc_publish(queue->core);
+	else if (!timer_pending(&queue->wait))
+		netvsc_start_wait(queue);
 	netvsc_wake(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	netvsc_signal(queue, signal);
@@ -106,7 +135,7 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 		if (likely(ret == HV_OK)) {
 			netvsc_event(queue, &event, budget);
 		} else if (ret == HV_EXHAUSTED) {
-			*busy = netvsc_settle(queue, true);
+			*busy = netvsc_settle(queue, true, false);
 		} else {
 			atomic_long_inc(&net->rx_errors);
 			if (net_ratelimit())
@@ -129,7 +158,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	}
 	/* A console polls so, whoever is scheduled: it wants room, and no packets. */
 	if (budget == 0) {
-		netvsc_settle(queue, true);
+		netvsc_settle(queue, true, false);
 		return 0;
 	}
 	if (!queue->masked)
@@ -143,7 +172,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	 * for what the stack answers spares none: the host has less time for its part then.
 	 */
 	if (!busy)
-		busy = netvsc_settle(queue, done < budget);
+		busy = netvsc_settle(queue, done < budget, done < budget);
 	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
 
 	/* While completions are owed there is no end: nobody would wake us for them. */
@@ -198,6 +227,7 @@ static struct netvsc_queue *netvsc_alloc_queue(struct netvsc_adapter *adapter,
 	queue->vmbus = vmbus;
 	queue->index = index;
 	spin_lock_init(&queue->lock);
+	timer_setup(&queue->wait, netvsc_wait_expired, 0);
 	u64_stats_init(&queue->rx.sync);
 	u64_stats_init(&queue->tx.sync);
 	queue->core = kvzalloc(sizeof(*queue->core), GFP_KERNEL);
@@ -363,6 +393,7 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 			continue;
 		napi_disable(&queue->napi);
 		netif_napi_del(&queue->napi);
+		del_timer_sync(&queue->wait);
 	}
 	vmbus_set_sc_create_callback(net->hv->channel, NULL);
 	/* Sub-channels go with the primary one. */

@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/u64_stats_sync.h>
 #include <linux/workqueue.h>
 #include <net/xdp.h>
@@ -74,6 +75,7 @@ struct netvsc_queue {
 	bool opened;			/* the channel is to be closed */
 	bool ready;			/* the rings are known: packets may be read */
 	bool masked;			/* the poll's */
+	struct timer_list wait;		/* runs while completions wait for a frame */
 	struct napi_struct napi;
 
 	struct netvsc_sent *sent;	/* by page index */
