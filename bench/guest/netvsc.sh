@@ -67,8 +67,8 @@ measure_net() { # measure_net JOB UNIT RATE COMMAND...: RATE reads the rate from
 
 set_up
 # What TCP has under way is bounded on both sides (the node does so, too). Else it is as much as the receiver ever had room for, and whether that
-# stays in the caches, which is chance, makes more of a difference (1200 to 2000 Mbit/s) than the driver.
-echo "4096 131072 524288" >/proc/sys/net/ipv4/tcp_wmem
+# stays in the caches, which is chance, makes more of a difference than the driver.
+echo "4096 131072 1048576" >/proc/sys/net/ipv4/tcp_wmem
 measure_net tcp-out Mbit/s mbits iperf
 measure_net tcp-in Mbit/s mbits iperf -R
 measure_net ping-pong trips/s replies round_trips

@@ -52,6 +52,7 @@ constexpr Mutant kMutants[] = {
     {68, "netvsc: a completion is taken for one of another kind"},
     {69, "netvsc: closing waits for an empty ring, though the host does not heed the filter"},
     {70, "netvsc: the device is halted before its frames are sent"},
+    {71, "netvsc: completions wait for a frame that never goes out, and no timer runs"},
 };
 }  // namespace
 

@@ -33,6 +33,9 @@
 #define NETVSC_STOP_PERCENT 10
 #define NETVSC_WAKE_PERCENT 20
 
+/* What TCP may have in a queue: of its pacing rate 1 / 2^9 of a second, so 2 ms; without, 1 ms. */
+#define NETVSC_PACING_SHIFT 9
+
 struct netvsc_net;
 struct netvsc_adapter;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Frames of the stack go to the host. */
 #include <linux/dma-mapping.h>
+#include <net/sock.h>
 
 #include "netvsc_device.h"
 
@@ -296,6 +297,8 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 	}
 	if (likely(fit))
 		skb_tx_timestamp(skb);
+	/* Its completion comes when the host comes round to it, later than a device's would. */
+	sk_pacing_shift_update(skb->sk, NETVSC_PACING_SHIFT);
 
 	spin_lock_irqsave(&queue->lock, flags);
 	if (likely(fit))

@@ -146,6 +146,8 @@ Task<> NetDriver::close_channels(NetAdapter& adapter) {
     if (!queue) continue;
     // The bug: it is always the first one that is disabled.
     co_await napi_disable(HV_MUTANT(29) ? *adapter.queues[0] : *queue);
+    queue->cancelled = true;
+    co_await tasks_.until("a timer to end", [&queue] { return !queue->waiting; });
     std::erase(napis_, queue.get());
   }
   // Sub-channels first.
@@ -230,11 +232,22 @@ void NetDriver::break_off(NetQueue& queue) {
 
 /// What the round owes: completions, the batch that found no room before, a queue that may go on. True: go on without waiting, as completions
 /// found no room.
-Task<bool> NetDriver::settle(NetQueue& queue) {
+/// With `may_wait` completions may be left for the next frame to be published with.
+Task<bool> NetDriver::settle(NetQueue& queue, bool may_wait) {
   co_await tasks_.lock("a queue's lock", queue.lock);
   const auto paid = queue.core->pay_completions();
-  if (paid && queue.core->sending().batch_open()) (void)queue.core->sending().flush().ok();
-  const Signal signal = queue.core->sending().publish();
+  auto& sending = queue.core->sending();
+  Signal signal = Signal::No;
+  if (may_wait && paid && sending.may_wait()) {
+    // The bug: nobody looks after what waits, should no frame go out.
+    if (!queue.waiting && !HV_MUTANT(71)) {
+      queue.waiting = true;
+      tasks_.spawn("wait timer", wait_timer(queue));
+    }
+  } else {
+    if (paid && sending.batch_open()) (void)sending.flush().ok();
+    signal = sending.publish();
+  }
   wake(queue);
   queue.lock.held = false;
   co_await signal_host(queue, signal);
@@ -242,6 +255,22 @@ Task<bool> NetDriver::settle(NetQueue& queue) {
   if (paid.error() != Error::RingFull) break_off(queue);
   kernel_.log()("queue %u owes completions: no room", queue.index);
   co_return paid.error() == Error::RingFull;
+}
+
+Task<> NetDriver::wait_timer(NetQueue& queue) {
+  using Due = netvsc::Piggyback::Due;
+  Due due = Due::Later;
+  Signal signal = Signal::No;
+  while (due == Due::Later) {
+    co_await tasks_.clock("completions that wait", [&queue] { return queue.cancelled; }, netvsc::Piggyback::kPeriodMs);
+    if (queue.cancelled) break;
+    co_await tasks_.lock("a queue's lock", queue.lock);
+    due = queue.core->sending().wait_expired();
+    if (due == Due::Now) signal = queue.core->sending().publish();
+    queue.lock.held = false;
+  }
+  queue.waiting = false;
+  co_await signal_host(queue, signal);
 }
 
 /// What was given up, for it was too late or the host took the device away, may be answered still.
@@ -269,13 +298,13 @@ Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
     if (event) {
       take(queue, *event);
     } else if (event.error() == Error::Exhausted) {
-      busy = co_await settle(queue);
+      busy = co_await settle(queue, false);
     } else if (honest() && !gave_up(event.error())) {
       fail(std::string("a packet of an honest host is refused: ") + name(event.error()));
     }
   }
   co_await tasks_.turn();
-  if (!busy) busy = co_await settle(queue);
+  if (!busy) busy = co_await settle(queue, done < budget);
   co_await signal_host(queue, receiving.give_back());
   if (HV_MUTANT(26) && busy) {
     (void)queue.napi.complete();   // the bug: nobody goes on for what is owed, and no signal comes

@@ -41,6 +41,8 @@ struct NetQueue {
   bool callback = false;
   bool ready = false;       ///< packets may be read
   bool masked = false;      ///< the poll's
+  bool waiting = false;     ///< the timer of completions that wait runs
+  bool cancelled = false;   ///< and is to end
   Mutex lock;               ///< serialises sending
   std::unique_ptr<Buffer> ring;
   Waiter waiter;
@@ -187,7 +189,8 @@ class NetDriver final : public ChannelDriver {
   Task<> napi_disable(NetQueue& queue);
   Task<> softirq();
   Task<uint32_t> poll(NetQueue& queue, uint32_t budget);
-  Task<bool> settle(NetQueue& queue);
+  Task<bool> settle(NetQueue& queue, bool may_wait);
+  Task<> wait_timer(NetQueue& queue);
   void take(NetQueue& queue, const netvsc::Event& event);
   void take_frame(const netvsc::Event& event);
   void break_off(NetQueue& queue);
