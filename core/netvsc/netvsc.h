@@ -235,8 +235,8 @@ void hv_netvsc_drop_pages(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Which of the plan's pages a slot is: 0 to pages - 1. */
 HV_HOT uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
 /*
- * Where the frame lies, as the host sees it: its header, which is within one page of 4096 bytes, then piece by piece its bytes. HV_EXHAUSTED:
- * with more than HV_NETVSC_MOST_PAGES pages, the header's included.
+ * Where the frame lies, as the host sees it: its header, which is within one page of 4096 bytes, then piece by piece its bytes. HV_BAD_LENGTH:
+ * in more than HV_NETVSC_MOST_PAGES pages, the header's included.
  */
 HV_HOT int hv_netvsc_list_header(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, uint64_t address);
 HV_HOT int hv_netvsc_list_piece(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 
+#include "core/vmbus/ring.hpp"
+
 namespace hv::netvsc {
 
-/// Whether completions of received frames wait for a frame that goes out soon, so that one signal tells the host of both. What came is mostly
-/// answered: then they wait. A timer of the port sees to it that they do not wait for long; after a wait in vain there is none for a while.
+/// Whether completions of received frames wait for a frame that goes out soon, so that one signal tells the host of both. They do where it was seen
+/// to spare one: the host was woken for completions, and slept again before the frame. That is looked at anew every kRounds. A timer of the
+/// port sees to it that they do not wait for long; after a wait in vain there is none for a while.
 /// Concurrency: one caller at a time (the port's lock of the channel).
 class Piggyback {
  public:
@@ -14,25 +17,33 @@ class Piggyback {
   static constexpr uint32_t kPeriodMs = 20;
   /// More completions are not kept from the host.
   static constexpr uint32_t kMost = 64;
-  /// Rounds of receiving in which none wait, after a wait in vain.
-  static constexpr uint32_t kDoubt = 64;
+  /// Rounds of receiving: in which completions wait once it was seen to be good, and in which none do after a wait in vain.
+  static constexpr uint32_t kRounds = 63;
 
-  /// A frame is to go out.
-  void answered() { answered_ = true; }
+  /// A frame is staged.
+  void frame() { frame_ = true; }
   /// A completion is staged.
-  void staged() { waiting_++; }
+  void completion() { waiting_++; }
   /// The host is shown all that is staged.
-  void published() {
+  void published(vmbus::Signal signal) {
+    const bool woken = signal == vmbus::Signal::Yes;
+    if (frame_) {
+      if (woken_ && woken && doubt_ == 0) rounds_ = kRounds;
+      woken_ = false;
+    } else if (waiting_ != 0) {
+      woken_ = woken;
+    }
+    frame_ = false;
     waiting_ = 0;
     fresh_ = true;
   }
   /// A round of receiving ends: whether what it staged may wait. The timer is to run then.
   bool may_wait() {
     if (waiting_ == 0) return false;
-    const bool likely = answered_ && doubt_ == 0;
-    answered_ = false;
     if (doubt_ != 0) doubt_--;
-    return likely && waiting_ <= kMost;
+    if (rounds_ == 0) return false;
+    rounds_--;
+    return waiting_ <= kMost;
   }
 
   enum class Due : uint8_t {
@@ -47,15 +58,18 @@ class Piggyback {
       fresh_ = false;
       return Due::Later;
     }
-    doubt_ = kDoubt;
+    doubt_ = kRounds;
+    rounds_ = 0;
     return Due::Now;
   }
 
  private:
-  uint32_t waiting_ = 0;   ///< completions that the host has not seen
-  uint32_t doubt_ = 0;
-  bool answered_ = false;  ///< since the last round that had completions
-  bool fresh_ = false;     ///< something was published since the timer last ran out
+  uint32_t waiting_ = 0;  ///< completions that the host has not seen
+  uint32_t rounds_ = 0;   ///< that may wait
+  uint32_t doubt_ = 0;    ///< rounds
+  bool frame_ = false;    ///< staged since the last publication
+  bool woken_ = false;    ///< the host, by the last publication, for completions alone
+  bool fresh_ = false;    ///< something was published since the timer last ran out
 };
 
 }  // namespace hv::netvsc

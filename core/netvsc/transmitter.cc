@@ -32,7 +32,7 @@ Result<std::byte*> Transmitter::copy_fitting(const SendFrame& frame) {
   if (size > bare) __builtin_memset(place.data() + bare, 0, size - bare);
   batch_.used += size;
   batch_.packets++;
-  piggyback_.answered();
+  piggyback_.frame();
   return place.data() + (bare - frame.length);
 }
 
@@ -48,7 +48,7 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame, std:
   HV_TRY(flush());
 
   write_header(header, frame, 0);
-  piggyback_.answered();
+  piggyback_.frame();
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Data, proto::kNoSection, 0);
   const std::span<const std::byte> parts[] = {message};
@@ -74,7 +74,7 @@ Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
   } const message{{MessageType::SendRndisPacketComplete}, {status}};
   const std::span<const std::byte> parts[] = {bytes_of(message)};
   HV_TRY(writer_.stage(wire::PacketType::Completion, 0, id, {}, parts));
-  piggyback_.staged();
+  piggyback_.completion();
   return {};
 }
 

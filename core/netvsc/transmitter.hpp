@@ -33,10 +33,10 @@ class PageList {
     bytes_ = 0;
     return add(address, length);
   }
-  /// Errors: Exhausted (too many pages), BadValue (no bytes).
+  /// Errors: BadLength (too many pages), BadValue (no bytes). It is not listed then.
   Result<void> add(uint64_t address, uint32_t length) {
     const uint64_t pages = (address % wire::kPageSize + length + (wire::kPageSize - 1)) / wire::kPageSize;
-    if (pages > kMost - pages_) return Error::Exhausted;
+    if (pages > kMost - pages_) return Error::BadLength;
     HV_TRY(builder_.memory(address, length));
     pages_ += static_cast<uint32_t>(pages);
     bytes_ += length;
@@ -126,8 +126,9 @@ class Transmitter {
   // --- the ring
 
   vmbus::Signal publish() {
-    piggyback_.published();
-    return writer_.commit();
+    const vmbus::Signal signal = writer_.commit();
+    piggyback_.published(signal);
+    return signal;
   }
   /// A round of receiving ends, its completions are staged: whether they may wait to be published with a frame.
   bool may_wait() { return !batch_open() && piggyback_.may_wait(); }

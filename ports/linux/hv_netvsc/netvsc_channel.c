@@ -167,10 +167,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 
 	done = netvsc_take_packets(queue, budget, &busy);
 	netvsc_xdp_flush(queue);
-	/*
-	 * A full round is followed by the next one, which pays for both with one signal. To wait
-	 * for what the stack answers spares none: the host has less time for its part then.
-	 */
+	/* A full round is followed by the next one, which pays for both with one signal. */
 	if (!busy)
 		busy = netvsc_settle(queue, done < budget, done < budget);
 	netvsc_signal(queue, hv_netvsc_give_back(queue->core));

@@ -9,49 +9,79 @@ namespace hv::netvsc {
 namespace {
 
 using Due = Piggyback::Due;
+using vmbus::Signal;
 
-/// A round of receiving with one frame.
-bool waits(Piggyback& piggyback) {
-  piggyback.staged();
+/// A round of receiving with one frame. The signal: whether the host sleeps, should it be told of the completion alone.
+bool waits(Piggyback& piggyback, Signal signal = Signal::Yes) {
+  piggyback.completion();
   const bool may = piggyback.may_wait();
-  if (!may) piggyback.published();
+  if (!may) piggyback.published(signal);
   return may;
 }
-void answer(Piggyback& piggyback) {
-  piggyback.answered();
-  piggyback.published();
+void answer(Piggyback& piggyback, Signal signal = Signal::Yes) {
+  piggyback.frame();
+  piggyback.published(signal);
+}
+/// It was seen that the host is woken twice.
+void learn(Piggyback& piggyback) {
+  EXPECT_FALSE(waits(piggyback));
+  answer(piggyback);
+}
+void in_vain(Piggyback& piggyback) {
+  while (piggyback.expired() != Due::Now) {
+  }
+  piggyback.published(Signal::Yes);
 }
 
-TEST(Piggyback, WhatWasAnsweredLastTimeWaits) {
+TEST(Piggyback, CompletionsWaitWhereTheHostWasWokenTwice) {
   Piggyback piggyback;
-  EXPECT_FALSE(waits(piggyback)) << "nothing is known yet";
-  for (int i = 0; i < 3; i++) {
-    answer(piggyback);
+  learn(piggyback);
+  for (uint32_t i = 0; i < Piggyback::kRounds; i++) {
     EXPECT_TRUE(waits(piggyback));
+    answer(piggyback);
   }
-  EXPECT_FALSE(waits(piggyback)) << "not answered since";
+  EXPECT_FALSE(waits(piggyback)) << "it is looked at anew";
+  answer(piggyback);
+  EXPECT_TRUE(waits(piggyback));
+}
+
+TEST(Piggyback, TheyDoNotWhereTheHostIsAwakeStillWhenTheAnswerGoesOut) {
+  Piggyback piggyback;
+  for (int i = 0; i < 200; i++) {
+    EXPECT_FALSE(waits(piggyback));
+    answer(piggyback, Signal::No);
+  }
+}
+
+TEST(Piggyback, TheyDoNotWhereTheHostWasAwakeForThem) {
+  Piggyback piggyback;
+  for (int i = 0; i < 200; i++) {
+    EXPECT_FALSE(waits(piggyback, Signal::No));
+    answer(piggyback);
+  }
 }
 
 TEST(Piggyback, ARoundWithoutCompletionsSaysNothing) {
   Piggyback piggyback;
-  answer(piggyback);
+  EXPECT_FALSE(waits(piggyback));
   EXPECT_FALSE(piggyback.may_wait()) << "nothing to wait";
-  EXPECT_TRUE(waits(piggyback)) << "the frame that went out is not forgotten";
+  piggyback.published(Signal::No);
+  answer(piggyback);
+  EXPECT_TRUE(waits(piggyback)) << "what was seen is not forgotten";
 }
 
 TEST(Piggyback, NotMoreThanThatManyWait) {
   Piggyback piggyback;
-  answer(piggyback);
-  for (uint32_t i = 0; i < Piggyback::kMost; i++) piggyback.staged();
+  learn(piggyback);
+  for (uint32_t i = 0; i < Piggyback::kMost; i++) piggyback.completion();
   EXPECT_TRUE(piggyback.may_wait());
-  piggyback.answered();
-  piggyback.staged();
+  piggyback.completion();
   EXPECT_FALSE(piggyback.may_wait());
 }
 
 TEST(Piggyback, TheTimerRunsOnceMoreForWhatIsYounger) {
   Piggyback piggyback;
-  answer(piggyback);
+  learn(piggyback);
   ASSERT_TRUE(waits(piggyback));
   answer(piggyback);
   EXPECT_EQ(piggyback.expired(), Due::Nothing);
@@ -64,12 +94,10 @@ TEST(Piggyback, TheTimerRunsOnceMoreForWhatIsYounger) {
 
 TEST(Piggyback, AfterAWaitInVainNoneWaitsForAWhile) {
   Piggyback piggyback;
-  answer(piggyback);
+  learn(piggyback);
   ASSERT_TRUE(waits(piggyback));
-  while (piggyback.expired() != Due::Now) {
-  }
-  piggyback.published();
-  for (uint32_t i = 0; i < Piggyback::kDoubt; i++) {
+  in_vain(piggyback);
+  for (uint32_t i = 0; i < Piggyback::kRounds; i++) {
     answer(piggyback);
     EXPECT_FALSE(waits(piggyback));
   }
@@ -93,13 +121,22 @@ class Waiting : public testing::Test, public test::QueuePair {
     queue.sending().flush().take();
     signal = queue.sending().publish();
   }
+  /// The host, that does its part at once, is woken for a completion and for the frame behind it.
+  void seen_twice() {
+    receive_frame(1);
+    EXPECT_FALSE(queue.sending().may_wait());
+    EXPECT_EQ(queue.sending().publish(), vmbus::Signal::Yes);
+    (void)host_reads();
+    send_frame();
+    EXPECT_EQ(signal, vmbus::Signal::Yes);
+    (void)host_reads();
+  }
   vmbus::Signal signal = vmbus::Signal::No;
 };
 
 /// A round trip costs one signal, not two.
 TEST_F(Waiting, OneSignalTellsOfCompletionAndAnswer) {
-  send_frame();
-  (void)host_reads();
+  seen_twice();
   receive_frame(7);
   ASSERT_TRUE(queue.sending().may_wait());
   EXPECT_TRUE(host_has_none());
@@ -111,8 +148,7 @@ TEST_F(Waiting, OneSignalTellsOfCompletionAndAnswer) {
 }
 
 TEST_F(Waiting, WhatNobodyAnswersIsPublishedByTheTimer) {
-  send_frame();
-  (void)host_reads();
+  seen_twice();
   receive_frame(7);
   ASSERT_TRUE(queue.sending().may_wait());
   Due due = Due::Later;
@@ -127,8 +163,7 @@ TEST_F(Waiting, WhatNobodyAnswersIsPublishedByTheTimer) {
 
 /// A batch that found no room is not kept back with them.
 TEST_F(Waiting, AnOpenBatchDoesNotWait) {
-  send_frame();
-  (void)host_reads();
+  seen_twice();
   (void)queue.sending().copy({.length = 60}).take();
   receive_frame(7);
   EXPECT_FALSE(queue.sending().may_wait());

@@ -140,15 +140,15 @@ TEST_F(Transmit, AFrameInPagesNamesItsHeaderFirst) {
 TEST_F(Transmit, AFrameTouchesNoMorePagesThanHostsTake) {
   sending.list_header(frame_of(31 * 4096), 0).take();
   sending.list_piece(4096, 30 * 4096).take();
-  EXPECT_EQ(sending.list_piece(50 * 4096 + 4095, 2).error(), Error::Exhausted);
+  EXPECT_EQ(sending.list_piece(50 * 4096 + 4095, 2).error(), Error::BadLength);
   sending.list_piece(50 * 4096, 4096).take();
-  EXPECT_EQ(sending.list_piece(60 * 4096, 1).error(), Error::Exhausted);
+  EXPECT_EQ(sending.list_piece(60 * 4096, 1).error(), Error::BadLength);
   std::array<std::byte, kHeaderRoom> header;
   EXPECT_TRUE(sending.send_pages(sending.take_pages().take(), frame_of(31 * 4096), header).ok()) << "what was refused is not listed";
 
   sending.list_header(frame_of(4096), 0).take();
   for (uint64_t page = 1; page < 32; page++) sending.list_piece(2 * page * 4096, 4096).take();
-  EXPECT_EQ(sending.list_piece(0, 1).error(), Error::Exhausted) << "each a range of its own";
+  EXPECT_EQ(sending.list_piece(0, 1).error(), Error::BadLength) << "each a range of its own";
 }
 
 TEST_F(Transmit, ExactlyTheFrameIsListed) {
