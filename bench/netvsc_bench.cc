@@ -110,7 +110,7 @@ struct Bed {
     succeed(hv_netvsc_pay(&queue));
     publish();
     bench::signal_host(channel, hv_netvsc_give_back(&queue));
-    if (hv_netvsc_unmask(&queue) < 0) __builtin_trap();
+    if (hv_netvsc_unmask_behind(&queue, hv_netvsc_position(&queue)) != 0) __builtin_trap();
   }
 
   /// The host's turn, then ours: what was sent is completed, what came back is copied out.

@@ -317,8 +317,12 @@ HV_HOT void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Gives the room of what was received back. Returns enum hv_signal. */
 HV_HOT int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
 HV_HOT void hv_netvsc_mask(struct hv_netvsc_queue *queue);
-/* 1: something came meanwhile, go on; 0; or a negative status. */
-HV_HOT int hv_netvsc_unmask(struct hv_netvsc_queue *queue);
+/*
+ * The receiver may be another caller's by then, so the first of them is asked while it is still one's own. 1: something came meanwhile, and no signal
+ * will tell of it; 0.
+ */
+HV_HOT uint32_t hv_netvsc_position(const struct hv_netvsc_queue *queue);
+HV_HOT int hv_netvsc_unmask_behind(const struct hv_netvsc_queue *queue, uint32_t position);
 
 /* --- the virtual function: one caller but where it says otherwise (virtual_function.hpp) --- */
 

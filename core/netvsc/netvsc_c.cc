@@ -230,10 +230,9 @@ int hv_netvsc_give_back(hv_netvsc_queue* queue) { return signal_of(of(queue).rec
 
 void hv_netvsc_mask(hv_netvsc_queue* queue) { of(queue).receiving().mask(); }
 
-int hv_netvsc_unmask(hv_netvsc_queue* queue) {
-  const auto more = of(queue).receiving().unmask();
-  return more ? *more : status_of(more.error());
-}
+uint32_t hv_netvsc_position(const hv_netvsc_queue* queue) { return of(queue).receiving().position(); }
+
+int hv_netvsc_unmask_behind(const hv_netvsc_queue* queue, uint32_t position) { return of(queue).receiving().unmask_behind(position); }
 
 int hv_netvsc_cancel(hv_netvsc_queue* queue, uint32_t slot) { return status_of(of(queue).cancel(slot)); }
 

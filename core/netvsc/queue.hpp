@@ -18,6 +18,7 @@ class Queue {
   const SlotPlan& plan() const { return plan_; }
   Transmitter& sending() { return sending_; }
   Receiver& receiving() { return receiving_; }
+  const Receiver& receiving() const { return receiving_; }
 
   /// Stages completions of what was received, oldest first. Errors: RingFull (some are still owed), RingCorrupt.
   Result<void> pay_completions() {

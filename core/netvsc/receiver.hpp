@@ -88,7 +88,9 @@ class Receiver {
 
   vmbus::Signal give_back() { return reader_.commit(); }
   void mask() { reader_.mask(); }
-  Result<bool> unmask() { return reader_.unmask(); }
+  uint32_t position() const { return reader_.position(); }
+  /// When the receiver may be another caller's already; `position` is from before (RingReader::unmask_behind).
+  bool unmask_behind(uint32_t position) const { return reader_.unmask_behind(position); }
 
  private:
   /// The packet of transfer pages whose ranges are being gone through.

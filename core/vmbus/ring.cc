@@ -290,4 +290,9 @@ Result<bool> RingReader::unmask() {
   return next_ != peer_;
 }
 
+bool RingReader::unmask_behind(uint32_t position) const {
+  shared::store_ordered(memory_.control().interrupt_mask, 0);
+  return shared::load_ordered(memory_.control().write_index) != position;
+}
+
 }  // namespace hv::vmbus

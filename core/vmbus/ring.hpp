@@ -138,6 +138,10 @@ class RingReader {
   /// in between: go on reading, no signal will come for it. Errors of `unmask`: RingCorrupt.
   HV_HOT void mask();
   HV_HOT Result<bool> unmask();
+  /// `unmask` for a caller that has let go of this object, so that another one may read on meanwhile: it touches nothing that reading changes.
+  /// `position`: what this one returned before, with all committed. True also when an index is impossible: reading on finds it out.
+  HV_HOT bool unmask_behind(uint32_t position) const;
+  uint32_t position() const { return next_; }
 
   /// Bytes readable now, trailers included. Errors: RingCorrupt.
   HV_HOT Result<uint32_t> readable();

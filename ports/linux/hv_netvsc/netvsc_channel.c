@@ -149,6 +149,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 {
 	struct netvsc_queue *queue = container_of(napi, struct netvsc_queue, napi);
 	bool busy = false;
+	u32 position;
 	int done;
 
 	/* Pairs with netvsc_start_polling(), which schedules anew. */
@@ -161,10 +162,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 		netvsc_settle(queue, true, false);
 		return 0;
 	}
-	if (!queue->masked)
-		hv_netvsc_mask(queue->core);
-	queue->masked = true;
-
+	hv_netvsc_mask(queue->core);
 	done = netvsc_take_packets(queue, budget, &busy);
 	netvsc_xdp_flush(queue);
 	/* A full round is followed by the next one, which pays for both with one signal. */
@@ -176,13 +174,12 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	if (busy || done >= budget)
 		return budget;
 	/*
-	 * A signal that comes from here on finds us scheduled, and has us run once more. One that
-	 * the mask has held back is seen in the ring.
+	 * What comes while the stack has its frames is seen in the ring, and needs no interrupt. From
+	 * napi_complete_done() on another CPU may poll; netif_napi_del() waits for our end.
 	 */
-	queue->masked = false;
-	if (hv_netvsc_unmask(queue->core) > 0)
-		return budget;
-	napi_complete_done(napi, done);
+	position = hv_netvsc_position(queue->core);
+	if (napi_complete_done(napi, done) && hv_netvsc_unmask_behind(queue->core, position) == 1)
+		napi_schedule(napi);
 	return done;
 }
 

@@ -77,7 +77,6 @@ struct netvsc_queue {
 	unsigned long stopped_at;	/* jiffies; of the last stop */
 	bool opened;			/* the channel is to be closed */
 	bool ready;			/* the rings are known: packets may be read */
-	bool masked;			/* the poll's */
 	struct timer_list wait;		/* runs while completions wait for a frame */
 	struct napi_struct napi;
 

@@ -146,6 +146,7 @@ Task<> NetDriver::close_channels(NetAdapter& adapter) {
     if (!queue) continue;
     // The bug: it is always the first one that is disabled.
     co_await napi_disable(HV_MUTANT(29) ? *adapter.queues[0] : *queue);
+    co_await tasks_.until("the last poll to end", [&queue] { return queue->polls == 0; });
     queue->cancelled = true;
     co_await tasks_.until("a timer to end", [&queue] { return !queue->waiting; });
     std::erase(napis_, queue.get());
@@ -283,7 +284,7 @@ Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
     co_return 0;
   }
   auto& receiving = queue.core->receiving();
-  if (!queue.masked) receiving.mask();
+  receiving.mask();
   queue.masked = true;
   bool busy = false;
   uint32_t done = 0;
@@ -312,11 +313,14 @@ Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
   }
   // While completions are owed there is no end: nobody would wake us for them.
   if (busy || done >= budget) co_return budget;
-  queue.masked = false;
-  const auto more = receiving.unmask();
-  if (more && *more) co_return budget;
+  const uint32_t position = receiving.position();
+  if (!queue.napi.complete()) co_return done;
   co_await tasks_.turn();
-  (void)queue.napi.complete();
+  // From here on another CPU may poll.
+  queue.masked = false;
+  const bool more = receiving.unmask_behind(position);
+  co_await tasks_.turn();
+  if (more) queue.napi.schedule();
   co_return done;
 }
 
@@ -333,10 +337,12 @@ Task<> NetDriver::softirq() {
     NetQueue& queue = *listed[kernel_.rng().below(static_cast<uint32_t>(listed.size()))];
     queue.napi.listed = false;
     const uint32_t budget = 1 + kernel_.rng().below(8);
+    queue.polls++;
     const uint32_t done = co_await poll(queue, budget);
+    queue.polls--;
     if (done < budget) {
       // At rest it owes nothing, and hears of what comes.
-      const bool rests = !queue.napi.scheduled && queue.ready && !queue.adapter.broken;
+      const bool rests = !queue.napi.scheduled && queue.polls == 0 && queue.ready && !queue.adapter.broken;
       if (rests && honest() && queue.core->receiving().owes()) fail("a queue rests and owes completions: nobody would wake it");
       if (rests && honest() && queue.masked) fail("a queue rests with its signals masked");
       continue;

@@ -41,6 +41,7 @@ struct NetQueue {
   bool callback = false;
   bool ready = false;       ///< packets may be read
   bool masked = false;      ///< the poll's
+  unsigned polls = 0;       ///< that run: one, and others at their very end
   bool waiting = false;     ///< the timer of completions that wait runs
   bool cancelled = false;   ///< and is to end
   Mutex lock;               ///< serialises sending

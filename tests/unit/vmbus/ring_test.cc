@@ -282,6 +282,21 @@ TEST_P(Ring, IsQuietWhileMasked) {
   EXPECT_EQ(send(writer_, 64), Signal::Yes);
 }
 
+TEST_P(Ring, UnmaskBehindAPositionTellsOfWhatCameSince) {
+  reader_.mask();
+  (void)send(writer_, 64);
+  (void)receive(reader_);
+  const uint32_t position = reader_.position();
+  EXPECT_FALSE(reader_.unmask_behind(position));
+  EXPECT_EQ(pages_.control().interrupt_mask, 0u);
+  reader_.mask();
+  EXPECT_EQ(send(writer_, 64), Signal::No);
+  EXPECT_TRUE(reader_.unmask_behind(position));
+  pages_.control().write_index = 0xfffffff8;
+  EXPECT_TRUE(reader_.unmask_behind(position)) << "reading on finds it out";
+  EXPECT_EQ(reader_.read(buffer_).error(), Error::RingCorrupt);
+}
+
 TEST_P(Ring, UnmaskTellsOfWhatCameInBetween) {
   reader_.mask();
   (void)send(writer_, 64);
