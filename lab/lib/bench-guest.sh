@@ -25,7 +25,7 @@ bench_netvsc() {
   bench_guest_initrd enlighten "$MODULES_DIR/hv_netvsc.ko"
   : >"$BENCH_JOB/network"
   # Guest and host work at once, as on a real machine: else no driver needs more than a signal for all that a guest sends in its turn.
-  BENCH_NODE_CPUS=2
+  BENCH_NODE_CPUS=${bench_node_cpus:-2}
   BENCH_NODE+=(--bin "$(command -v iperf3)")
   bench_guest_run netvsc $((300 + 10 * (seconds * 3 + 30)))
 }

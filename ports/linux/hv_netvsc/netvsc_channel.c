@@ -174,8 +174,8 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	if (busy || done >= budget)
 		return budget;
 	/*
-	 * What comes while the stack has its frames is seen in the ring, and needs no interrupt. From
-	 * napi_complete_done() on another CPU may poll; netif_napi_del() waits for our end.
+	 * What comes while the stack has its frames is seen in the ring, and needs no interrupt.
+	 * From napi_complete_done() on another CPU may poll; netif_napi_del() waits for our end.
 	 */
 	position = hv_netvsc_position(queue->core);
 	if (napi_complete_done(napi, done) && hv_netvsc_unmask_behind(queue->core, position) == 1)
