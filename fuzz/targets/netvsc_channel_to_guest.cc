@@ -161,7 +161,13 @@ class World {
       completions_due_++;
       receiving.pay();
     }
-    (void)queue_.sending().publish();
+    auto& sending = queue_.sending();
+    if (sending.may_wait()) {
+      // They go with the next frame, or by the timer, which runs twice at most.
+      if (input_.number(1)) return;
+      if (sending.wait_expired() == Piggyback::Due::Later) demand(sending.wait_expired() == Piggyback::Due::Now);
+    }
+    (void)sending.publish();
   }
 
   void understand(const Event& event) {
