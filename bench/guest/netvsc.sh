@@ -69,8 +69,12 @@ set_up
 # What TCP has under way is bounded on both sides (the node does so, too). Else it is as much as the receiver ever had room for, and whether that
 # stays in the caches, which is chance, makes more of a difference than the driver.
 echo "4096 131072 1048576" >/proc/sys/net/ipv4/tcp_wmem
-measure_net tcp-out Mbit/s mbits iperf
-measure_net tcp-in Mbit/s mbits iperf -R
-measure_net ping-pong trips/s replies round_trips
-measure_net udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64
-measure_net udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R
+for job in $JOBS; do
+  case $job in
+    tcp-out) measure_net tcp-out Mbit/s mbits iperf ;;
+    tcp-in) measure_net tcp-in Mbit/s mbits iperf -R ;;
+    ping-pong) measure_net ping-pong trips/s replies round_trips ;;
+    udp-64-out) measure_net udp-64-out datagrams/s datagrams iperf -u -b 0 -l 64 ;;
+    udp-64-in) measure_net udp-64-in datagrams/s datagrams iperf -u -b 0 -l 64 -R ;;
+  esac
+done

@@ -9,12 +9,14 @@ usage: ./enlighten bench [NAME ...] [options]
   vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
   vmbus-guest    our bus against the in-tree one, under both storage drivers
   storvsc        our hv_storvsc against the in-tree one
-  netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine
+  netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine: the two below
+  netvsc-serial  guest and host take turns on one CPU, so the rate says what all of it costs
+  netvsc-parallel  guest and host work at once, on two CPUs, as on a real machine; without floods of datagrams
   loop           core against host in one process: ns per request
   netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
 
-In a guest, the three of them: in two guests that take turns, A B A B, each of which measures one of the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
+In a guest, the four of them: in two guests that take turns, A B A B, each of which measures one of the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
 vmbus, loop, storvsc.
 
   --json         a JSON object for each benchmark on stdout, all else on stderr (not of instructions)
@@ -43,8 +45,9 @@ main() {
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
       vmbus) names+=(vmbus-native vmbus-guest); shift ;;
-      vmbus-native | vmbus-guest | storvsc | netvsc | loop | netvsc-native | instructions) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, netvsc, loop, netvsc-native or instructions" ;;
+      netvsc) names+=(netvsc-serial netvsc-parallel); shift ;;
+      vmbus-native | vmbus-guest | storvsc | netvsc-serial | netvsc-parallel | loop | netvsc-native | instructions) names+=("$1"); shift ;;
+      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, netvsc, netvsc-serial, netvsc-parallel, loop, netvsc-native or instructions" ;;
     esac
   done
   case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
@@ -56,7 +59,8 @@ main() {
     tell "== $name"
     case $name in
       storvsc) bench_storvsc ;;
-      netvsc) bench_netvsc ;;
+      netvsc-serial) bench_netvsc 1 tcp-out tcp-in ping-pong udp-64-out udp-64-in ;;
+      netvsc-parallel) bench_netvsc 2 tcp-out tcp-in ping-pong ;;
       vmbus-guest) bench_vmbus_guest ;;
       vmbus-native) bench_native vmbus_bench ;;
       loop) bench_native loop_bench ;;

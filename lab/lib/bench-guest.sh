@@ -17,15 +17,14 @@ bench_vmbus_guest() {
   bench_guest_run vmbus $((300 + 12 * (seconds * 3 + 30)))
 }
 
-# ./enlighten bench netvsc: on TAP interfaces of the nested machine.
-bench_netvsc() {
+# ./enlighten bench netvsc: on TAP interfaces of a nested machine of that many CPUs.
+bench_netvsc() { # bench_netvsc CPUS JOB...
   bench_guest_prepare hv_netvsc
   [ "$ACCEL" = nested ] || die "the network is measured in the nested machine, where its TAP interfaces are made: give --accel nested"
   bench_guest_initrd inbox
   bench_guest_initrd enlighten "$MODULES_DIR/hv_netvsc.ko"
   : >"$BENCH_JOB/network"
-  # Guest and host work at once, as on a real machine: else no driver needs more than a signal for all that a guest sends in its turn.
-  BENCH_NODE_CPUS=${bench_node_cpus:-2}
+  BENCH_NODE_CPUS=$1 BENCH_JOBS=${*:2}
   BENCH_NODE+=(--bin "$(command -v iperf3)")
   bench_guest_run netvsc $((300 + 10 * (seconds * 3 + 30)))
 }
@@ -39,7 +38,7 @@ bench_guest_prepare() {
   BENCH_JOB=$SCRATCH/bench
   rm -rf "$BENCH_JOB" "$SCRATCH/lines"
   mkdir -p "$BENCH_JOB"
-  BENCH_FILES=() BENCH_NODE=(--bin "$(command -v chrt)") BENCH_NODE_CPUS=1
+  BENCH_FILES=() BENCH_NODE=(--bin "$(command -v chrt)") BENCH_NODE_CPUS=1 BENCH_JOBS=''
   ensure_kernel 6.1
   build_modules "$KERNEL_RELEASE"
   for module; do [ -e "$MODULES_DIR/$module.ko" ] || die "the module $module.ko was not built in $MODULES_DIR"; done
@@ -62,7 +61,7 @@ bench_guest_run() {
   for pair in $(seq "$pairs"); do
     # Who comes first alternates, too.
     for whose in $(if [ $((pair % 2)) = 1 ]; then echo inbox enlighten; else echo enlighten inbox; fi); do
-      { echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds"; cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" "$TOP_DIR/bench/guest/$script.sh"
+      { echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds JOBS='$BENCH_JOBS'"; cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" "$TOP_DIR/bench/guest/$script.sh"
         echo 'echo @turn; read -r _ # the node has seen the last counters then'; } \
         >"$BENCH_JOB/exec$pair$whose"
       printf '%s ' "$whose.initrd" "exec$pair$whose" >>"$BENCH_JOB/boots"
