@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core/netvsc/transmitter.hpp"
 
-#include "core/base/mutant.hpp"
-
 namespace hv::netvsc {
 
 namespace proto = wire::netvsc;

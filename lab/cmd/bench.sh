@@ -11,7 +11,8 @@ usage: ./enlighten bench [NAME ...] [options]
   storvsc        our hv_storvsc against the in-tree one
   netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine: the two below
   netvsc-serial  guest and host take turns on one CPU, so the rate says what all of it costs
-  netvsc-parallel  guest and host work at once, on two CPUs, as on a real machine; without floods of datagrams
+  netvsc-parallel
+                 guest and host work at once, on two CPUs, as on a real machine; without floods of datagrams
   loop           core against host in one process: ns per request
   netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
