@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// What one 4 KiB read costs in protocol: the core's storvsc, both rings and the host's storvsp in one thread, with a
-// backend that moves nothing; against the same bytes in packets through the same rings with nobody looking at them.
+// What one 4 KiB read costs in protocol: the core's storvsc, both rings and the host's storvsp in
+// one thread, with a backend that moves nothing; against the same bytes in packets through the same
+// rings with nobody looking at them.
 #include <array>
 #include <memory>
 #include <vector>
@@ -30,13 +31,14 @@ class Handle final : public host::vmbus::DeviceHandle {
   void find_gpadl(uint16_t, uint32_t) override {}
 };
 
-/// Guest and host take turns in one thread. The guest is what the kernel module is: the core by its face for C, rings
-/// mapped twice.
+/// Guest and host take turns in one thread. The guest is what the kernel module is: the core by its
+/// face for C, rings mapped twice.
 struct Bed {
   Bed() {
     shared.handle = &handle;
-    shared.luns.add({}, std::make_shared<host::scsi::Disk>(std::make_shared<host::NullBackend>(1ull << 30),
-                                                           host::scsi::DiskOptions{}));
+    shared.luns.add(
+        {}, std::make_shared<host::scsi::Disk>(std::make_shared<host::NullBackend>(1ull << 30),
+                                               host::scsi::DiskOptions{}));
     host_end.incoming().mask();
     const hv_port_rings rings = bench::rings_of(host_end);
     succeed(hv_storvsc_create(&machine, slots.data(), slots.size()));
@@ -125,7 +127,8 @@ struct RingsAlone {
       bench::keep(to_host.commit());
       for (unsigned i = 0; i < depth; i++) bench::keep(in_host.read(buffer).take());
       bench::keep(in_host.commit());
-      for (unsigned i = 0; i < depth; i++) to_guest.stage(wire::PacketType::Completion, 0, i, {}, parts).take();
+      for (unsigned i = 0; i < depth; i++)
+        to_guest.stage(wire::PacketType::Completion, 0, i, {}, parts).take();
       bench::keep(to_guest.commit());
       for (unsigned i = 0; i < depth; i++) bench::keep(in_guest.read(buffer).take());
       bench::keep(in_guest.commit());
@@ -145,10 +148,12 @@ int main(int argc, char** argv) {
   const auto rings = std::make_shared<RingsAlone>();
   std::vector<bench::Case> cases;
   for (const unsigned depth : {1u, 8u, 32u}) {
-    cases.push_back({"4 KiB read, depth " + std::to_string(depth), "request", "the same packets in two rings",
+    cases.push_back({"4 KiB read, depth " + std::to_string(depth), "request",
+                     "the same packets in two rings",
                      [bed, depth](unsigned count) { bed->requests(count, depth); },
                      [rings, depth](unsigned count) { rings->requests(count, depth); }});
   }
-  return bench::run(argc, argv, "loop: a request from the core through the host and back, null backend",
+  return bench::run(argc, argv,
+                    "loop: a request from the core through the host and back, null backend",
                     "core storvsc, two rings, storvsp, SCSI disk", cases);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// What a packet costs in the ring: one thread writes packets and reads them back, against the same protocol in plain C
-// that validates nothing, and against memcpy of the same bytes into the same memory and out of it.
+// What a packet costs in the ring: one thread writes packets and reads them back, against the same
+// protocol in plain C that validates nothing, and against memcpy of the same bytes into the same
+// memory and out of it.
 #include <array>
 #include <memory>
 #include <vector>
@@ -27,7 +28,8 @@ struct Bed {
   void through_ring(unsigned count, unsigned batch) {
     const std::array<std::span<const std::byte>, 1> parts{payload};
     for (unsigned done = 0; done < count; done += batch) {
-      for (unsigned i = 0; i < batch; i++) writer.stage(wire::PacketType::DataInBand, 0, i, {}, parts).take();
+      for (unsigned i = 0; i < batch; i++)
+        writer.stage(wire::PacketType::DataInBand, 0, i, {}, parts).take();
       bench::keep(writer.commit());
       for (unsigned i = 0; i < batch; i++) bench::keep(reader.read(buffer).take());
       bench::keep(reader.commit());
@@ -39,7 +41,8 @@ struct Bed {
     plain_packet packet;
     for (unsigned done = 0; done < count; done += batch) {
       for (unsigned i = 0; i < batch; i++) {
-        if (!plain_ring_stage(&plain_writer, type, 0, i, payload.data(), static_cast<uint32_t>(payload.size())))
+        if (!plain_ring_stage(&plain_writer, type, 0, i, payload.data(),
+                              static_cast<uint32_t>(payload.size())))
           __builtin_trap();
       }
       bench::keep(plain_ring_publish(&plain_writer));
@@ -59,7 +62,8 @@ struct Bed {
   std::vector<std::byte> payload;
   std::vector<std::byte> buffer;
   // The places move on as those of packets do.
-  bench::Copies copies{pages.data().first(kRingData), payload.size(), RingWriter::packet_size(0, payload.size())};
+  bench::Copies copies{pages.data().first(kRingData), payload.size(),
+                       RingWriter::packet_size(0, payload.size())};
 };
 
 }  // namespace
@@ -73,8 +77,8 @@ int main(int argc, char** argv) {
       const auto ours = [bed, batch](unsigned count) { bed->through_ring(count, batch); };
       cases.push_back({name, "packet", "plain C ring, unvalidated", ours,
                        [bed, batch](unsigned count) { bed->through_plain_ring(count, batch); }});
-      cases.push_back(
-          {name, "packet", "memcpy in and out", ours, [bed, batch](unsigned count) { bed->copies.in_and_out(count, batch); }});
+      cases.push_back({name, "packet", "memcpy in and out", ours,
+                       [bed, batch](unsigned count) { bed->copies.in_and_out(count, batch); }});
     }
   }
   return bench::run(argc, argv, "vmbus: write and read of one packet",

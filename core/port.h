@@ -3,17 +3,23 @@
 #define HV_CORE_PORT_H
 
 /*
- * THE SEAM: what an operating system provides to the core, and the types in which the two speak. All of it.
+ * THE SEAM: what an operating system provides to the core, and the types in which the two speak.
+ * All of it.
  *
- * 1. memcpy, memmove, memset and memcmp with their usual types: the compiler makes calls of them by itself. The core
- *    calls nothing else of the port: its machines are told what happened and answer with what to do.
- * 2. The two rings of each channel, mapped (struct hv_port_rings), from opening the channel to closing it.
- * 3. Signals: where a function returns HV_SIGNAL, the port signals the host (SIGNAL_EVENT) after dropping its lock.
- * 4. Calls when the host has signalled, when a request is to be sent, when a wait has run out. The header of each machine
- *    says which of its functions may run at once; locks are the port's.
- * 5. Compiler: C++20, freestanding, no exceptions, no RTTI, no thread-safe statics; 32- and 64-bit atomics in place.
+ * 1. memcpy, memmove, memset and memcmp with their usual types: the compiler makes calls of them by
+ *    itself. The core calls nothing else of the port: its machines are told what happened and
+ *    answer with what to do.
+ * 2. The two rings of each channel, mapped (struct hv_port_rings), from opening the channel to
+ *    closing it.
+ * 3. Signals: where a function returns HV_SIGNAL, the port signals the host (SIGNAL_EVENT) after
+ *    dropping its lock.
+ * 4. Calls when the host has signalled, when a request is to be sent, when a wait has run out. The
+ *    header of each machine says which of its functions may run at once; locks are the port's.
+ * 5. Compiler: C++20, freestanding, no exceptions, no RTTI, no thread-safe statics; 32- and 64-bit
+ *    atomics in place.
  *
- * A C file includes its system's <stddef.h> and <stdint.h>, or what stands for them, before this header.
+ * A C file includes its system's <stddef.h> and <stdint.h>, or what stands for them, before this
+ * header.
  */
 #include "core/base/hot.h"
 
@@ -24,7 +30,8 @@ extern "C" {
 #endif
 
 /*
- * The rings of one channel: each is its control page and the data behind it. The host changes them at any time.
+ * The rings of one channel: each is its control page and the data behind it. The host changes them
+ * at any time.
  * mirrored: not 0 when the data of both is mapped a second time right behind itself.
  */
 struct hv_port_rings {

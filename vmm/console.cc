@@ -40,7 +40,8 @@ Console::Console(const std::string& where, EndBox& end) : end_(end) {
     output_ = file_.get();
     return;
   }
-  if (where != "stdio") throw UsageFailure("--console " + where + ": give stdio, none or file:PATH");
+  if (where != "stdio")
+    throw UsageFailure("--console " + where + ": give stdio, none or file:PATH");
   output_ = STDOUT_FILENO;
   input_ = STDIN_FILENO;
   termios settings;
@@ -74,7 +75,8 @@ std::span<const std::byte> Console::read_input() {
       escape_ = true;
       continue;
     }
-    if (escape_ && (byte == std::byte{'x'} || byte == std::byte{'X'})) end_.report({EndReason::Stopped, "Ctrl-A x", 0});
+    if (escape_ && (byte == std::byte{'x'} || byte == std::byte{'X'}))
+      end_.report({EndReason::Stopped, "Ctrl-A x", 0});
     escape_ = false;
     buffer_[kept++] = byte;
   }

@@ -13,14 +13,16 @@
 
 namespace hv::vmm {
 
-/// Writes all of `bytes`, waiting where the reader is slow. Gives up when the run has ended or nobody reads.
+/// Writes all of `bytes`, waiting where the reader is slow. Gives up when the run has ended or
+/// nobody reads.
 void write_all(int fd, std::span<const std::byte> bytes, const EndBox& end);
 
-/// Where the first serial port goes: this terminal, a file or nowhere. A terminal is raw while this lives; Ctrl-A x ends
-/// the run, Ctrl-A Ctrl-A is one Ctrl-A.
+/// Where the first serial port goes: this terminal, a file or nowhere. A terminal is raw while this
+/// lives; Ctrl-A x ends the run, Ctrl-A Ctrl-A is one Ctrl-A.
 class Console {
  public:
-  /// `where` is "stdio", "none" or "file:PATH". Throws Failure (file), UsageFailure (anything else).
+  /// `where` is "stdio", "none" or "file:PATH". Throws Failure (file), UsageFailure (anything
+  /// else).
   Console(const std::string& where, EndBox& end);
   ~Console();
   Console(const Console&) = delete;

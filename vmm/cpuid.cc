@@ -44,8 +44,9 @@ void set_text(kvm_cpuid_entry2& entry, std::string_view twelve) {
   std::memcpy(&entry.edx, twelve.data() + 8, 4);
 }
 
-/// QEMU's emulated SVM does not tell the level above when a guest sets XCR0, so that KVM and guest come to differ about
-/// which registers are in use. Such a guest does better without XSAVE and all that needs it.
+/// QEMU's emulated SVM does not tell the level above when a guest sets XCR0, so that KVM and guest
+/// come to differ about which registers are in use. Such a guest does better without XSAVE and all
+/// that needs it.
 bool xsave_is_broken() {
   uint32_t eax, ebx, ecx, edx;
   __cpuid(1, eax, ebx, ecx, edx);
@@ -54,16 +55,19 @@ bool xsave_is_broken() {
   __cpuid(kHypervisorFirst, signature.eax, signature.ebx, signature.ecx, signature.edx);
   kvm_cpuid_entry2 emulator{};
   set_text(emulator, "TCGTCGTCGTCG");
-  return signature.ebx == emulator.ebx && signature.ecx == emulator.ecx && signature.edx == emulator.edx;
+  return signature.ebx == emulator.ebx && signature.ecx == emulator.ecx &&
+         signature.edx == emulator.edx;
 }
 
 void drop_xsave(std::vector<kvm_cpuid_entry2>& entries) {
   std::erase_if(entries, [](const kvm_cpuid_entry2& entry) { return entry.function == 0xd; });
   for (kvm_cpuid_entry2& entry : entries) {
     if (entry.function == 0x1) {
-      entry.ecx &= ~(1u << 12 | 1u << 26 | 1u << 27 | 1u << 28 | 1u << 29);  // FMA, XSAVE, OSXSAVE, AVX, F16C
+      entry.ecx &= ~(1u << 12 | 1u << 26 | 1u << 27 | 1u << 28 |
+                     1u << 29);  // FMA, XSAVE, OSXSAVE, AVX, F16C
     } else if (entry.function == 0x7 && entry.index == 0) {
-      entry.ebx &= ~(1u << 5 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 1u << 28 | 1u << 30 | 1u << 31);  // AVX2, MPX, AVX-512
+      entry.ebx &= ~(1u << 5 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 21 | 1u << 28 | 1u << 30 |
+                     1u << 31);                      // AVX2, MPX, AVX-512
       entry.ecx &= ~(1u << 3 | 1u << 9 | 1u << 10);  // PKU, VAES, VPCLMULQDQ
     } else if (entry.function == 0x80000001) {
       entry.ecx &= ~(1u << 11 | 1u << 16 | 1u << 15);  // XOP, FMA4, LWP
@@ -73,7 +77,8 @@ void drop_xsave(std::vector<kvm_cpuid_entry2>& entries) {
 
 }  // namespace
 
-std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>& supported, uint32_t vcpus) {
+std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>& supported,
+                                            uint32_t vcpus) {
   std::vector<kvm_cpuid_entry2> leaves;
   for (kvm_cpuid_entry2 leaf : supported) {
     if (leaf.function < kHypervisorFirst || leaf.function > kHvLimits) continue;
@@ -105,7 +110,8 @@ std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>&
 CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus) {
   const bool deadline = kvm.check(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
   for (kvm_cpuid_entry2 entry : ask(kvm.fd(), kGetSupportedCpuid, "KVM_GET_SUPPORTED_CPUID")) {
-    if (entry.function >= kHypervisorFirst && entry.function <= kHypervisorLast) continue;  // KVM's own signature
+    if (entry.function >= kHypervisorFirst && entry.function <= kHypervisorLast)
+      continue;  // KVM's own signature
     switch (entry.function) {
       case 0x1:
         entry.ecx &= ~(1u << 5);  // VMX
@@ -120,7 +126,8 @@ CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus)
         entry.eax = entry.ebx = entry.ecx = entry.edx = 0;
         break;
       case 0x80000001:
-        entry.ecx &= ~((1u << 2) | (1u << 23) | (1u << 22));  // SVM, performance counters, topology extensions
+        entry.ecx &= ~((1u << 2) | (1u << 23) |
+                       (1u << 22));  // SVM, performance counters, topology extensions
         break;
       case 0x8000000a:  // SVM
         continue;
@@ -130,7 +137,8 @@ CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus)
     entries_.push_back(entry);
   }
   if (xsave_is_broken()) drop_xsave(entries_);
-  const auto hyperv = hyperv_leaves(ask(vcpu, kGetSupportedHvCpuid, "KVM_GET_SUPPORTED_HV_CPUID"), vcpus);
+  const auto hyperv =
+      hyperv_leaves(ask(vcpu, kGetSupportedHvCpuid, "KVM_GET_SUPPORTED_HV_CPUID"), vcpus);
   entries_.insert(entries_.end(), hyperv.begin(), hyperv.end());
 }
 

@@ -10,8 +10,8 @@
 
 namespace hv::vmm {
 
-/// What CPUID says in the guest: what KVM supports, less its own signature and virtualization, plus the Hyper-V leaves.
-/// One table serves all vCPUs; for_vcpu() fills in what differs.
+/// What CPUID says in the guest: what KVM supports, less its own signature and virtualization, plus
+/// the Hyper-V leaves. One table serves all vCPUs; for_vcpu() fills in what differs.
 class CpuidTable {
  public:
   /// Asks KVM. `vcpu` is any vCPU of the machine (Hyper-V leaves depend on it). Throws Failure.
@@ -29,7 +29,8 @@ class CpuidTable {
 
 /// The Hyper-V leaves 0x40000000 to 0x40000005 as a guest shall see them, from those KVM supports.
 /// Source: Hypervisor Top-Level Functional Specification, "Feature and Interface Discovery".
-std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>& supported, uint32_t vcpus);
+std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>& supported,
+                                            uint32_t vcpus);
 
 /// Sets `entries` on the vCPU. Throws Failure.
 void set_cpuid(int vcpu, const std::vector<kvm_cpuid_entry2>& entries);

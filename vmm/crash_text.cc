@@ -11,9 +11,12 @@ std::string crash_line(std::string_view log) {
   constexpr std::string_view kPanic = "Kernel panic";
   while (!log.empty() && (log.back() == '\n' || log.back() == '\0')) log.remove_suffix(1);
   const size_t panic = log.find(kPanic);
-  const size_t start = panic != std::string_view::npos ? panic : log.rfind('\n') + 1;  // npos + 1 is 0
+  const size_t start =
+      panic != std::string_view::npos ? panic : log.rfind('\n') + 1;  // npos + 1 is 0
   std::string line(log.substr(start, std::min(kMost, log.find('\n', start) - start)));
-  std::replace_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  std::replace_if(
+      line.begin(), line.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
   return line;
 }
 

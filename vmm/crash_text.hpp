@@ -10,8 +10,8 @@
 
 namespace hv::vmm {
 
-/// What a crashed guest left at `gpa` (at most 4 KiB of its log), as one printable line: the line that says panic, or the
-/// last one. Empty if there is nothing to read.
+/// What a crashed guest left at `gpa` (at most 4 KiB of its log), as one printable line: the line
+/// that says panic, or the last one. Empty if there is nothing to read.
 std::string crash_text(const GuestMemory& memory, uint64_t gpa, uint64_t size);
 
 /// The line of `log` that says why, printable.

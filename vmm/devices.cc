@@ -23,16 +23,20 @@ constexpr uint16_t kPowerButton = 1 << 8;  // in PM1 status and enable
 constexpr uint16_t kSleepEnable = 1 << 13;
 constexpr uint16_t kSciEnable = 1;
 
-serial::Uart::Callbacks with_line(serial::Uart::Callbacks callbacks, IrqRouter& router, uint32_t line) {
+serial::Uart::Callbacks with_line(serial::Uart::Callbacks callbacks, IrqRouter& router,
+                                  uint32_t line) {
   callbacks.set_interrupt = [&router, line](bool high) { router.set_line(line, high); };
   return callbacks;
 }
 
-bool within(uint16_t port, uint16_t first, uint16_t count) { return port >= first && port - first < count; }
+bool within(uint16_t port, uint16_t first, uint16_t count) {
+  return port >= first && port - first < count;
+}
 
 }  // namespace
 
-Devices::Devices(IrqRouter& router, EndBox& end, serial::Uart::Callbacks com1, serial::Uart::Callbacks com2)
+Devices::Devices(IrqRouter& router, EndBox& end, serial::Uart::Callbacks com1,
+                 serial::Uart::Callbacks com2)
     : router_(router),
       end_(end),
       com1_(with_line(std::move(com1), router, kCom1Line)),
@@ -40,14 +44,17 @@ Devices::Devices(IrqRouter& router, EndBox& end, serial::Uart::Callbacks com1, s
 
 uint32_t Devices::read(uint16_t port, uint8_t size) {
   uint32_t value = 0;
-  for (uint8_t i = 0; i < size; ++i) value |= uint32_t{read_byte(static_cast<uint16_t>(port + i))} << (8 * i);
+  for (uint8_t i = 0; i < size; ++i)
+    value |= uint32_t{read_byte(static_cast<uint16_t>(port + i))} << (8 * i);
   return value;
 }
 
 void Devices::write(uint16_t port, uint8_t size, uint32_t value) {
   // Wider accesses here are to PCI's configuration address at 0xcf8, which is not there.
-  if (port == acpi::kResetPort && size == 1 && (value & kResetBit) != 0) return end_.report({EndReason::Reboot, "", 0});
-  for (uint8_t i = 0; i < size; ++i) write_byte(static_cast<uint16_t>(port + i), static_cast<uint8_t>(value >> (8 * i)));
+  if (port == acpi::kResetPort && size == 1 && (value & kResetBit) != 0)
+    return end_.report({EndReason::Reboot, "", 0});
+  for (uint8_t i = 0; i < size; ++i)
+    write_byte(static_cast<uint16_t>(port + i), static_cast<uint8_t>(value >> (8 * i)));
 }
 
 uint8_t Devices::read_byte(uint16_t port) {
@@ -108,7 +115,8 @@ void Devices::write_byte(uint16_t port, uint8_t value) {
       const auto control = static_cast<uint16_t>(value << 8);
       pm1_control_ = static_cast<uint16_t>((pm1_control_ & 0x00ff) | (control & ~kSleepEnable));
       const auto type = static_cast<uint16_t>((control >> 10) & 7);
-      if ((control & kSleepEnable) != 0 && type == acpi::kSleepTypeOff) end_.report({EndReason::PowerOff, "", 0});
+      if ((control & kSleepEnable) != 0 && type == acpi::kSleepTypeOff)
+        end_.report({EndReason::PowerOff, "", 0});
       break;
     }
     default:
@@ -116,7 +124,9 @@ void Devices::write_byte(uint16_t port, uint8_t value) {
   }
 }
 
-void Devices::update_sci() { router_.set_line(acpi::kSciLine, (pm1_status_ & pm1_enable_ & kPowerButton) != 0); }
+void Devices::update_sci() {
+  router_.set_line(acpi::kSciLine, (pm1_status_ & pm1_enable_ & kPowerButton) != 0);
+}
 
 void Devices::press_power_button() {
   const std::lock_guard lock(mutex_);

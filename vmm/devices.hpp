@@ -10,11 +10,12 @@
 
 namespace hv::vmm {
 
-/// Everything on I/O ports: two serial ports, ACPI's fixed hardware, the CMOS clock, the ways to reset. What is not there
-/// reads as all ones. Any thread.
+/// Everything on I/O ports: two serial ports, ACPI's fixed hardware, the CMOS clock, the ways to
+/// reset. What is not there reads as all ones. Any thread.
 class Devices {
  public:
-  Devices(IrqRouter& router, EndBox& end, serial::Uart::Callbacks com1, serial::Uart::Callbacks com2);
+  Devices(IrqRouter& router, EndBox& end, serial::Uart::Callbacks com1,
+          serial::Uart::Callbacks com2);
 
   /// One access of `size` (1, 2 or 4) bytes.
   uint32_t read(uint16_t port, uint8_t size);

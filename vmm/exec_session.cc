@@ -24,8 +24,10 @@ ExecSession::ExecSession(std::string command, bool pass_input, EndBox& end)
                 ready_.store(true, std::memory_order_release);
                 wake();
               },
-          .output = [this](std::span<const std::byte> bytes) { write_all(STDOUT_FILENO, bytes, end_); },
-          .error = [this](std::span<const std::byte> bytes) { write_all(STDERR_FILENO, bytes, end_); },
+          .output =
+              [this](std::span<const std::byte> bytes) { write_all(STDOUT_FILENO, bytes, end_); },
+          .error =
+              [this](std::span<const std::byte> bytes) { write_all(STDERR_FILENO, bytes, end_); },
           .exit =
               [this](uint32_t status) {
                 status_.store(status, std::memory_order_relaxed);
@@ -34,7 +36,8 @@ ExecSession::ExecSession(std::string command, bool pass_input, EndBox& end)
               },
           .broken =
               [this](std::string_view why) {
-                end_.report({EndReason::HostError, "the guest's agent sent " + std::string(why), 0});
+                end_.report(
+                    {EndReason::HostError, "the guest's agent sent " + std::string(why), 0});
               },
       }) {
   if (!event_) fail_errno("eventfd");
@@ -63,7 +66,8 @@ void ExecSession::read_input(serial::Uart& port) {
   std::array<char, 4096> buffer;
   const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
   if (count > 0) {
-    port.feed(serial::agent_frame('I', std::string_view(buffer.data(), static_cast<size_t>(count))));
+    port.feed(
+        serial::agent_frame('I', std::string_view(buffer.data(), static_cast<size_t>(count))));
   } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
     pass_input_ = false;
     port.feed(serial::agent_frame('E', ""));

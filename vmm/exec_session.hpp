@@ -14,8 +14,9 @@
 
 namespace hv::vmm {
 
-/// One command in the guest, over the second serial port. Output is written by the vCPU's thread that sent it, so a slow
-/// reader slows the guest and nothing piles up; everything else happens in the event loop, woken by event().
+/// One command in the guest, over the second serial port. Output is written by the vCPU's thread
+/// that sent it, so a slow reader slows the guest and nothing piles up; everything else happens in
+/// the event loop, woken by event().
 class ExecSession {
  public:
   ExecSession(std::string command, bool pass_input, EndBox& end);

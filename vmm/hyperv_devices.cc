@@ -31,35 +31,44 @@ using nlohmann::json;
 
 host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& log) {
   const auto version = host::vmbus::parse_version(options.vmbus_version);
-  if (!version) throw UsageFailure("--vmbus-version " + options.vmbus_version + ": not a version of this host");
-  return {.max_version = *version, .log = [verbose = options.verbose, &log](const std::string& line) {
-            log.write("vmbus", {{"text", line}});
-            if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
-          },
+  if (!version)
+    throw UsageFailure("--vmbus-version " + options.vmbus_version + ": not a version of this host");
+  return {.max_version = *version,
+          .log =
+              [verbose = options.verbose, &log](const std::string& line) {
+                log.write("vmbus", {{"text", line}});
+                if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
+              },
           .verbose = true};
 }
 
 host::storvsp::DiskManagerOptions disk_options(const RunOptions& options) {
   host::storvsp::DiskManagerOptions disks;
   // "6.2" is 0x0602; the command line knows no other form.
-  disks.newest = static_cast<wire::storvsc::Version>((options.storage_version[0] - '0') << 8 | (options.storage_version[2] - '0'));
-  if (options.scsi_channels != 0) disks.sub_channels = static_cast<uint16_t>(options.scsi_channels - 1);
+  disks.newest = static_cast<wire::storvsc::Version>((options.storage_version[0] - '0') << 8 |
+                                                     (options.storage_version[2] - '0'));
+  if (options.scsi_channels != 0)
+    disks.sub_channels = static_cast<uint16_t>(options.scsi_channels - 1);
   return disks;
 }
 
 wire::netvsc::Version network_version(const RunOptions& options) {
   using wire::netvsc::Version;
-  const std::map<std::string, Version> versions{{"1", Version::V1}, {"2", Version::V2}, {"4", Version::V4},
-                                                {"5", Version::V5}, {"6", Version::V6}, {"6.1", Version::V6_1}};
+  const std::map<std::string, Version> versions{{"1", Version::V1}, {"2", Version::V2},
+                                                {"4", Version::V4}, {"5", Version::V5},
+                                                {"6", Version::V6}, {"6.1", Version::V6_1}};
   return versions.at(options.network_version);
 }
 
-void add_machine_methods(host::control::Methods& methods, const RunOptions& options, KvmMachine& machine, EndBox& end) {
+void add_machine_methods(host::control::Methods& methods, const RunOptions& options,
+                         KvmMachine& machine, EndBox& end) {
   const auto start = std::chrono::steady_clock::now();
-  methods.add("machine", "vCPUs, bytes of memory, seconds since the start", {}, [&options, start](const json&) {
-    const std::chrono::duration<double> up = std::chrono::steady_clock::now() - start;
-    return json{{"cpus", options.cpus}, {"memory", options.memory}, {"seconds", up.count()}};
-  });
+  methods.add(
+      "machine", "vCPUs, bytes of memory, seconds since the start", {},
+      [&options, start](const json&) {
+        const std::chrono::duration<double> up = std::chrono::steady_clock::now() - start;
+        return json{{"cpus", options.cpus}, {"memory", options.memory}, {"seconds", up.count()}};
+      });
   methods.add("power.off", "presses the power button; with force the machine ends at once",
               {{"force", host::control::ParameterType::Boolean, false, "do not ask the guest"}},
               [&machine, &end](const json& params) {
@@ -77,14 +86,19 @@ void add_machine_methods(host::control::Methods& methods, const RunOptions& opti
 void check_disks(const RunOptions& options) {
   for (const host::storvsp::DiskSpec& disk : options.disks) {
     if (disk.path.starts_with("null:")) continue;
-    if (::access(disk.path.c_str(), disk.read_only ? R_OK : R_OK | W_OK) != 0) fail_errno("disk " + disk.path);
+    if (::access(disk.path.c_str(), disk.read_only ? R_OK : R_OK | W_OK) != 0)
+      fail_errno("disk " + disk.path);
   }
 }
 
 struct HyperVDevices::Parts {
   Parts(const RunOptions& options, KvmMachine& machine, EventLog& log)
-      : hostile(options.hostile ? std::make_unique<host::hostile::Server>(machine, server_options(options, log), *options.hostile) : nullptr),
-        honest(hostile ? nullptr : std::make_unique<host::vmbus::Server>(machine, server_options(options, log))),
+      : hostile(options.hostile ? std::make_unique<host::hostile::Server>(
+                                      machine, server_options(options, log), *options.hostile)
+                                : nullptr),
+        honest(hostile
+                   ? nullptr
+                   : std::make_unique<host::vmbus::Server>(machine, server_options(options, log))),
         server(hostile ? *hostile : *honest),
         disks(server, machine.vp_count(), disk_options(options)),
         nics(server, machine.vp_count(), network_version(options)) {}
@@ -98,7 +112,8 @@ struct HyperVDevices::Parts {
   std::optional<host::control::ControlSocket> socket;
 };
 
-HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end, EventLog& log)
+HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end,
+                             EventLog& log)
     : machine_(machine), parts_(std::make_unique<Parts>(options, machine, log)) {
   try {
     for (const host::storvsp::DiskSpec& disk : options.disks) parts_->disks.add(disk);
@@ -119,7 +134,8 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
   host::netvsp::add_nic_methods(parts_->methods, parts_->nics);
   add_machine_methods(parts_->methods, options, machine, end);
-  if (parts_->hostile) host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);
+  if (parts_->hostile)
+    host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);
   parts_->socket.emplace(options.control, parts_->methods);
 }
 

@@ -11,15 +11,15 @@ namespace hv::vmm {
 
 class KvmMachine;
 
-/// Throws Failure if a disk file is missing or may not be used as asked for. Before the machine is made, so that a wrong
-/// file is named at once.
+/// Throws Failure if a disk file is missing or may not be used as asked for. Before the machine is
+/// made, so that a wrong file is named at once.
 void check_disks(const RunOptions& options);
 
 /// The Hyper-V side of one run, made from the options: bus, disks, control socket.
 class HyperVDevices {
  public:
-  /// Becomes the machine's message sink until it dies, and stops the machine then. Throws Failure, naming what could not
-  /// be opened.
+  /// Becomes the machine's message sink until it dies, and stops the machine then. Throws Failure,
+  /// naming what could not be opened.
   HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end, EventLog& log);
   ~HyperVDevices();
   HyperVDevices(const HyperVDevices&) = delete;

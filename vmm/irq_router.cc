@@ -22,16 +22,15 @@ kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin) {
 
 IrqRouter::IrqRouter(int vm) : vm_(vm) {
   for (uint32_t line = 0; line < 16; ++line) {
-    routes_.push_back(chip_route(line, line < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, line % 8));
+    routes_.push_back(
+        chip_route(line, line < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, line % 8));
     if (line == 2) continue;  // the cascade; IOAPIC pin 2 is the timer's
     routes_.push_back(chip_route(line, KVM_IRQCHIP_IOAPIC, line == 0 ? 2 : line));
   }
   if (apply() != 0) fail_errno("KVM_SET_GSI_ROUTING");
 }
 
-int IrqRouter::apply() {
-  return kvm_ioctl(vm_, kSetGsiRouting, KvmList(routes_).data());
-}
+int IrqRouter::apply() { return kvm_ioctl(vm_, kSetGsiRouting, KvmList(routes_).data()); }
 
 void IrqRouter::set_line(uint32_t line, bool high) {
   kvm_irq_level level{};
@@ -61,7 +60,8 @@ bool IrqRouter::pulse(uint32_t gsi) {
   kvm_irq_level level{};
   level.irq = gsi;
   level.level = 1;
-  return kvm_ioctl(vm_, KVM_IRQ_LINE_STATUS, &level) == 0 && static_cast<int32_t>(level.status) >= 0;
+  return kvm_ioctl(vm_, KVM_IRQ_LINE_STATUS, &level) == 0 &&
+         static_cast<int32_t>(level.status) >= 0;
 }
 
 }  // namespace hv::vmm

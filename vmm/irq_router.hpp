@@ -12,8 +12,8 @@
 
 namespace hv::vmm {
 
-/// The machine's interrupt table: ISA lines to PIC and IOAPIC, and synthetic interrupts as they come to be used.
-/// Any thread.
+/// The machine's interrupt table: ISA lines to PIC and IOAPIC, and synthetic interrupts as they
+/// come to be used. Any thread.
 class IrqRouter final : public SintLines {
  public:
   /// Sets the ISA routes. Throws Failure.

@@ -42,14 +42,17 @@ const std::vector<NeededCapability>& needed_capabilities() {
 Kvm::Kvm() : fd_(::open("/dev/kvm", O_RDWR | O_CLOEXEC)) {
   if (!fd_) fail_errno("cannot open /dev/kvm");
   const int version = kvm_ioctl(fd_.get(), KVM_GET_API_VERSION);
-  if (version != KVM_API_VERSION) throw Failure("/dev/kvm speaks API version " + std::to_string(version) + ", not 12");
+  if (version != KVM_API_VERSION)
+    throw Failure("/dev/kvm speaks API version " + std::to_string(version) + ", not 12");
   const int run_size = kvm_ioctl(fd_.get(), KVM_GET_VCPU_MMAP_SIZE);
-  if (run_size < static_cast<int>(sizeof(kvm_run))) throw Failure("/dev/kvm: KVM_GET_VCPU_MMAP_SIZE failed");
+  if (run_size < static_cast<int>(sizeof(kvm_run)))
+    throw Failure("/dev/kvm: KVM_GET_VCPU_MMAP_SIZE failed");
   run_size_ = static_cast<size_t>(run_size);
 }
 
 int Kvm::check(int capability) const {
-  const int value = kvm_ioctl(fd_.get(), KVM_CHECK_EXTENSION, static_cast<unsigned long>(capability));
+  const int value =
+      kvm_ioctl(fd_.get(), KVM_CHECK_EXTENSION, static_cast<unsigned long>(capability));
   return value < 0 ? 0 : value;
 }
 

@@ -40,7 +40,8 @@ class Kvm {
   /// Bytes to map for each vCPU's kvm_run.
   size_t run_size() const { return run_size_; }
 
-  /// What the MSR `index`, one of those that describe features, can hold on this machine; nothing when KVM does not know it.
+  /// What the MSR `index`, one of those that describe features, can hold on this machine; nothing
+  /// when KVM does not know it.
   std::optional<uint64_t> msr_feature(uint32_t index) const;
 
   /// A new VM. Throws Failure.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vmm/machine.hpp"
 
+#include <fmt/format.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -9,8 +10,6 @@
 #include <cstring>
 #include <string>
 #include <thread>
-
-#include <fmt/format.h>
 
 #include "vmm/acpi/tables.hpp"
 #include "vmm/boot/e820.hpp"
@@ -32,7 +31,7 @@ constexpr uint64_t kStatusInvalidAlignment = 4;
 constexpr uint64_t kStatusInvalidParameter = 5;
 constexpr uint64_t kStatusInvalidConnection = 18;
 
-constexpr uint32_t kMsrCrashFirst = 0x40000100;    // P0 to P4, then CTL
+constexpr uint32_t kMsrCrashFirst = 0x40000100;  // P0 to P4, then CTL
 constexpr uint32_t kMsrCrashControl = 0x40000105;
 constexpr uint64_t kCrashNotify = uint64_t{1} << 63;
 constexpr uint64_t kCrashMessage = uint64_t{1} << 62;
@@ -53,9 +52,12 @@ Fd make_vm(const Kvm& kvm) {
     throw Failure("this machine's KVM lacks what a Hyper-V guest needs: " + names);
   }
   Fd vm = kvm.create_vm();
-  // Where Intel's virtualization keeps four pages of its own: under the BIOS's place, away from RAM.
+  // Where Intel's virtualization keeps four pages of its own: under the BIOS's place, away from
+  // RAM.
   constexpr unsigned long kTaskState = 0xfffbd000;
-  if (kvm.check(KVM_CAP_SET_TSS_ADDR) != 0 && kvm_ioctl(vm.get(), KVM_SET_TSS_ADDR, kTaskState) != 0) fail_errno("KVM_SET_TSS_ADDR");
+  if (kvm.check(KVM_CAP_SET_TSS_ADDR) != 0 &&
+      kvm_ioctl(vm.get(), KVM_SET_TSS_ADDR, kTaskState) != 0)
+    fail_errno("KVM_SET_TSS_ADDR");
   if (kvm_ioctl(vm.get(), KVM_CREATE_IRQCHIP) != 0) fail_errno("KVM_CREATE_IRQCHIP");
   kvm_pit_config pit{};
   pit.flags = KVM_PIT_SPEAKER_DUMMY;
@@ -79,12 +81,14 @@ KvmMachine::KvmMachine(MachineConfig config, EndBox& end)
   set_msr_filter();
 
   const auto tables = acpi::build_tables(boot::kFirmwareStart, config.vcpus, acpi::embedded_dsdt());
-  if (tables.bytes.size() > boot::kHighRamStart - boot::kFirmwareStart || !memory_.write(tables.address, tables.bytes)) {
+  if (tables.bytes.size() > boot::kHighRamStart - boot::kFirmwareStart ||
+      !memory_.write(tables.address, tables.bytes)) {
     throw Failure("ACPI tables do not fit");
   }
   const boot::EntryState entry = boot::load_linux(config.boot, tables.rsdp, memory_);
 
-  for (uint32_t i = 0; i < config.vcpus; ++i) vcpus_.push_back(std::make_unique<Vcpu>(vm_.get(), i, kvm_.run_size()));
+  for (uint32_t i = 0; i < config.vcpus; ++i)
+    vcpus_.push_back(std::make_unique<Vcpu>(vm_.get(), i, kvm_.run_size()));
   const CpuidTable cpuid(kvm_, vcpus_[0]->fd(), config.vcpus);
   for (uint32_t i = 0; i < config.vcpus; ++i) {
     set_cpuid(vcpus_[i]->fd(), cpuid.for_vcpu(i));
@@ -103,16 +107,19 @@ void KvmMachine::set_memory_regions() {
     to_kvm.guest_phys_addr = region.start;
     to_kvm.memory_size = region.size;
     to_kvm.userspace_addr = reinterpret_cast<uintptr_t>(region.host);
-    if (kvm_ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &to_kvm) != 0) fail_errno("KVM_SET_USER_MEMORY_REGION");
+    if (kvm_ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &to_kvm) != 0)
+      fail_errno("KVM_SET_USER_MEMORY_REGION");
   }
 }
 
-/// The crash registers come here: KVM keeps them itself, but does not offer the guest to send a text along.
+/// The crash registers come here: KVM keeps them itself, but does not offer the guest to send a
+/// text along.
 void KvmMachine::set_msr_filter() {
   kvm_enable_cap capability{};
   capability.cap = KVM_CAP_X86_USER_SPACE_MSR;
   capability.args[0] = KVM_MSR_EXIT_REASON_FILTER;
-  if (kvm_.check(KVM_CAP_X86_USER_SPACE_MSR) == 0 || kvm_.check(KVM_CAP_X86_MSR_FILTER) == 0) return;
+  if (kvm_.check(KVM_CAP_X86_USER_SPACE_MSR) == 0 || kvm_.check(KVM_CAP_X86_MSR_FILTER) == 0)
+    return;
   if (kvm_ioctl(vm_.get(), KVM_ENABLE_CAP, &capability) != 0) return;
   uint8_t allowed_none = 0;
   kvm_msr_filter filter{};
@@ -121,7 +128,8 @@ void KvmMachine::set_msr_filter() {
   filter.ranges[0].base = kMsrCrashFirst;
   filter.ranges[0].nmsrs = kMsrCrashControl - kMsrCrashFirst + 1;
   filter.ranges[0].bitmap = &allowed_none;
-  if (kvm_ioctl(vm_.get(), KVM_X86_SET_MSR_FILTER, &filter) != 0) fail_errno("KVM_X86_SET_MSR_FILTER");
+  if (kvm_ioctl(vm_.get(), KVM_X86_SET_MSR_FILTER, &filter) != 0)
+    fail_errno("KVM_X86_SET_MSR_FILTER");
 }
 
 void KvmMachine::start() {
@@ -143,7 +151,8 @@ void KvmMachine::retry_messages() {
 }
 
 bool KvmMachine::looks_stuck() {
-  const bool all = std::all_of(vcpus_.begin(), vcpus_.end(), [](const auto& vcpu) { return vcpu->stuck(); });
+  const bool all =
+      std::all_of(vcpus_.begin(), vcpus_.end(), [](const auto& vcpu) { return vcpu->stuck(); });
   stuck_looks_ = all ? stuck_looks_ + 1 : 0;
   for (const auto& vcpu : vcpus_) vcpu->probe_stuck();
   return stuck_looks_ >= 2;
@@ -192,17 +201,23 @@ std::optional<std::span<std::byte>> KvmMachine::memory(uint64_t gpa, size_t leng
   return bytes;
 }
 
-std::unique_ptr<host::Mapping> KvmMachine::map_pages(std::span<const uint64_t> frames) { return memory_.map_frames(frames); }
+std::unique_ptr<host::Mapping> KvmMachine::map_pages(std::span<const uint64_t> frames) {
+  return memory_.map_frames(frames);
+}
 
-bool KvmMachine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) {
+bool KvmMachine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type,
+                              std::span<const std::byte> payload) {
   return synic_.post_message(vp, sint, message_type, payload);
 }
 
-void KvmMachine::signal_event(uint32_t vp, uint32_t sint, uint32_t flag) { synic_.signal_event(vp, sint, flag); }
+void KvmMachine::signal_event(uint32_t vp, uint32_t sint, uint32_t flag) {
+  synic_.signal_event(vp, sint, flag);
+}
 
 bool KvmMachine::bind_signal(uint32_t connection_id, int event_fd) {
   const std::lock_guard lock(signals_mutex_);
-  const auto known = std::find_if(signals_.begin(), signals_.end(), [&](const auto& entry) { return entry.first == connection_id; });
+  const auto known = std::find_if(signals_.begin(), signals_.end(),
+                                  [&](const auto& entry) { return entry.first == connection_id; });
   kvm_hyperv_eventfd binding{};
   binding.conn_id = connection_id;
   if (event_fd < 0) {
@@ -235,7 +250,8 @@ void KvmMachine::port_io(kvm_run& run) {
 
 void KvmMachine::hyperv(uint32_t vp, kvm_run& run) {
   if (run.hyperv.type == KVM_EXIT_HYPERV_SYNIC) {
-    synic_.registers_changed(vp, run.hyperv.u.synic.control, run.hyperv.u.synic.evt_page, run.hyperv.u.synic.msg_page);
+    synic_.registers_changed(vp, run.hyperv.u.synic.control, run.hyperv.u.synic.evt_page,
+                             run.hyperv.u.synic.msg_page);
   } else if (run.hyperv.type == KVM_EXIT_HYPERV_HCALL) {
     run.hyperv.u.hcall.result = hypercall(run.hyperv.u.hcall.input, run.hyperv.u.hcall.params[0]);
   }
@@ -259,12 +275,15 @@ uint64_t KvmMachine::post_from_guest(uint64_t input) {
   if (input % kAlignment != 0) return kStatusInvalidAlignment;
   std::array<std::byte, kMost> copy;
   const size_t available = std::min<uint64_t>(kMost, kPage - input % kPage);
-  if (available < sizeof(PostMessageInput) || !memory_.read(input, std::span(copy).first(available))) return kStatusInvalidParameter;
+  if (available < sizeof(PostMessageInput) ||
+      !memory_.read(input, std::span(copy).first(available)))
+    return kStatusInvalidParameter;
   PostMessageInput header;
   std::memcpy(&header, copy.data(), sizeof header);
   if (header.payload_size > available - sizeof header) return kStatusInvalidParameter;
   const auto payload = std::span<const std::byte>(copy).subspan(sizeof header, header.payload_size);
-  const bool known = sink_ != nullptr && sink_->message_from_guest(header.connection_id, header.message_type, payload);
+  const bool known = sink_ != nullptr &&
+                     sink_->message_from_guest(header.connection_id, header.message_type, payload);
   return known ? kStatusSuccess : kStatusInvalidConnection;
 }
 
@@ -318,27 +337,38 @@ bool KvmMachine::other(uint32_t vp, kvm_run& run) {
           return true;
       }
     case KVM_EXIT_INTERNAL_ERROR:
-      end_.report({EndReason::HostError, where + ": KVM internal error, suberror " + std::to_string(run.internal.suberror) +
-                                             (run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? " (emulation failure)" : ""), 0});
+      end_.report(
+          {EndReason::HostError,
+           where + ": KVM internal error, suberror " + std::to_string(run.internal.suberror) +
+               (run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION ? " (emulation failure)"
+                                                                      : ""),
+           0});
       return false;
     case KVM_EXIT_FAIL_ENTRY:
-      end_.report({EndReason::HostError, where + ": the processor refused to enter the guest, reason " +
-                                             std::to_string(run.fail_entry.hardware_entry_failure_reason), 0});
+      end_.report({EndReason::HostError,
+                   where + ": the processor refused to enter the guest, reason " +
+                       std::to_string(run.fail_entry.hardware_entry_failure_reason),
+                   0});
       return false;
     case KVM_EXIT_UNKNOWN:
-      end_.report({EndReason::HostError, where + ": KVM_RUN failed, reason " + std::to_string(run.hw.hardware_exit_reason), 0});
+      end_.report(
+          {EndReason::HostError,
+           where + ": KVM_RUN failed, reason " + std::to_string(run.hw.hardware_exit_reason), 0});
       return false;
     default:
-      end_.report({EndReason::HostError, where + ": unexpected exit " + std::to_string(run.exit_reason), 0});
+      end_.report({EndReason::HostError,
+                   where + ": unexpected exit " + std::to_string(run.exit_reason), 0});
       return false;
   }
 }
 
-/// Whoever emulates the processor under KVM may mix up the guest's state and its host's (lab/README.md). Such a vCPU faults for ever: the guest
-/// seems to hang.
+/// Whoever emulates the processor under KVM may mix up the guest's state and its host's
+/// (lab/README.md). Such a vCPU faults for ever: the guest seems to hang.
 bool KvmMachine::looked_at(uint32_t vp, const kvm_sregs& registers) {
   if (memory_.holds_tables(registers.cr0, registers.cr3)) return true;
-  end_.report({EndReason::Astray, fmt::format("vCPU {}: CR3 is {:#x}, where the guest has no memory", vp, registers.cr3), 0});
+  end_.report(
+      {EndReason::Astray,
+       fmt::format("vCPU {}: CR3 is {:#x}, where the guest has no memory", vp, registers.cr3), 0});
   return false;
 }
 

@@ -32,11 +32,12 @@ struct MachineConfig {
   boot::BootFiles boot;
   serial::Uart::Callbacks com1;
   serial::Uart::Callbacks com2;
-  std::function<void(const std::string& text)> crashed;  ///< the guest reported a crash by its registers; a vCPU's thread
+  std::function<void(const std::string& text)>
+      crashed;  ///< the guest reported a crash by its registers; a vCPU's thread
 };
 
-/// The KVM machine: vCPUs, memory, interrupt controllers, boot, and the SynIC for the Hyper-V devices.
-/// Order of use: construct, set_sink(), start(), wait for the EndBox, stop().
+/// The KVM machine: vCPUs, memory, interrupt controllers, boot, and the SynIC for the Hyper-V
+/// devices. Order of use: construct, set_sink(), start(), wait for the EndBox, stop().
 class KvmMachine final : public host::Machine, private ExitHandler {
  public:
   /// Builds the machine and loads what is to be booted. Throws Failure.
@@ -61,17 +62,19 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   /// True when all vCPUs were halted for good at the last two calls; calls are some seconds apart.
   bool looks_stuck();
 
-  /// Of a running machine: where each vCPU is, as where() says it, several times within half a second, with the vCPUs going on in between:
-  /// whether they do anything, and what.
+  /// Of a running machine: where each vCPU is, as where() says it, several times within half a
+  /// second, with the vCPUs going on in between: whether they do anything, and what.
   std::string watch();
-  /// Of a stopped machine: where each vCPU was and what on its stack looks like code of the kernel, a line each.
+  /// Of a stopped machine: where each vCPU was and what on its stack looks like code of the kernel,
+  /// a line each.
   std::string where();
 
   // host::Machine
   uint32_t vp_count() const override { return static_cast<uint32_t>(vcpus_.size()); }
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;
   std::unique_ptr<host::Mapping> map_pages(std::span<const uint64_t> frames) override;
-  bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) override;
+  bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type,
+                    std::span<const std::byte> payload) override;
   void drop_messages() override { synic_.drop_messages(); }
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) override;
   bool bind_signal(uint32_t connection_id, int event_fd) override;
@@ -103,7 +106,8 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   uint32_t stuck_looks_ = 0;
 
   std::mutex signals_mutex_;
-  std::vector<std::pair<uint32_t, int>> signals_;  ///< connection id and eventfd, for taking it away again
+  std::vector<std::pair<uint32_t, int>>
+      signals_;  ///< connection id and eventfd, for taking it away again
 
   std::function<void(const std::string& text)> crashed_;
   std::mutex crash_mutex_;

@@ -33,20 +33,23 @@ GuestMemory::GuestMemory(uint64_t size) : size_(size), mapping_size_(size + kHug
   // A file behind it lets map_frames() show the same pages a second time, in another order.
   file_ = Fd(::memfd_create("guest", MFD_CLOEXEC));
   if (!file_ || ::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) fail_errno(what);
-  mapping_ = ::mmap(nullptr, mapping_size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  mapping_ =
+      ::mmap(nullptr, mapping_size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping_ == MAP_FAILED) {
     mapping_ = nullptr;
     fail_errno(what);
   }
   const auto address = reinterpret_cast<uintptr_t>(mapping_);
   auto* const base = reinterpret_cast<std::byte*>((address + kHugePage - 1) & ~(kHugePage - 1));
-  if (::mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, file_.get(), 0) == MAP_FAILED) {
+  if (::mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+             file_.get(), 0) == MAP_FAILED) {
     const int error = errno;
     ::munmap(mapping_, mapping_size_);
     errno = error;
     fail_errno(what);
   }
-  // Host and guest agree on large page borders, so that a second-level page walk is one level shorter. Only advice.
+  // Host and guest agree on large page borders, so that a second-level page walk is one level
+  // shorter. Only advice.
   (void)::madvise(base, size, MADV_HUGEPAGE);
   (void)::madvise(base, size, MADV_DONTDUMP);
 
@@ -93,7 +96,8 @@ int64_t GuestMemory::offset_of_frame(uint64_t frame) const {
   for (const Region& region : regions_) {
     const uint64_t first = region.start / kPage;
     const uint64_t count = region.size / kPage;
-    if (frame >= first && frame - first < count) return offset + static_cast<int64_t>((frame - first) * kPage);
+    if (frame >= first && frame - first < count)
+      return offset + static_cast<int64_t>((frame - first) * kPage);
     offset += static_cast<int64_t>(region.size);
   }
   return -1;
@@ -101,10 +105,11 @@ int64_t GuestMemory::offset_of_frame(uint64_t frame) const {
 
 std::unique_ptr<host::Mapping> GuestMemory::map_frames(std::span<const uint64_t> frames) const {
   if (frames.empty() || frames.size() > size_ / kPage * 2) return nullptr;
-  void* const reserved =
-      ::mmap(nullptr, frames.size() * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const reserved = ::mmap(nullptr, frames.size() * kPage, PROT_NONE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) return nullptr;
-  auto mapping = std::make_unique<FrameMapping>(static_cast<std::byte*>(reserved), frames.size() * kPage);
+  auto mapping =
+      std::make_unique<FrameMapping>(static_cast<std::byte*>(reserved), frames.size() * kPage);
 
   // One mmap for each run of neighbouring frames.
   for (size_t first = 0; first < frames.size();) {
@@ -115,8 +120,8 @@ std::unique_ptr<host::Mapping> GuestMemory::map_frames(std::span<const uint64_t>
            offset_of_frame(frames[first + count]) == offset + static_cast<int64_t>(count * kPage)) {
       ++count;
     }
-    if (::mmap(mapping->bytes().data() + first * kPage, count * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-               file_.get(), offset) == MAP_FAILED) {
+    if (::mmap(mapping->bytes().data() + first * kPage, count * kPage, PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_FIXED, file_.get(), offset) == MAP_FAILED) {
       return nullptr;
     }
     first += count;

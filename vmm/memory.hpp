@@ -17,13 +17,15 @@ inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
 inline constexpr uint64_t kPage = 4096;
 
-/// The guest's RAM: one host mapping, seen by the guest below the 32-bit hole and, for what is left, from 4 GiB on.
-/// Guest and host write it at the same time: copy out of it once and look at the copy.
+/// The guest's RAM: one host mapping, seen by the guest below the 32-bit hole and, for what is
+/// left, from 4 GiB on. Guest and host write it at the same time: copy out of it once and look at
+/// the copy.
 class GuestMemory {
  public:
   static constexpr uint64_t kLeast = 128 * kMiB;
   static constexpr uint64_t kMost = 8 * kGiB;
-  static constexpr uint64_t kHoleStart = 3 * kGiB;  ///< device windows, IOAPIC and LAPIC live from here to 4 GiB
+  static constexpr uint64_t kHoleStart =
+      3 * kGiB;  ///< device windows, IOAPIC and LAPIC live from here to 4 GiB
   static constexpr uint64_t kHoleEnd = 4 * kGiB;
 
   /// One run of RAM: `size` bytes at guest physical `start`, mapped at `host`.
@@ -33,7 +35,8 @@ class GuestMemory {
     std::byte* host;
   };
 
-  /// Maps `size` bytes of zeroed RAM. `size` is a multiple of 1 MiB in [kLeast, kMost]. Throws Failure.
+  /// Maps `size` bytes of zeroed RAM. `size` is a multiple of 1 MiB in [kLeast, kMost]. Throws
+  /// Failure.
   explicit GuestMemory(uint64_t size);
   ~GuestMemory();
   GuestMemory(const GuestMemory&) = delete;
@@ -42,7 +45,8 @@ class GuestMemory {
   uint64_t size() const { return size_; }
   std::span<const Region> regions() const { return regions_; }
 
-  /// The bytes [gpa, gpa + length), or an empty span if they are not all RAM of one region. Any thread.
+  /// The bytes [gpa, gpa + length), or an empty span if they are not all RAM of one region. Any
+  /// thread.
   std::span<std::byte> at(uint64_t gpa, uint64_t length) const;
 
   /// Whether a vCPU with these control registers has its page tables in this memory, or uses none.
@@ -52,7 +56,8 @@ class GuestMemory {
   bool read(uint64_t gpa, std::span<std::byte> to) const;
   bool write(uint64_t gpa, std::span<const std::byte> from) const;
 
-  /// Maps the 4 KiB frames in this order, contiguously, a second time. nullptr if one is not RAM or there is no room.
+  /// Maps the 4 KiB frames in this order, contiguously, a second time. nullptr if one is not RAM or
+  /// there is no room.
   std::unique_ptr<host::Mapping> map_frames(std::span<const uint64_t> frames) const;
 
  private:

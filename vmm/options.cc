@@ -15,12 +15,15 @@ uint32_t parse_number(std::string_view text, const std::string& what, uint32_t m
   uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value > most) {
-    throw UsageFailure(what + "=" + std::string(text) + ": give a number from 0 to " + std::to_string(most));
+    throw UsageFailure(what + "=" + std::string(text) + ": give a number from 0 to " +
+                       std::to_string(most));
   }
   return value;
 }
 
-bool starts_with_key(std::string_view part, std::string_view key) { return part.substr(0, key.size()) == key; }
+bool starts_with_key(std::string_view part, std::string_view key) {
+  return part.substr(0, key.size()) == key;
+}
 
 }  // namespace
 
@@ -58,7 +61,8 @@ host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd) {
     } else if (starts_with_key(part, "lun=")) {
       disk.lun = parse_number(part.substr(4), option + disk.path + ": lun", kLunMost);
     } else if (starts_with_key(part, "controller=")) {
-      disk.controller = parse_number(part.substr(11), option + disk.path + ": controller", kControllerMost);
+      disk.controller =
+          parse_number(part.substr(11), option + disk.path + ": controller", kControllerMost);
     } else if (starts_with_key(part, "name=") && part.size() > 5) {
       disk.name = part.substr(5);
     } else {
@@ -79,7 +83,8 @@ host::hostile::Plan parse_hostile(std::string_view text) {
     comma = text.find(',');
     const std::string_view part = text.substr(0, comma);
     if (starts_with_key(part, "after=")) {
-      hostile.after = std::chrono::seconds(parse_number(part.substr(6), "--hostile after", kSecondsMost));
+      hostile.after =
+          std::chrono::seconds(parse_number(part.substr(6), "--hostile after", kSecondsMost));
     } else if (starts_with_key(part, "rate=")) {
       hostile.rate = parse_number(part.substr(5), "--hostile rate", kAlways);
     } else {
@@ -89,13 +94,15 @@ host::hostile::Plan parse_hostile(std::string_view text) {
   return hostile;
 }
 
-std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets, const std::vector<std::string>& forwards) {
+std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets,
+                                              const std::vector<std::string>& forwards) {
   std::vector<host::netvsp::NicSpec> nics;
   try {
     for (const std::string& net : nets) {
       if (net != "none") nics.push_back(host::netvsp::parse_nic(net));
     }
-    const auto user = std::find_if(nics.begin(), nics.end(), [](const auto& nic) { return nic.net == "user"; });
+    const auto user =
+        std::find_if(nics.begin(), nics.end(), [](const auto& nic) { return nic.net == "user"; });
     for (const std::string& forward : forwards) {
       if (user == nics.end()) throw UsageFailure("--forward " + forward + ": only with --net user");
       user->forwards.push_back(host::parse_forward(forward));
@@ -106,8 +113,10 @@ std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& ne
     throw UsageFailure(std::string("--forward ") + error.what());
   }
   for (const auto& nic : nics) {
-    const bool known = nic.net == "user" || nic.net == "null" || nic.net == "echo" || (nic.net.starts_with("tap=") && nic.net.size() > 4);
-    if (!known) throw UsageFailure("--net " + nic.net + ": give user, tap=INTERFACE, null, echo or none");
+    const bool known = nic.net == "user" || nic.net == "null" || nic.net == "echo" ||
+                       (nic.net.starts_with("tap=") && nic.net.size() > 4);
+    if (!known)
+      throw UsageFailure("--net " + nic.net + ": give user, tap=INTERFACE, null, echo or none");
   }
   return nics;
 }

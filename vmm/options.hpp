@@ -28,26 +28,28 @@ struct RunOptions {
   uint64_t memory = 512 * kMiB;
   std::vector<host::storvsp::DiskSpec> disks;  ///< disks and DVDs, in the order given
   std::vector<host::netvsp::NicSpec> nics;     ///< in the order given
-  std::string console;            ///< "stdio", "none" or "file:PATH"
+  std::string console;                         ///< "stdio", "none" or "file:PATH"
   std::optional<std::string> exec;
-  bool exec_stdin = false;        ///< pass our standard input to the command
-  std::string control;            ///< empty: no control socket
+  bool exec_stdin = false;  ///< pass our standard input to the command
+  std::string control;      ///< empty: no control socket
   std::string vmbus_version = "5.3";
   std::string storage_version = "6.2";
   std::string network_version = "6.1";
-  uint16_t scsi_channels = 0;     ///< per controller; 0: as Hyper-V, one for four vCPUs
-  uint32_t timeout = 0;           ///< seconds; 0: none
+  uint16_t scsi_channels = 0;  ///< per controller; 0: as Hyper-V, one for four vCPUs
+  uint32_t timeout = 0;        ///< seconds; 0: none
   std::optional<host::hostile::Plan> hostile;  ///< a host that lies
   OnCrash on_crash = OnCrash::End;
-  std::string json_events;        ///< empty: none
+  std::string json_events;  ///< empty: none
   bool verbose = false;
 };
 
 /// "128M", "2G", "2048M": bytes. Throws UsageFailure naming the text.
 uint64_t parse_size(std::string_view text);
 
-/// The NICs of all --net ("none": no NIC) with the port forwards of all --forward, which the first of kind "user" gets. Throws UsageFailure.
-std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets, const std::vector<std::string>& forwards);
+/// The NICs of all --net ("none": no NIC) with the port forwards of all --forward, which the first
+/// of kind "user" gets. Throws UsageFailure.
+std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets,
+                                              const std::vector<std::string>& forwards);
 
 /// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
 host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);

@@ -20,10 +20,12 @@ void PanicWatch::receive(std::span<const std::byte> bytes) {
 
 void PanicWatch::end_of_line() {
   constexpr std::string_view kPanic = "Kernel panic - not syncing";
-  // Alone on its line or behind a time stamp, as the kernel prints it, and not somewhere in a program's text.
+  // Alone on its line or behind a time stamp, as the kernel prints it, and not somewhere in a
+  // program's text.
   const size_t start = current_.starts_with('[') ? current_.find("] ") : 0;
   const size_t text = start == 0 ? 0 : start + 2;
-  if (panic_.empty() && start != std::string::npos && std::string_view(current_).substr(text).starts_with(kPanic)) {
+  if (panic_.empty() && start != std::string::npos &&
+      std::string_view(current_).substr(text).starts_with(kPanic)) {
     while (current_.ends_with('\r')) current_.pop_back();
     panic_ = crash_line(current_);
     seen_.store(true, std::memory_order_release);

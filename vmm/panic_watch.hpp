@@ -9,8 +9,8 @@
 
 namespace hv::vmm {
 
-/// Looks for Linux's panic line in what the guest writes to its console: a guest that panics before its bus driver is
-/// loaded has no other way to tell. Any thread.
+/// Looks for Linux's panic line in what the guest writes to its console: a guest that panics before
+/// its bus driver is loaded has no other way to tell. Any thread.
 class PanicWatch {
  public:
   void receive(std::span<const std::byte> bytes);

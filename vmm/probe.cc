@@ -11,10 +11,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
-
-#include <nlohmann/json.hpp>
 
 #include "vmm/boot/long_mode.hpp"
 #include "vmm/cpuid.hpp"
@@ -28,9 +27,10 @@ namespace hv::vmm {
 
 namespace {
 
-constexpr uint16_t kPort = 0xe0;        // OUT and IN of one byte
-constexpr uint16_t kTextPort = 0xe1;    // REP OUTSB
-constexpr uint16_t kResultPort = 0xe2;  // OUT of four bytes: CPUID's EBX, then the VP index, then kDone
+constexpr uint16_t kPort = 0xe0;      // OUT and IN of one byte
+constexpr uint16_t kTextPort = 0xe1;  // REP OUTSB
+constexpr uint16_t kResultPort =
+    0xe2;  // OUT of four bytes: CPUID's EBX, then the VP index, then kDone
 constexpr uint64_t kMmioAddress = 0xd0000000;
 constexpr uint32_t kDone = 0x600d600d;
 constexpr uint64_t kCodeAddress = 0x10000;
@@ -38,30 +38,30 @@ constexpr uint64_t kTextAddress = 0x11000;
 
 // What the guest runs, in long mode. Each line is one instruction.
 constexpr std::array<uint8_t, 74> kCode{
-    0xb0, 0x5a,                          // mov   al, 0x5a
-    0xe6, 0xe0,                          // out   0xe0, al
-    0xe4, 0xe0,                          // in    al, 0xe0
-    0xbf, 0x00, 0x00, 0x00, 0xd0,        // mov   edi, 0xd0000000
-    0x88, 0x07,                          // mov   [rdi], al
-    0xbe, 0x00, 0x10, 0x01, 0x00,        // mov   esi, 0x11000
-    0xb9, 0x04, 0x00, 0x00, 0x00,        // mov   ecx, 4
-    0xba, 0xe1, 0x00, 0x00, 0x00,        // mov   edx, 0xe1
-    0xfc,                                // cld
-    0xf3, 0x6e,                          // rep   outsb
-    0xb8, 0x00, 0x00, 0x00, 0x40,        // mov   eax, 0x40000000
-    0x31, 0xc9,                          // xor   ecx, ecx
-    0x0f, 0xa2,                          // cpuid
-    0x89, 0xd8,                          // mov   eax, ebx
-    0xe7, 0xe2,                          // out   0xe2, eax
-    0xb9, 0x02, 0x00, 0x00, 0x40,        // mov   ecx, 0x40000002
-    0x0f, 0x32,                          // rdmsr
-    0xe7, 0xe2,                          // out   0xe2, eax
-    0xb9, 0x00, 0x00, 0x00, 0x40,        // mov   ecx, 0x40000000
-    0x31, 0xd2,                          // xor   edx, edx
-    0x0f, 0x30,                          // wrmsr
-    0xb8, 0x0d, 0x60, 0x0d, 0x60,        // mov   eax, 0x600d600d
-    0xe7, 0xe2,                          // out   0xe2, eax
-    0xf4,                                // hlt
+    0xb0, 0x5a,                    // mov   al, 0x5a
+    0xe6, 0xe0,                    // out   0xe0, al
+    0xe4, 0xe0,                    // in    al, 0xe0
+    0xbf, 0x00, 0x00, 0x00, 0xd0,  // mov   edi, 0xd0000000
+    0x88, 0x07,                    // mov   [rdi], al
+    0xbe, 0x00, 0x10, 0x01, 0x00,  // mov   esi, 0x11000
+    0xb9, 0x04, 0x00, 0x00, 0x00,  // mov   ecx, 4
+    0xba, 0xe1, 0x00, 0x00, 0x00,  // mov   edx, 0xe1
+    0xfc,                          // cld
+    0xf3, 0x6e,                    // rep   outsb
+    0xb8, 0x00, 0x00, 0x00, 0x40,  // mov   eax, 0x40000000
+    0x31, 0xc9,                    // xor   ecx, ecx
+    0x0f, 0xa2,                    // cpuid
+    0x89, 0xd8,                    // mov   eax, ebx
+    0xe7, 0xe2,                    // out   0xe2, eax
+    0xb9, 0x02, 0x00, 0x00, 0x40,  // mov   ecx, 0x40000002
+    0x0f, 0x32,                    // rdmsr
+    0xe7, 0xe2,                    // out   0xe2, eax
+    0xb9, 0x00, 0x00, 0x00, 0x40,  // mov   ecx, 0x40000000
+    0x31, 0xd2,                    // xor   edx, edx
+    0x0f, 0x30,                    // wrmsr
+    0xb8, 0x0d, 0x60, 0x0d, 0x60,  // mov   eax, 0x600d600d
+    0xe7, 0xe2,                    // out   0xe2, eax
+    0xf4,                          // hlt
 };
 constexpr std::array<char, 4> kText{'k', 'v', 'm', '!'};
 
@@ -77,7 +77,9 @@ struct Seen {
 };
 
 std::string text_of_exit(const kvm_run& run) {
-  if (run.exit_reason == KVM_EXIT_INTERNAL_ERROR && run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION) return "KVM could not emulate an instruction";
+  if (run.exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+      run.internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+    return "KVM could not emulate an instruction";
   if (run.exit_reason == KVM_EXIT_SHUTDOWN) return "the guest died of a triple fault";
   return "unexpected exit " + std::to_string(run.exit_reason);
 }
@@ -109,7 +111,8 @@ void take_port(kvm_run& run, Seen& seen, uint32_t& results) {
 std::string run_guest(const Kvm& kvm, Seen& seen) {
   const GuestMemory memory(GuestMemory::kLeast);
   const Fd vm = kvm.create_vm();
-  if (kvm.check(KVM_CAP_SET_TSS_ADDR) != 0) (void)kvm_ioctl(vm.get(), KVM_SET_TSS_ADDR, 0xfffbd000UL);
+  if (kvm.check(KVM_CAP_SET_TSS_ADDR) != 0)
+    (void)kvm_ioctl(vm.get(), KVM_SET_TSS_ADDR, 0xfffbd000UL);
   if (kvm_ioctl(vm.get(), KVM_CREATE_IRQCHIP) != 0) return "no in-kernel interrupt controller";
   kvm_userspace_memory_region region{};
   region.memory_size = memory.size();
@@ -141,11 +144,13 @@ std::string run_guest(const Kvm& kvm, Seen& seen) {
   while (why.empty() && !seen.done) {
     kvm_run& run = vcpu.run();
     if (::ioctl(vcpu.fd(), KVM_RUN, 0) != 0) {
-      why = errno == EINTR ? "a small guest program did not end in time" : std::string("KVM_RUN: ") + std::strerror(errno);
+      why = errno == EINTR ? "a small guest program did not end in time"
+                           : std::string("KVM_RUN: ") + std::strerror(errno);
     } else if (run.exit_reason == KVM_EXIT_IO) {
       take_port(run, seen, results);
     } else if (run.exit_reason == KVM_EXIT_MMIO) {
-      if (run.mmio.phys_addr == kMmioAddress && run.mmio.is_write != 0) seen.mmio_write = run.mmio.data[0] == 0xa5;
+      if (run.mmio.phys_addr == kMmioAddress && run.mmio.is_write != 0)
+        seen.mmio_write = run.mmio.data[0] == 0xa5;
     } else {
       why = text_of_exit(run);
     }
@@ -173,7 +178,8 @@ int probe() {
   try {
     const Kvm kvm;
     nlohmann::json capabilities;
-    for (const NeededCapability& needed : needed_capabilities()) capabilities[needed.name] = kvm.check(needed.number);
+    for (const NeededCapability& needed : needed_capabilities())
+      capabilities[needed.name] = kvm.check(needed.number);
     json["capabilities"] = capabilities;
     const auto missing = kvm.missing();
     for (const std::string& name : missing) why += (why.empty() ? "KVM lacks " : ", ") + name;
@@ -181,8 +187,12 @@ int probe() {
       Seen seen;
       why = run_guest(kvm, seen);
       if (why.empty()) why = first_not_seen(seen);
-      json["guest"] = {{"port_write", seen.port_write}, {"port_read", seen.port_read}, {"mmio_write", seen.mmio_write},
-                       {"string_out", seen.string_out}, {"cpuid", seen.cpuid},         {"hyperv_msr", seen.hyperv_msr},
+      json["guest"] = {{"port_write", seen.port_write},
+                       {"port_read", seen.port_read},
+                       {"mmio_write", seen.mmio_write},
+                       {"string_out", seen.string_out},
+                       {"cpuid", seen.cpuid},
+                       {"hyperv_msr", seen.hyperv_msr},
                        {"done", seen.done}};
     }
   } catch (const Failure& failure) {
@@ -191,7 +201,8 @@ int probe() {
   json["usable"] = why.empty();
   json["why"] = why.empty() ? "all capabilities are there and guest instructions run" : why;
   std::printf("%s\n", json.dump(2).c_str());
-  if (!why.empty()) std::fprintf(stderr, "enlighten-host: KVM is not usable here: %s\n", why.c_str());
+  if (!why.empty())
+    std::fprintf(stderr, "enlighten-host: KVM is not usable here: %s\n", why.c_str());
   return why.empty() ? 0 : 1;
 }
 

@@ -5,8 +5,8 @@
 
 namespace hv::vmm {
 
-/// One register of the CMOS clock (MC146818): the host's time in UTC, read-only, no alarm, no interrupt.
-/// The time of day is BCD, as most systems expect.
+/// One register of the CMOS clock (MC146818): the host's time in UTC, read-only, no alarm, no
+/// interrupt. The time of day is BCD, as most systems expect.
 uint8_t read_rtc(uint8_t index);
 
 }  // namespace hv::vmm

@@ -45,8 +45,8 @@ Fd block_end_signals() {
 /// Everything of one run but the machine: who reads and writes its ports, when it ends.
 class EventLoop {
  public:
-  EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec, const PanicWatch& panic,
-            EndBox& end, int signals, EventLog& log)
+  EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec,
+            const PanicWatch& panic, EndBox& end, int signals, EventLog& log)
       : options_(options),
         machine_(machine),
         console_(console),
@@ -65,7 +65,8 @@ class EventLoop {
   static constexpr int kTickMilliseconds = 10;
   static constexpr auto kStuckInterval = std::chrono::seconds(2);
   static constexpr auto kLostInterval = std::chrono::milliseconds(100);
-  // A guest whose command has ended and that does not power off within this time is reported as hung.
+  // A guest whose command has ended and that does not power off within this time is reported as
+  // hung.
   static constexpr auto kPowerOffGrace = std::chrono::seconds(180);
   // After its panic line a guest has this long to reboot or to report the crash by itself.
   static constexpr auto kPanicGrace = std::chrono::seconds(20);
@@ -75,9 +76,13 @@ class EventLoop {
         {.fd = end_.event(), .events = POLLIN, .revents = 0},
         {.fd = signals_, .events = POLLIN, .revents = 0},
         {.fd = machine_.retry_event(), .events = POLLIN, .revents = 0},
-        {.fd = machine_.devices().com1().waiting() < kConsoleBacklog ? console_.input() : -1, .events = POLLIN, .revents = 0},
+        {.fd = machine_.devices().com1().waiting() < kConsoleBacklog ? console_.input() : -1,
+         .events = POLLIN,
+         .revents = 0},
         {.fd = exec_ != nullptr ? exec_->event() : -1, .events = POLLIN, .revents = 0},
-        {.fd = exec_ != nullptr ? exec_->input(machine_.devices().com2()) : -1, .events = POLLIN, .revents = 0},
+        {.fd = exec_ != nullptr ? exec_->input(machine_.devices().com2()) : -1,
+         .events = POLLIN,
+         .revents = 0},
     };
     (void)::poll(fds.data(), fds.size(), kTickMilliseconds);
     machine_.devices().tick();
@@ -110,12 +115,16 @@ class EventLoop {
     if (options_.timeout != 0 && now - start_ >= std::chrono::seconds(options_.timeout)) {
       end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
     }
-    if (power_off_deadline_ && now >= *power_off_deadline_) end_.report({EndReason::TimedOut, "it does not power off", 0});
-    if (options_.on_crash == OnCrash::End && panic_.seen() && !panic_deadline_) panic_deadline_ = now + kPanicGrace;
-    if (panic_deadline_ && now >= *panic_deadline_) end_.report({EndReason::Panic, panic_.line(), 0});
+    if (power_off_deadline_ && now >= *power_off_deadline_)
+      end_.report({EndReason::TimedOut, "it does not power off", 0});
+    if (options_.on_crash == OnCrash::End && panic_.seen() && !panic_deadline_)
+      panic_deadline_ = now + kPanicGrace;
+    if (panic_deadline_ && now >= *panic_deadline_)
+      end_.report({EndReason::Panic, panic_.line(), 0});
     if (now - last_lost_look_ >= kLostInterval) {
       last_lost_look_ = now;
-      if (const uint32_t repeated = machine_.repeat_lost_interrupts()) log_.write("interrupts-repeated", {{"count", repeated}});
+      if (const uint32_t repeated = machine_.repeat_lost_interrupts())
+        log_.write("interrupts-repeated", {{"count", repeated}});
     }
     if (now - last_stuck_look_ >= kStuckInterval) {
       last_stuck_look_ = now;
@@ -165,11 +174,13 @@ int report(const RunOptions& options, const End& end, const ExecSession* exec, E
   bool quiet = false;
   if (options.exec) {
     const auto command = exec->status();
-    const bool orderly = end.reason == EndReason::PowerOff || end.reason == EndReason::Reboot || end.reason == EndReason::Stopped;
+    const bool orderly = end.reason == EndReason::PowerOff || end.reason == EndReason::Reboot ||
+                         end.reason == EndReason::Stopped;
     if (command && orderly) {
       status = static_cast<int>(*command & 0xff);
       quiet = true;
-    } else if (!command && (end.reason == EndReason::PowerOff || end.reason == EndReason::Stopped)) {
+    } else if (!command &&
+               (end.reason == EndReason::PowerOff || end.reason == EndReason::Stopped)) {
       status = 1;
       line += exec->ready() ? " before the command had ended" : " before its agent had started";
     }
@@ -211,7 +222,8 @@ int run(const RunOptions& options) {
           [&options, &end, &log](const std::string& text) {
             log.write("crash", {{"text", text}});
             if (options.on_crash == OnCrash::End) return end.report({EndReason::Panic, text, 0});
-            std::fprintf(stderr, "enlighten-host: the guest panicked, and goes on: %s\n", text.c_str());
+            std::fprintf(stderr, "enlighten-host: the guest panicked, and goes on: %s\n",
+                         text.c_str());
           },
   };
   boot::check_files(config.boot);

@@ -5,8 +5,9 @@
 
 namespace hv::vmm {
 
-/// `enlighten-host run`: builds the machine and its devices, runs it to its end, says in one line on stderr how it ended.
-/// Returns the exit status. Throws Failure when the machine could not be started.
+/// `enlighten-host run`: builds the machine and its devices, runs it to its end, says in one line
+/// on stderr how it ended. Returns the exit status. Throws Failure when the machine could not be
+/// started.
 int run(const RunOptions& options);
 
 }  // namespace hv::vmm

@@ -6,7 +6,8 @@
 
 namespace hv::vmm {
 
-/// How synthetic interrupts reach a VP: by KVM's routing table, or by a test's notebook. Any thread.
+/// How synthetic interrupts reach a VP: by KVM's routing table, or by a test's notebook. Any
+/// thread.
 class SintLines {
  public:
   virtual ~SintLines() = default;

@@ -54,12 +54,14 @@ Synic::Line* Synic::line_of(uint32_t vp_index, uint32_t sint) {
   return vp.lines[sint].get();
 }
 
-void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t event_page, uint64_t message_page) {
+void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t event_page,
+                              uint64_t message_page) {
   if (vp_index >= vps_.size()) return;
   Vp& vp = *vps_[vp_index];
   const std::lock_guard lock(vp.mutex);
   vp.enabled = (control & kEnable) != 0;
-  vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0, std::memory_order_release);
+  vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0,
+                      std::memory_order_release);
   vp.message_page = (message_page & kEnable) != 0 ? message_page & kPageMask : 0;
   for (const auto& line : vp.lines) {
     if (line && deliver(vp, *line) != Left::Nothing) arm_retry(kFirstRetry);
@@ -84,8 +86,8 @@ Synic::Left Synic::deliver(Vp& vp, Line& line) {
     if (slot.empty()) break;  // the guest named a page that is not RAM
     const auto type = slot_type(slot);
     if (type.load(std::memory_order_acquire) != 0) {
-      // The guest looks at the flag after it has emptied the slot, we look at the slot after setting the flag: one of
-      // the two sees the other.
+      // The guest looks at the flag after it has emptied the slot, we look at the slot after
+      // setting the flag: one of the two sees the other.
       slot_flags(slot).fetch_or(kMessagePending, std::memory_order_seq_cst);
       if (type.load(std::memory_order_seq_cst) != 0) break;
     }
@@ -104,7 +106,8 @@ Synic::Left Synic::deliver(Vp& vp, Line& line) {
   return delivered ? Left::Progress : Left::Stuck;
 }
 
-bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type, std::span<const std::byte> payload) {
+bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type,
+                         std::span<const std::byte> payload) {
   Line* const line = line_of(vp_index, sint);
   if (line == nullptr || payload.size() > kPayloadMost) return false;
   Vp& vp = *vps_[vp_index];
@@ -136,7 +139,8 @@ void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
   if (flags.empty()) return;
   auto* const words = reinterpret_cast<uint64_t*>(flags.data());
   const uint64_t bit = uint64_t{1} << (flag % 64);
-  if ((std::atomic_ref(words[flag / 64]).fetch_or(bit, std::memory_order_seq_cst) & bit) != 0) return;
+  if ((std::atomic_ref(words[flag / 64]).fetch_or(bit, std::memory_order_seq_cst) & bit) != 0)
+    return;
   if (!lines_.pulse(line->gsi)) {
     const std::lock_guard lock(vp.mutex);
     line->interrupt_due = true;
@@ -155,16 +159,20 @@ void Synic::retry() {
       progress |= result == Left::Progress;
     }
   }
-  // A guest that does not answer for long (it halted, or masked its SINT) is asked less and less often.
+  // A guest that does not answer for long (it halted, or masked its SINT) is asked less and less
+  // often.
   retry_delay_ = progress || !left ? kFirstRetry : std::min(2 * retry_delay_, kLastRetry);
   if (left) arm_retry(retry_delay_);
 }
 
 bool Synic::unread(const Vp& vp, const Line& line) const {
-  const auto slot = vp.message_page != 0 ? memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize) : std::span<std::byte>();
+  const auto slot = vp.message_page != 0
+                        ? memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize)
+                        : std::span<std::byte>();
   if (!slot.empty() && slot_type(slot).load(std::memory_order_relaxed) != 0) return true;
   const uint64_t event_page = vp.event_page.load(std::memory_order_relaxed);
-  const auto flags = event_page != 0 ? memory_.at(event_page + line.sint * kSlotSize, kSlotSize) : std::span<std::byte>();
+  const auto flags = event_page != 0 ? memory_.at(event_page + line.sint * kSlotSize, kSlotSize)
+                                     : std::span<std::byte>();
   auto* const words = reinterpret_cast<uint64_t*>(flags.data());
   for (size_t i = 0; i < flags.size() / sizeof(uint64_t); i++) {
     if (std::atomic_ref(words[i]).load(std::memory_order_relaxed) != 0) return true;
@@ -178,9 +186,12 @@ uint32_t Synic::repeat_lost() {
     const std::lock_guard lock(vp->mutex);
     for (const auto& line : vp->lines) {
       if (!line) continue;
-      if (!vp->enabled || !unread(*vp, *line)) line->looks = 0;
-      else if (line->looks < kLooks * kRepeats) line->looks++;
-      else continue;
+      if (!vp->enabled || !unread(*vp, *line))
+        line->looks = 0;
+      else if (line->looks < kLooks * kRepeats)
+        line->looks++;
+      else
+        continue;
       if (line->looks == 0 || line->looks % kLooks != 0) continue;
       interrupt(*line);
       repeated++;

@@ -15,20 +15,22 @@
 
 namespace hv::vmm {
 
-/// The part of the synthetic interrupt controller that KVM leaves to user space: the message slots and the event flags
-/// in the guest's pages. KVM keeps the registers and interrupts the VP.
-/// Source: Hypervisor Top-Level Functional Specification, "Inter-Partition Communication", SIM and SIEF pages.
-/// Any thread; the guest may write its pages at any time.
+/// The part of the synthetic interrupt controller that KVM leaves to user space: the message slots
+/// and the event flags in the guest's pages. KVM keeps the registers and interrupts the VP. Source:
+/// Hypervisor Top-Level Functional Specification, "Inter-Partition Communication", SIM and SIEF
+/// pages. Any thread; the guest may write its pages at any time.
 class Synic {
  public:
   static constexpr uint32_t kSints = 16;
   static constexpr uint32_t kFlags = 2048;
   static constexpr size_t kPayloadMost = 240;
-  static constexpr size_t kQueueMost = 4096;  ///< messages that may wait for a guest that does not acknowledge
+  static constexpr size_t kQueueMost =
+      4096;  ///< messages that may wait for a guest that does not acknowledge
 
-  /// `retry_timer` is a timerfd, armed here when something waits: retry() is due when it fires. A slot that is busy is
-  /// looked at again by time and not on the guest's acknowledgement: KVM's acknowledgement notifier (resamplefd) fires
-  /// at every EOI of the vector, which is at every channel interrupt, while two messages at once are rare.
+  /// `retry_timer` is a timerfd, armed here when something waits: retry() is due when it fires. A
+  /// slot that is busy is looked at again by time and not on the guest's acknowledgement: KVM's
+  /// acknowledgement notifier (resamplefd) fires at every EOI of the vector, which is at every
+  /// channel interrupt, while two messages at once are rare.
   Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, int retry_timer);
 
   /// The guest wrote SCONTROL, SIEFP or SIMP of `vp`; these are the registers' values now.
@@ -39,12 +41,14 @@ class Synic {
   void drop_messages();
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag);
 
-  /// Tries again what waits: a slot that was busy, an interrupt that was refused because the SINT was masked.
+  /// Tries again what waits: a slot that was busy, an interrupt that was refused because the SINT
+  /// was masked.
   void retry();
 
-  /// To be called every tenth of a second: what has stood in a VP's pages for kLooks calls has not been seen, so its interrupt is given again,
-  /// kRepeats times at most: then nobody listens, as when a kernel has crashed and another one starts. KVM on a processor loses no interrupt,
-  /// but on an emulated one it can. Returns how many were given again.
+  /// To be called every tenth of a second: what has stood in a VP's pages for kLooks calls has not
+  /// been seen, so its interrupt is given again, kRepeats times at most: then nobody listens, as
+  /// when a kernel has crashed and another one starts. KVM on a processor loses no interrupt, but
+  /// on an emulated one it can. Returns how many were given again.
   uint32_t repeat_lost();
   static constexpr uint8_t kLooks = 5;
   static constexpr uint8_t kRepeats = 3;
@@ -61,7 +65,7 @@ class Synic {
     uint32_t sint;
     uint32_t gsi = 0;
     bool interrupt_due = false;  ///< the page was written, but the interrupt was refused
-    uint8_t looks = 0;           ///< of repeat_lost() in a row that have found something in the pages
+    uint8_t looks = 0;  ///< of repeat_lost() in a row that have found something in the pages
     std::deque<Message> queue;
   };
   struct Vp {
@@ -75,7 +79,8 @@ class Synic {
 
   Line* line_of(uint32_t vp, uint32_t sint);
   enum class Left : uint8_t {
-    Nothing,   ///< all is delivered, or waits for the guest to switch its SynIC on, which we are told
+    Nothing,   ///< all is delivered, or waits for the guest to switch its SynIC on, which we are
+               ///< told
     Progress,  ///< something was delivered, and something is left
     Stuck,     ///< nothing could be delivered
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "vmm/vcpu.hpp"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -10,8 +11,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "vmm/failure.hpp"
 #include "vmm/kvm.hpp"
@@ -24,10 +23,10 @@ namespace {
 
 constexpr int kKickSignal = SIGUSR1;
 
-
 void set_msr(int vcpu, uint32_t index, uint64_t value) {
   const std::vector<kvm_msr_entry> one{{.index = index, .reserved = 0, .data = value}};
-  if (kvm_ioctl(vcpu, kSetMsrs, KvmList(one).data()) != 1) fail_errno("KVM_SET_MSRS " + std::to_string(index));
+  if (kvm_ioctl(vcpu, kSetMsrs, KvmList(one).data()) != 1)
+    fail_errno("KVM_SET_MSRS " + std::to_string(index));
 }
 
 kvm_segment flat_segment(uint16_t selector, bool code) {
@@ -72,9 +71,11 @@ void Vcpu::enable_hyperv(const Kvm& kvm) {
   constexpr uint32_t kMtrrDefaultType = 0x2ff;
   constexpr uint64_t kEnabledWriteBack = 1u << 11 | 6;
   set_msr(fd_.get(), kMtrrDefaultType, kEnabledWriteBack);
-  // As this machine has it: KVM refuses any other value to the guest, even what it reads there, when it comes back from hibernation.
+  // As this machine has it: KVM refuses any other value to the guest, even what it reads there,
+  // when it comes back from hibernation.
   constexpr uint32_t kAmdDecodeConfig = 0xc0011029;
-  if (const std::optional<uint64_t> value = kvm.msr_feature(kAmdDecodeConfig)) set_msr(fd_.get(), kAmdDecodeConfig, *value);
+  if (const std::optional<uint64_t> value = kvm.msr_feature(kAmdDecodeConfig))
+    set_msr(fd_.get(), kAmdDecodeConfig, *value);
 }
 
 void Vcpu::set_entry(const boot::EntryState& entry) {
@@ -120,7 +121,8 @@ void Vcpu::kick() {
 void Vcpu::stop() {
   if (!thread_.joinable()) return;
   stopping_ = true;
-  // A thread may be about to block in a write to a full pipe when the signal comes: ask until it has heard.
+  // A thread may be about to block in a write to a full pipe when the signal comes: ask until it
+  // has heard.
   while (!finished_) {
     kick();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -144,18 +146,24 @@ std::string Vcpu::where() const {
   kvm_sregs sregs{};
   kvm_mp_state state{};
   kvm_vcpu_events events{};
-  if (kvm_ioctl(fd_.get(), KVM_GET_REGS, &regs) != 0 || kvm_ioctl(fd_.get(), KVM_GET_SREGS, &sregs) != 0 ||
-      kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0 || kvm_ioctl(fd_.get(), KVM_GET_VCPU_EVENTS, &events) != 0) {
+  if (kvm_ioctl(fd_.get(), KVM_GET_REGS, &regs) != 0 ||
+      kvm_ioctl(fd_.get(), KVM_GET_SREGS, &sregs) != 0 ||
+      kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0 ||
+      kvm_ioctl(fd_.get(), KVM_GET_VCPU_EVENTS, &events) != 0) {
     return fmt::format("CPU {}: its registers cannot be read", index_);
   }
   constexpr uint64_t kInterrupts = 1u << 9;
   const char* activity = state.mp_state == KVM_MP_STATE_HALTED          ? "halted"
                          : state.mp_state == KVM_MP_STATE_UNINITIALIZED ? "never started"
                                                                         : "runs";
-  return fmt::format("CPU {}: {}, interrupts {}, rip {:#x} rsp {:#x} rax {:#x} rcx {:#x} rdx {:#x} rdi {:#x} cs {:#x} cr2 {:#x} cr3 {:#x}{}", index_,
-                     activity, (regs.rflags & kInterrupts) != 0 ? "on" : "off", regs.rip, regs.rsp, regs.rax, regs.rcx, regs.rdx,
-                     regs.rdi, sregs.cs.selector, sregs.cr2, sregs.cr3,
-                     events.interrupt.injected != 0 ? fmt::format(", interrupt {:#x} not delivered", events.interrupt.nr) : "") +
+  return fmt::format(
+             "CPU {}: {}, interrupts {}, rip {:#x} rsp {:#x} rax {:#x} rcx {:#x} rdx {:#x} rdi "
+             "{:#x} cs {:#x} cr2 {:#x} cr3 {:#x}{}",
+             index_, activity, (regs.rflags & kInterrupts) != 0 ? "on" : "off", regs.rip, regs.rsp,
+             regs.rax, regs.rcx, regs.rdx, regs.rdi, sregs.cs.selector, sregs.cr2, sregs.cr3,
+             events.interrupt.injected != 0
+                 ? fmt::format(", interrupt {:#x} not delivered", events.interrupt.nr)
+                 : "") +
          "\n  " + vcpu_stats(fd_.get());
 }
 
@@ -164,7 +172,8 @@ std::optional<std::pair<uint64_t, size_t>> Vcpu::stack() const {
   if (kvm_ioctl(fd_.get(), KVM_GET_REGS, &regs) != 0) return std::nullopt;
   kvm_translation translation{};
   translation.linear_address = regs.rsp & ~7ull;
-  if (kvm_ioctl(fd_.get(), KVM_TRANSLATE, &translation) != 0 || translation.valid == 0) return std::nullopt;
+  if (kvm_ioctl(fd_.get(), KVM_TRANSLATE, &translation) != 0 || translation.valid == 0)
+    return std::nullopt;
   return std::pair{translation.physical_address, kPage - translation.physical_address % kPage};
 }
 
@@ -181,7 +190,9 @@ void Vcpu::loop(ExitHandler& handler) {
         run_->immediate_exit = 0;
         stuck_.store(look_stuck(), std::memory_order_relaxed);
         kvm_sregs registers{};
-        if (kvm_ioctl(fd_.get(), KVM_GET_SREGS, &registers) == 0 && !handler.looked_at(index_, registers)) return;
+        if (kvm_ioctl(fd_.get(), KVM_GET_SREGS, &registers) == 0 &&
+            !handler.looked_at(index_, registers))
+          return;
         continue;
       }
       run_->exit_reason = KVM_EXIT_UNKNOWN;
@@ -196,7 +207,8 @@ void Vcpu::loop(ExitHandler& handler) {
         break;
       case KVM_EXIT_MMIO:
         // Nothing is there: reads give all ones, writes are lost.
-        if (run_->mmio.is_write == 0) __builtin_memset(run_->mmio.data, 0xff, sizeof run_->mmio.data);
+        if (run_->mmio.is_write == 0)
+          __builtin_memset(run_->mmio.data, 0xff, sizeof run_->mmio.data);
         break;
       case KVM_EXIT_HYPERV:
         handler.hyperv(index_, *run_);

@@ -29,7 +29,8 @@ class ExitHandler {
   virtual void write_msr(uint32_t vp, kvm_run& run) = 0;
   /// Any other exit: what it means for the machine. The vCPU stops if false.
   virtual bool other(uint32_t vp, kvm_run& run) = 0;
-  /// The vCPU was taken out of the guest to be looked at; these are its registers. The vCPU stops if false.
+  /// The vCPU was taken out of the guest to be looked at; these are its registers. The vCPU stops
+  /// if false.
   virtual bool looked_at(uint32_t vp, const kvm_sregs& registers) = 0;
   /// A handler threw; the vCPU stops.
   virtual void failed(uint32_t vp, const char* what) = 0;
@@ -49,7 +50,8 @@ class Vcpu {
 
   /// Turns on the SynIC, sets the registers that firmware would. After set_cpuid(). Throws Failure.
   void enable_hyperv(const Kvm& kvm);
-  /// Makes this the boot processor, to start at `entry`. The others wait for INIT and SIPI. Throws Failure.
+  /// Makes this the boot processor, to start at `entry`. The others wait for INIT and SIPI. Throws
+  /// Failure.
   void set_entry(const boot::EntryState& entry);
 
   /// Starts the thread, again after stop(). Signals are expected to be blocked in the caller.
@@ -57,14 +59,16 @@ class Vcpu {
   /// Asks the thread to end and waits for it.
   void stop();
 
-  /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for good (with interrupts off, or never
-  /// started); stuck() is the answer of the last look.
+  /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for
+  /// good (with interrupts off, or never started); stuck() is the answer of the last look.
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
 
-  /// Where a stopped vCPU was, for a report of a hang: its registers that matter, and in a second line what KVM has counted.
+  /// Where a stopped vCPU was, for a report of a hang: its registers that matter, and in a second
+  /// line what KVM has counted.
   std::string where() const;
-  /// The physical address of the top of a stopped vCPU's stack, and the bytes left in that page; none if it is not mapped.
+  /// The physical address of the top of a stopped vCPU's stack, and the bytes left in that page;
+  /// none if it is not mapped.
   std::optional<std::pair<uint64_t, size_t>> stack() const;
 
  private:
@@ -82,7 +86,8 @@ class Vcpu {
   std::atomic<bool> stuck_{false};
 };
 
-/// Installs the empty handler of the signal that takes vCPU threads out of the guest. Once per process.
+/// Installs the empty handler of the signal that takes vCPU threads out of the guest. Once per
+/// process.
 void install_kick_signal();
 
 }  // namespace hv::vmm

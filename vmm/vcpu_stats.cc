@@ -47,7 +47,10 @@ std::string vcpu_stats(int vcpu) {
     __builtin_memcpy(&descriptor, descriptors.data() + at, sizeof descriptor);
     uint64_t value = 0;
     const bool histogram = descriptor.size != 1;
-    if (histogram || !read_at(fd.get(), &value, sizeof value, header.data_offset + descriptor.offset) || value == 0) continue;
+    if (histogram ||
+        !read_at(fd.get(), &value, sizeof value, header.data_offset + descriptor.offset) ||
+        value == 0)
+      continue;
     const std::string_view name(descriptors.data() + at + sizeof descriptor, header.name_size);
     text += fmt::format("{}{} {}", text.empty() ? "" : " ", name.substr(0, name.find('\0')), value);
   }

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# One bus, the in-tree one or ours as the guest was made: under the in-tree storage driver (`job,inbox`), under ours (`job,enlighten`), and as
-# they come, in-tree under in-tree against ours under ours (`job,whole`).
-if [ "$WHOSE" = enlighten ]; then ours hv_vmbus || fail "hv_vmbus is not ours"; else ! ours hv_vmbus || fail "hv_vmbus is ours"; fi
+# One bus, the in-tree one or ours as the guest was made: under the in-tree storage driver
+# (`job,inbox`), under ours (`job,enlighten`), and as they come, in-tree under in-tree against ours
+# under ours (`job,whole`).
+if [ "$WHOSE" = enlighten ]; then
+  ours hv_vmbus || fail "hv_vmbus is not ours"
+else
+  ! ours hv_vmbus || fail "hv_vmbus is ours"
+fi
 
 load_storvsc() { # load_storvsc inbox|enlighten
   local modules

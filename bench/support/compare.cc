@@ -35,7 +35,8 @@ unsigned calibrate(const Work& work, double slice_ns) {
   unsigned count = 64;
   while (true) {
     // The best of three: a pause of ours in the middle must not make the slices short.
-    const double took = std::min({time_ns(work, count), time_ns(work, count), time_ns(work, count)});
+    const double took =
+        std::min({time_ns(work, count), time_ns(work, count), time_ns(work, count)});
     if (took >= slice_ns / 4 || count > (1u << 28))
       return std::max(64u, static_cast<unsigned>(count * std::min(slice_ns / took, 8.0)));
     count *= 2;
@@ -49,7 +50,9 @@ double median(std::vector<double> values) {
 }
 
 [[noreturn]] void usage(const char* program, const std::string& wrong) {
-  std::fprintf(stderr, "%s: %s\nusage: %s [--json] [--pairs N] [--slices N] [--slice MS] [--filter TEXT] [--count N]\n",
+  std::fprintf(stderr,
+               "%s: %s\nusage: %s [--json] [--pairs N] [--slices N] [--slice MS] [--filter TEXT] "
+               "[--count N]\n",
                program, wrong.c_str(), program);
   std::exit(2);
 }
@@ -85,12 +88,13 @@ Arguments parse(int argc, char** argv) {
 void print_heading(const Arguments& arguments, const char* title, const char* a) {
   const auto& effort = arguments.effort;
   if (arguments.json) {
-    std::printf("{\"title\": \"%s\", \"a\": \"%s\", \"pairs\": %u, \"slices\": %u, \"cases\": [", title, a,
-                effort.pairs, effort.slices);
+    std::printf("{\"title\": \"%s\", \"a\": \"%s\", \"pairs\": %u, \"slices\": %u, \"cases\": [",
+                title, a, effort.pairs, effort.slices);
     return;
   }
   std::printf(
-      "%s\nA: %s\n%u pairs A B A B, each the best of %u slices; ns of CPU time; ratio = B/A, above 1 A is faster: the "
+      "%s\nA: %s\n%u pairs A B A B, each the best of %u slices; ns of CPU time; ratio = B/A, above "
+      "1 A is faster: the "
       "median, and the lowest and highest pair\n\n",
       title, a, effort.pairs, effort.slices);
   std::printf("%-26s %-34s %9s %9s %7s  %s\n", "", "B", "A ns", "B ns", "ratio", "lowest-highest");
@@ -99,14 +103,16 @@ void print_heading(const Arguments& arguments, const char* title, const char* a)
 void print(const Arguments& arguments, const Case& which, const Outcome& outcome, bool first) {
   if (arguments.json) {
     std::printf(
-        "%s\n  {\"name\": \"%s\", \"b\": \"%s\", \"unit\": \"%s\", \"a_ns\": %.2f, \"b_ns\": %.2f, \"ratio\": %.4f, "
+        "%s\n  {\"name\": \"%s\", \"b\": \"%s\", \"unit\": \"%s\", \"a_ns\": %.2f, \"b_ns\": %.2f, "
+        "\"ratio\": %.4f, "
         "\"ratio_low\": %.4f, "
         "\"ratio_high\": %.4f}",
-        first ? "" : ",", which.name.c_str(), which.against.c_str(), which.unit.c_str(), outcome.a_ns, outcome.b_ns,
-        outcome.ratio, outcome.ratio_low, outcome.ratio_high);
+        first ? "" : ",", which.name.c_str(), which.against.c_str(), which.unit.c_str(),
+        outcome.a_ns, outcome.b_ns, outcome.ratio, outcome.ratio_low, outcome.ratio_high);
   } else {
-    std::printf("%-26s %-34s %9.1f %9.1f %7.2f  %.2f-%.2f   per %s\n", which.name.c_str(), which.against.c_str(),
-                outcome.a_ns, outcome.b_ns, outcome.ratio, outcome.ratio_low, outcome.ratio_high, which.unit.c_str());
+    std::printf("%-26s %-34s %9.1f %9.1f %7.2f  %.2f-%.2f   per %s\n", which.name.c_str(),
+                which.against.c_str(), outcome.a_ns, outcome.b_ns, outcome.ratio, outcome.ratio_low,
+                outcome.ratio_high, which.unit.c_str());
   }
   std::fflush(stdout);
 }

@@ -21,8 +21,9 @@ struct Case {
 
 /// How long to measure.
 struct Effort {
-  unsigned pairs = 9;    ///< measurements of each side, in turn
-  unsigned slices = 21;  ///< of which each is the best of so many, A B A B again: one in which nothing disturbed
+  unsigned pairs = 9;  ///< measurements of each side, in turn
+  unsigned slices =
+      21;  ///< of which each is the best of so many, A B A B again: one in which nothing disturbed
   double slice_ms = 0.5;
 };
 
@@ -32,12 +33,13 @@ struct Outcome {
   double ratio_low, ratio_high;  ///< the lowest and the highest pair
 };
 
-/// Runs A B A B ... in one thread and counts its CPU time, so that what else runs on the machine counts little.
+/// Runs A B A B ... in one thread and counts its CPU time, so that what else runs on the machine
+/// counts little.
 Outcome compare(const Case& which, const Effort& effort);
 
-/// The command line of every benchmark: [--json] [--pairs N] [--slices N] [--slice MS] [--filter TEXT] [--count N].
-/// Returns the exit status. --count: does N operations of A of each case and measures nothing, for callgrind and the
-/// like.
+/// The command line of every benchmark: [--json] [--pairs N] [--slices N] [--slice MS] [--filter
+/// TEXT] [--count N]. Returns the exit status. --count: does N operations of A of each case and
+/// measures nothing, for callgrind and the like.
 int run(int argc, char** argv, const char* title, const char* a, const std::vector<Case>& cases);
 
 /// The compiler must believe that `value` is used, and that memory has changed.

@@ -7,10 +7,12 @@
 
 namespace hv::bench {
 
-/// The floor under every transport: its bytes are copied by memcpy into the shared memory and out of it, and nothing else is done.
+/// The floor under every transport: its bytes are copied by memcpy into the shared memory and out
+/// of it, and nothing else is done.
 class Copies {
  public:
-  /// `bytes` each time; the next copy lies `step` bytes behind the last one, as packets do. `shared` has room for two of them.
+  /// `bytes` each time; the next copy lies `step` bytes behind the last one, as packets do.
+  /// `shared` has room for two of them.
   Copies(std::span<std::byte> shared, size_t bytes, size_t step);
 
   /// So many, `burst` of them in and then out again, in turn.

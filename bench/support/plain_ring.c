@@ -41,11 +41,12 @@ void plain_ring_init(struct plain_ring* ring, void* memory, size_t bytes) {
   ring->at = 0;
 }
 
-int plain_ring_stage(struct plain_ring* ring, uint16_t type, uint16_t flags, uint64_t id, const void* payload,
-                     uint32_t length) {
+int plain_ring_stage(struct plain_ring* ring, uint16_t type, uint16_t flags, uint64_t id,
+                     const void* payload, uint32_t length) {
   const uint32_t padded = (length + 7) & ~7u;
   const uint32_t total = (uint32_t)sizeof(struct plain_packet) + padded + TRAILER;
-  const struct plain_packet packet = {type, sizeof(packet) / 8, (uint16_t)((sizeof(packet) + padded) / 8), flags, id};
+  const struct plain_packet packet = {type, sizeof(packet) / 8,
+                                      (uint16_t)((sizeof(packet) + padded) / 8), flags, id};
   const uint64_t trailer = (uint64_t)ring->at << 32;
   const uint64_t zeros = 0;
   uint32_t at = ring->at;
@@ -93,5 +94,6 @@ int plain_ring_give_back(struct plain_ring* ring) {
   wish = ring->control[PENDING_SEND_SIZE];
   if (!wish) return 0;
   write = ring->control[WRITE_INDEX];
-  return ring->size - used(write, before, ring->size) <= wish && ring->size - used(write, ring->at, ring->size) > wish;
+  return ring->size - used(write, before, ring->size) <= wish &&
+         ring->size - used(write, ring->at, ring->size) > wish;
 }

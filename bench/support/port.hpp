@@ -14,7 +14,11 @@ inline void succeed(int status) {
 /// The guest's end of the channel, whose rings are mapped twice as in the kernel.
 inline hv_port_rings rings_of(test::FakeChannel& channel) {
   const auto out = channel.to_host().bytes(), in = channel.to_guest().bytes();
-  return {.out = out.data(), .out_bytes = out.size(), .in = in.data(), .in_bytes = in.size(), .mirrored = 1};
+  return {.out = out.data(),
+          .out_bytes = out.size(),
+          .in = in.data(),
+          .in_bytes = in.size(),
+          .mirrored = 1};
 }
 
 /// Sends the signal that fell due, if one did (enum hv_signal).

@@ -11,9 +11,11 @@
 
 namespace hv {
 
-static_assert(std::endian::native == std::endian::little, "the wire is little-endian, and so is every machine Hyper-V runs on");
+static_assert(std::endian::native == std::endian::little,
+              "the wire is little-endian, and so is every machine Hyper-V runs on");
 
-/// What may be copied to and from the wire: plain bytes, no padding that could leak, no pointer to follow.
+/// What may be copied to and from the wire: plain bytes, no padding that could leak, no pointer to
+/// follow.
 template <typename T>
 concept WireStruct = std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
 
@@ -27,7 +29,8 @@ std::span<std::byte> writable_bytes_of(T& value) {
   return {reinterpret_cast<std::byte*>(&value), sizeof(T)};
 }
 
-/// Reads wire structures off a view of private memory (never of shared memory: that is copied out first), front to back.
+/// Reads wire structures off a view of private memory (never of shared memory: that is copied out
+/// first), front to back.
 class ByteReader {
  public:
   constexpr explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -42,7 +45,8 @@ class ByteReader {
     return value;
   }
 
-  /// The next structure, of which an older peer may send only the first `least` bytes: the rest reads as zero.
+  /// The next structure, of which an older peer may send only the first `least` bytes: the rest
+  /// reads as zero.
   template <WireStruct T>
   Result<T> take_at_least(size_t least) {
     if (bytes_.size() < least) return Error::Truncated;

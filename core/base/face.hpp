@@ -6,7 +6,8 @@
 #include "core/base/result.hpp"
 #include "core/port.h"
 
-/// What the C faces of the drivers' machines share: statuses (HV_*, core/port.h), and the C++ objects behind the C types.
+/// What the C faces of the drivers' machines share: statuses (HV_*, core/port.h), and the C++
+/// objects behind the C types.
 namespace hv::face {
 
 constexpr int status_of(Error error) {
@@ -45,7 +46,9 @@ constexpr int status_of(Error error) {
   return HV_BAD_STATE;
 }
 
-inline int status_of(const Result<void>& result) { return result ? HV_OK : status_of(result.error()); }
+inline int status_of(const Result<void>& result) {
+  return result ? HV_OK : status_of(result.error());
+}
 
 /// The C++ object that lives in the caller's storage.
 template <typename T, typename Storage>

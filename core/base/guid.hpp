@@ -11,7 +11,8 @@
 
 namespace hv {
 
-/// A GUID as it stands on the wire: the first three fields little-endian, the last eight bytes as they are.
+/// A GUID as it stands on the wire: the first three fields little-endian, the last eight bytes as
+/// they are.
 struct Guid {
   std::array<uint8_t, 16> bytes;
 
@@ -20,7 +21,8 @@ struct Guid {
   /// Parses "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f", either case. Errors: BadLength, BadValue.
   static constexpr Result<Guid> parse(std::string_view text) {
     if (text.size() != 36) return Error::BadLength;
-    constexpr std::array<uint8_t, 16> place = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+    constexpr std::array<uint8_t, 16> place = {3, 2, 1,  0,  5,  4,  7,  6,
+                                               8, 9, 10, 11, 12, 13, 14, 15};
     Guid guid{};
     size_t at = 0;
     for (size_t i = 0; i < 16; i++) {
@@ -39,7 +41,8 @@ struct Guid {
 
   /// 36 characters, lower case, and no terminator.
   constexpr std::array<char, 36> text() const {
-    constexpr std::array<uint8_t, 16> place = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+    constexpr std::array<uint8_t, 16> place = {3, 2, 1,  0,  5,  4,  7,  6,
+                                               8, 9, 10, 11, 12, 13, 14, 15};
     constexpr char digits[] = "0123456789abcdef";
     std::array<char, 36> out{};
     size_t at = 0;

@@ -3,8 +3,9 @@
 #define HV_CORE_BASE_HOT_H
 
 /*
- * A function that each packet comes through. The compiler puts all of them side by side, so that a packet touches few pages and lines of code:
- * after each exit and each switch of address spaces they have to be found anew.
+ * A function that each packet comes through. The compiler puts all of them side by side, so that a
+ * packet touches few pages and lines of code: after each exit and each switch of address spaces
+ * they have to be found anew.
  */
 #define HV_HOT __attribute__((hot))
 

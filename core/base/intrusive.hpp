@@ -3,7 +3,8 @@
 
 namespace hv {
 
-/// A place in one List; lives inside the object that is listed. Never copied: its neighbours point at it.
+/// A place in one List; lives inside the object that is listed. Never copied: its neighbours point
+/// at it.
 class Link {
  public:
   constexpr Link() = default;
@@ -26,8 +27,9 @@ class Link {
   Link* prev_ = nullptr;
 };
 
-/// A doubly linked list of objects that its caller owns: no allocation, removal from the middle in constant time.
-/// T derives from Tag, Tag derives from Link; the Tag says which of an object's several places this list uses.
+/// A doubly linked list of objects that its caller owns: no allocation, removal from the middle in
+/// constant time. T derives from Tag, Tag derives from Link; the Tag says which of an object's
+/// several places this list uses.
 template <typename T, typename Tag>
 class List {
  public:

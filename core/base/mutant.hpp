@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
-/// HV_MUTANT(n) brings known bug number n back, so that the simulator can prove that it would be caught. False, and gone, in every
-/// build but the simulator's (HV_MUTANTS).
+/// HV_MUTANT(n) brings known bug number n back, so that the simulator can prove that it would be
+/// caught. False, and gone, in every build but the simulator's (HV_MUTANTS).
 #ifdef HV_MUTANTS
 extern "C" int hv_mutant;
 #define HV_MUTANT(n) (hv_mutant == (n))

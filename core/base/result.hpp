@@ -9,48 +9,64 @@ namespace hv {
 
 /// All that can go wrong in the core. The port translates it at its edge, in one table.
 enum class Error : unsigned char {
-  Truncated,      ///< fewer bytes than the structure needs
-  BadLength,      ///< a length or offset field contradicts the bytes at hand
-  BadValue,       ///< a field holds what the protocol does not allow
-  BadId,          ///< an id that names nothing alive: stale, forged or out of range
-  BadState,       ///< a message that is not expected in this state
-  Overflow,       ///< arithmetic on untrusted numbers would wrap
-  RingCorrupt,    ///< the peer's ring index or a descriptor is impossible
-  RingFull,       ///< no room now; the peer signals when there is
-  RingEmpty,      ///< nothing to read now
-  Exhausted,      ///< no free slot or buffer
-  NoMemory,       ///< the port could not allocate
-  NotSupported,   ///< valid, but not something we or the peer speak
-  Refused,        ///< the peer answered with a failure status
-  TimedOut,       ///< the peer did not answer in time
-  Gone,           ///< rescinded, closed or unloaded
+  Truncated,     ///< fewer bytes than the structure needs
+  BadLength,     ///< a length or offset field contradicts the bytes at hand
+  BadValue,      ///< a field holds what the protocol does not allow
+  BadId,         ///< an id that names nothing alive: stale, forged or out of range
+  BadState,      ///< a message that is not expected in this state
+  Overflow,      ///< arithmetic on untrusted numbers would wrap
+  RingCorrupt,   ///< the peer's ring index or a descriptor is impossible
+  RingFull,      ///< no room now; the peer signals when there is
+  RingEmpty,     ///< nothing to read now
+  Exhausted,     ///< no free slot or buffer
+  NoMemory,      ///< the port could not allocate
+  NotSupported,  ///< valid, but not something we or the peer speak
+  Refused,       ///< the peer answered with a failure status
+  TimedOut,      ///< the peer did not answer in time
+  Gone,          ///< rescinded, closed or unloaded
 };
 
 /// A short lower-case name of `error`, for messages.
 constexpr const char* name(Error error) {
   switch (error) {
-    case Error::Truncated: return "truncated";
-    case Error::BadLength: return "bad length";
-    case Error::BadValue: return "bad value";
-    case Error::BadId: return "bad id";
-    case Error::BadState: return "bad state";
-    case Error::Overflow: return "overflow";
-    case Error::RingCorrupt: return "ring corrupt";
-    case Error::RingFull: return "ring full";
-    case Error::RingEmpty: return "ring empty";
-    case Error::Exhausted: return "exhausted";
-    case Error::NoMemory: return "no memory";
-    case Error::NotSupported: return "not supported";
-    case Error::Refused: return "refused";
-    case Error::TimedOut: return "timed out";
-    case Error::Gone: return "gone";
+    case Error::Truncated:
+      return "truncated";
+    case Error::BadLength:
+      return "bad length";
+    case Error::BadValue:
+      return "bad value";
+    case Error::BadId:
+      return "bad id";
+    case Error::BadState:
+      return "bad state";
+    case Error::Overflow:
+      return "overflow";
+    case Error::RingCorrupt:
+      return "ring corrupt";
+    case Error::RingFull:
+      return "ring full";
+    case Error::RingEmpty:
+      return "ring empty";
+    case Error::Exhausted:
+      return "exhausted";
+    case Error::NoMemory:
+      return "no memory";
+    case Error::NotSupported:
+      return "not supported";
+    case Error::Refused:
+      return "refused";
+    case Error::TimedOut:
+      return "timed out";
+    case Error::Gone:
+      return "gone";
   }
   return "unknown";
 }
 
 namespace detail {
 
-/// Room for a value or an Error. Split by destructor, because clang-14 has no conditionally trivial ones.
+/// Room for a value or an Error. Split by destructor, because clang-14 has no conditionally trivial
+/// ones.
 template <typename T, bool trivial = std::is_trivially_destructible_v<T>>
 struct ResultStorage {
   constexpr explicit ResultStorage(T value) : has_value_(true), value_(std::move(value)) {}
@@ -154,9 +170,9 @@ class [[nodiscard]] Result<void> {
 }  // namespace hv
 
 /// The value of a Result, or return its Error from the function this stands in.
-#define HV_TRY(expression)                        \
-  __extension__({                                 \
-    auto&& hv_try_result = (expression);          \
+#define HV_TRY(expression)                            \
+  __extension__({                                     \
+    auto&& hv_try_result = (expression);              \
     if (!hv_try_result) return hv_try_result.error(); \
-    hv_try_result.take();                         \
+    hv_try_result.take();                             \
   })

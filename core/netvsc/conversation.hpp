@@ -9,15 +9,17 @@
 
 namespace hv::netvsc {
 
-/// The one RNDIS request that waits for its answer. An answer counts once, with the id of the request that waits now, and of its kind; late,
-/// repeated and forged ones are BadId.
-/// Concurrency: `begin`, `cancel` and `answer` by one caller (the port's lock); `take` by the receiver of the primary channel, at any time.
+/// The one RNDIS request that waits for its answer. An answer counts once, with the id of the
+/// request that waits now, and of its kind; late, repeated and forged ones are BadId. Concurrency:
+/// `begin`, `cancel` and `answer` by one caller (the port's lock); `take` by the receiver of the
+/// primary channel, at any time.
 class Conversation {
  public:
   /// Bytes of an answer that are kept; what is longer is cut, and fails to parse.
   static constexpr size_t kMostAnswer = 1024;
 
-  /// A new request whose answer is of type `answer`. The id to put into it. What waited before is forgotten.
+  /// A new request whose answer is of type `answer`. The id to put into it. What waited before is
+  /// forgotten.
   uint32_t begin(wire::rndis::MessageType answer) {
     waiting_.store(0, std::memory_order_relaxed);
     length_ = 0;
@@ -34,14 +36,16 @@ class Conversation {
     return last_;
   }
 
-  /// The receiver has `message`, a private copy that was parsed as `view`. When this succeeds, `answer` has it and the waiter is to be woken.
-  /// Errors: Truncated, BadId (nobody waits for it), BadValue (the id waits for another kind; it still does).
+  /// The receiver has `message`, a private copy that was parsed as `view`. When this succeeds,
+  /// `answer` has it and the waiter is to be woken. Errors: Truncated, BadId (nobody waits for it),
+  /// BadValue (the id waits for another kind; it still does).
   Result<void> take(std::span<const std::byte> message, const ControlView& view) {
     const auto id = HV_TRY(ByteReader(view.body).take<uint32_t>());
     if (id == 0 || waiting_.load(std::memory_order_acquire) != id) return Error::BadId;
     if (view.type != type_) return Error::BadValue;
     uint32_t expected = id;
-    if (!waiting_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) return Error::BadId;
+    if (!waiting_.compare_exchange_strong(expected, 0, std::memory_order_acq_rel))
+      return Error::BadId;
     length_ = message.size() < kMostAnswer ? message.size() : kMostAnswer;
     __builtin_memcpy(answer_.data(), message.data(), length_);
     return {};

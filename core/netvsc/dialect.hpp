@@ -17,7 +17,8 @@ inline constexpr std::array<wire::netvsc::Version, 6> kVersions = {
 /// What follows from the negotiated version.
 class Dialect {
  public:
-  constexpr explicit Dialect(wire::netvsc::Version version = wire::netvsc::Version::V1) : version_(version) {}
+  constexpr explicit Dialect(wire::netvsc::Version version = wire::netvsc::Version::V1)
+      : version_(version) {}
 
   constexpr wire::netvsc::Version version() const { return version_; }
   constexpr bool at_least(wire::netvsc::Version version) const { return version_ >= version; }
@@ -28,9 +29,13 @@ class Dialect {
   /// NDIS 6.1 until version 4, then 6.30. The minor number of NDIS 6.
   constexpr uint32_t ndis_minor() const { return has_channels() ? 30 : 1; }
   /// Bytes of receive buffer that the host takes.
-  constexpr uint32_t most_receive_buffer() const { return (at_least(wire::netvsc::Version::V4) ? 31u : 15u) << 20; }
+  constexpr uint32_t most_receive_buffer() const {
+    return (at_least(wire::netvsc::Version::V4) ? 31u : 15u) << 20;
+  }
   /// Hosts up to version 6 may misstate where the send table is in its message.
-  constexpr bool send_table_offset_unreliable() const { return version_ <= wire::netvsc::Version::V6; }
+  constexpr bool send_table_offset_unreliable() const {
+    return version_ <= wire::netvsc::Version::V6;
+  }
 
  private:
   wire::netvsc::Version version_;

@@ -11,15 +11,19 @@ Result<size_t> Discovery::write(std::span<std::byte> out, Conversation& conversa
     case State::Initialize:
       return write_initialize(out, conversation.begin(MessageType::InitializeComplete));
     case State::FrameSize:
-      return write_query(out, conversation.begin(MessageType::QueryComplete), Oid::MaximumFrameSize);
+      return write_query(out, conversation.begin(MessageType::QueryComplete),
+                         Oid::MaximumFrameSize);
     case State::Address:
-      return write_query(out, conversation.begin(MessageType::QueryComplete), Oid::PermanentAddress);
+      return write_query(out, conversation.begin(MessageType::QueryComplete),
+                         Oid::PermanentAddress);
     case State::Offloads:
       return write_query_offloads(out, conversation.begin(MessageType::QueryComplete), dialect_);
     case State::SetOffloads:
-      return write_set_offloads(out, conversation.begin(MessageType::SetComplete), dialect_, facts_.capabilities, wishes_);
+      return write_set_offloads(out, conversation.begin(MessageType::SetComplete), dialect_,
+                                facts_.capabilities, wishes_);
     case State::LinkStatus:
-      return write_query(out, conversation.begin(MessageType::QueryComplete), Oid::MediaConnectStatus);
+      return write_query(out, conversation.begin(MessageType::QueryComplete),
+                         Oid::MediaConnectStatus);
     case State::LinkSpeed:
       return write_query(out, conversation.begin(MessageType::QueryComplete), Oid::LinkSpeed);
     case State::Rss:

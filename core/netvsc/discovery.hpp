@@ -16,33 +16,37 @@ struct Facts {
   RssCapabilities rss;
 };
 
-/// The RNDIS dialogue behind the Opening: INITIALIZE, then what the adapter is and can do. One request is out at a time: the port has `write` make
-/// it, sends it, waits, and gives the answer to `answered`. What a host may do without is left at its default when it refuses.
-/// Concurrency: one caller.
+/// The RNDIS dialogue behind the Opening: INITIALIZE, then what the adapter is and can do. One
+/// request is out at a time: the port has `write` make it, sends it, waits, and gives the answer to
+/// `answered`. What a host may do without is left at its default when it refuses. Concurrency: one
+/// caller.
 class Discovery {
  public:
   enum class State : uint8_t {
-    Initialize,    ///< nothing but this may be asked yet
-    FrameSize,     ///< may be refused
-    Address,       ///< needed
-    Offloads,      ///< may be refused: then there are none
-    SetOffloads,   ///< may be refused: then there are none
-    LinkStatus,    ///< may be refused: then it is up
-    LinkSpeed,     ///< version 5; may be refused
-    Rss,           ///< version 5; may be refused: then there is one queue
+    Initialize,   ///< nothing but this may be asked yet
+    FrameSize,    ///< may be refused
+    Address,      ///< needed
+    Offloads,     ///< may be refused: then there are none
+    SetOffloads,  ///< may be refused: then there are none
+    LinkStatus,   ///< may be refused: then it is up
+    LinkSpeed,    ///< version 5; may be refused
+    Rss,          ///< version 5; may be refused: then there is one queue
     Done,
-    Failed,        ///< close the channel
+    Failed,  ///< close the channel
   };
 
-  Discovery(const Dialect& dialect, const OffloadWishes& wishes) : dialect_(dialect), wishes_(wishes) {}
+  Discovery(const Dialect& dialect, const OffloadWishes& wishes)
+      : dialect_(dialect), wishes_(wishes) {}
 
   State state() const { return state_; }
   bool done() const { return state_ == State::Done; }
   const Facts& facts() const { return facts_; }
 
-  /// Writes the next request, whose answer `conversation` then waits for; its bytes. Errors: Exhausted, BadState (Done or Failed).
+  /// Writes the next request, whose answer `conversation` then waits for; its bytes. Errors:
+  /// Exhausted, BadState (Done or Failed).
   Result<size_t> write(std::span<std::byte> out, Conversation& conversation) const;
-  /// Takes the answer, a private copy. Errors, each ending in Failed: what parsing the answer to a needed request gives, BadState.
+  /// Takes the answer, a private copy. Errors, each ending in Failed: what parsing the answer to a
+  /// needed request gives, BadState.
   Result<void> answered(std::span<const std::byte> answer);
 
  private:

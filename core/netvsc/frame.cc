@@ -13,18 +13,23 @@ namespace {
 
 constexpr uint32_t kFront = sizeof(proto::Header) + sizeof(proto::Packet);
 
-/// The tag's control information as NDIS has it: priority in bits 0 to 2, canonical form in 3, the id above.
-constexpr uint32_t vlan_to_wire(uint16_t tag) { return tag >> 13 | (tag >> 12 & 1u) << 3 | (tag & 0xfffu) << 4; }
+/// The tag's control information as NDIS has it: priority in bits 0 to 2, canonical form in 3, the
+/// id above.
+constexpr uint32_t vlan_to_wire(uint16_t tag) {
+  return tag >> 13 | (tag >> 12 & 1u) << 3 | (tag & 0xfffu) << 4;
+}
 constexpr uint16_t vlan_of_wire(uint32_t value) {
   return static_cast<uint16_t>((value & 7) << 13 | (value >> 3 & 1) << 12 | (value >> 4 & 0xfff));
 }
 
 constexpr uint32_t checksum_value(const SendFrame& frame) {
-  return (frame.ipv6 ? proto::kChecksumIpv6 : proto::kChecksumIpv4) | (frame.udp ? proto::kChecksumUdp : proto::kChecksumTcp) |
+  return (frame.ipv6 ? proto::kChecksumIpv6 : proto::kChecksumIpv4) |
+         (frame.udp ? proto::kChecksumUdp : proto::kChecksumTcp) |
          (frame.transport_offset & proto::kMostTransportOffset) << 16;
 }
 constexpr uint32_t large_send_value(const SendFrame& frame) {
-  return (frame.segment & proto::kLargeSendSizeMask) | (frame.transport_offset & proto::kMostTransportOffset) << 20 | proto::kLargeSendV2 |
+  return (frame.segment & proto::kLargeSendSizeMask) |
+         (frame.transport_offset & proto::kMostTransportOffset) << 20 | proto::kLargeSendV2 |
          (frame.ipv6 ? proto::kLargeSendIpv6 : 0);
 }
 
@@ -39,7 +44,8 @@ constexpr Ppi make_ppi(PpiType type, uint32_t value) {
   return {{sizeof(Ppi), static_cast<uint32_t>(type), sizeof(proto::PpiHeader)}, value};
 }
 
-/// Copies out of memory that the host may change meanwhile; from here on the compiler, too, only looks at the copy.
+/// Copies out of memory that the host may change meanwhile; from here on the compiler, too, only
+/// looks at the copy.
 void copy_once(std::byte* to, const std::byte* from, size_t length) {
   vmbus::shared::copy_out(to, from, length);
   __asm__ volatile("" : : "r"(to) : "memory");
@@ -114,7 +120,8 @@ Result<ReceivedInfo> parse_ppis(std::span<const std::byte> list) {
       proto::PacketId id;
       const uint32_t bits = *value;
       __builtin_memcpy(&id, &bits, sizeof(id));
-      if (id.flags & proto::kPart) info.part = id.flags & (proto::kPart | proto::kPartFirst | proto::kPartLast);
+      if (id.flags & proto::kPart)
+        info.part = id.flags & (proto::kPart | proto::kPartFirst | proto::kPartLast);
     }
   }
   return info;
@@ -126,13 +133,18 @@ Result<ReceivedFrame> parse_frame(std::span<const std::byte> message, PpiScratch
   proto::Packet packet;
   copy_once(writable_bytes_of(packet).data(), body.data(), sizeof(packet));
 
-  if (packet.data_offset < sizeof(packet) || packet.data_offset > body.size()) return Error::BadLength;
-  if (packet.data_length == 0 || packet.data_length > body.size() - packet.data_offset) return Error::BadLength;
-  ReceivedFrame frame{static_cast<uint32_t>(sizeof(proto::Header)) + packet.data_offset, packet.data_length, {}};
+  if (packet.data_offset < sizeof(packet) || packet.data_offset > body.size())
+    return Error::BadLength;
+  if (packet.data_length == 0 || packet.data_length > body.size() - packet.data_offset)
+    return Error::BadLength;
+  ReceivedFrame frame{
+      static_cast<uint32_t>(sizeof(proto::Header)) + packet.data_offset, packet.data_length, {}};
   if (packet.ppi_offset == 0 || packet.ppi_length == 0) return frame;
 
-  if (packet.ppi_offset < sizeof(packet) || packet.ppi_offset > body.size()) return Error::BadLength;
-  if (packet.ppi_length > body.size() - packet.ppi_offset || packet.ppi_length > scratch.size()) return Error::BadLength;
+  if (packet.ppi_offset < sizeof(packet) || packet.ppi_offset > body.size())
+    return Error::BadLength;
+  if (packet.ppi_length > body.size() - packet.ppi_offset || packet.ppi_length > scratch.size())
+    return Error::BadLength;
   copy_once(scratch.data(), body.data() + packet.ppi_offset, packet.ppi_length);
   frame.info = HV_TRY(parse_ppis(std::span(scratch).first(packet.ppi_length)));
   return frame;

@@ -3,8 +3,9 @@
 #define HV_CORE_NETVSC_H
 
 /*
- * The netvsc machines for ports written in C: plain types, the caller's memory, no calls back. The headers of the machines say what each part
- * means; functions return enum hv_status unless they say otherwise.
+ * The netvsc machines for ports written in C: plain types, the caller's memory, no calls back. The
+ * headers of the machines say what each part means; functions return enum hv_status unless they say
+ * otherwise.
  */
 #include "core/port.h"
 
@@ -17,7 +18,8 @@ extern "C" {
 #define HV_NETVSC_STALL_SECONDS 15
 #define HV_NETVSC_PIGGYBACK_MS 20
 #define HV_NETVSC_MOST_QUEUES 64
-#define HV_NETVSC_MOST_PACKET 4760 /* bytes of the largest packet in an incoming ring, its descriptor not counted */
+/* Bytes of the largest packet in an incoming ring, its descriptor not counted. */
+#define HV_NETVSC_MOST_PACKET 4760
 #define HV_NETVSC_MOST_CONTROL 2048
 #define HV_NETVSC_HEADER_ROOM 128
 #define HV_NETVSC_MOST_PAGES 32
@@ -58,7 +60,9 @@ struct hv_netvsc_recovery {
 	uint64_t opaque[2];
 };
 
-/* --- an adapter that does not work: one caller; milliseconds of a clock that does not go back --- */
+/*
+ * --- an adapter that does not work: one caller; milliseconds of a clock that does not go back ---
+ */
 
 void hv_netvsc_recovery_create(struct hv_netvsc_recovery *recovery);
 void hv_netvsc_recovery_opened(struct hv_netvsc_recovery *recovery, uint64_t now);
@@ -74,9 +78,12 @@ struct hv_netvsc_plan {
 
 /* Bytes of memory that a queue of this plan needs. */
 size_t hv_netvsc_queue_bytes(const struct hv_netvsc_plan *plan);
-/* `memory`: zeroed, aligned to 8; it and `queue` stay where they are until the channel is closed. */
-int hv_netvsc_queue_create(struct hv_netvsc_queue *queue, void *memory, size_t bytes, const struct hv_netvsc_plan *plan,
-			   const struct hv_port_rings *rings, int primary);
+/*
+ * `memory`: zeroed, aligned to 8; it and `queue` stay where they are until the channel is closed.
+ */
+int hv_netvsc_queue_create(struct hv_netvsc_queue *queue, void *memory, size_t bytes,
+			   const struct hv_netvsc_plan *plan, const struct hv_port_rings *rings,
+			   int primary);
 
 /* --- opening an adapter: one caller; the primary channel's lock around what takes a queue --- */
 
@@ -105,23 +112,35 @@ struct hv_netvsc_opened {
 	uint32_t send_sections; /* 0: no send buffer */
 };
 
-void hv_netvsc_opening_create(struct hv_netvsc_opening *opening, const struct hv_netvsc_wishes *wishes);
+void hv_netvsc_opening_create(struct hv_netvsc_opening *opening,
+			      const struct hv_netvsc_wishes *wishes);
 int hv_netvsc_opening_state(const struct hv_netvsc_opening *opening);
 int hv_netvsc_opening_give(struct hv_netvsc_opening *opening, uint32_t gpadl, uint32_t bytes);
 int hv_netvsc_opening_skip(struct hv_netvsc_opening *opening);
-/* Stages the next message, to be published. `*answered`: not 0 when its answer is to be awaited and given to the next. */
-int hv_netvsc_opening_send(struct hv_netvsc_opening *opening, struct hv_netvsc_queue *queue, int *answered);
+/*
+ * Stages the next message, to be published. `*answered`: not 0 when its answer is to be awaited and
+ * given to the next.
+ */
+int hv_netvsc_opening_send(struct hv_netvsc_opening *opening, struct hv_netvsc_queue *queue,
+			   int *answered);
 int hv_netvsc_opening_answer(struct hv_netvsc_opening *opening, const void *answer, size_t length);
-void hv_netvsc_opening_result(const struct hv_netvsc_opening *opening, struct hv_netvsc_opened *opened);
+void hv_netvsc_opening_result(const struct hv_netvsc_opening *opening,
+			      struct hv_netvsc_opened *opened);
 
-/* Asks for more channels; the answer, and how many will come of those asked for (negative: enum hv_status). */
+/*
+ * Asks for more channels; the answer, and how many will come of those asked for (negative: enum
+ * hv_status).
+ */
 int hv_netvsc_send_sub_channels(struct hv_netvsc_queue *queue, uint32_t count);
 int hv_netvsc_sub_channels_granted(const void *answer, size_t length, uint32_t asked);
 /* Takes the buffers away from the host; no answer. */
 int hv_netvsc_send_revoke_receive(struct hv_netvsc_queue *queue);
 int hv_netvsc_send_revoke_send(struct hv_netvsc_queue *queue);
 
-/* --- RNDIS requests: one caller; `page` is at most HV_NETVSC_MOST_CONTROL bytes in one page, shared with the host --- */
+/*
+ * --- RNDIS requests: one caller; `page` is at most HV_NETVSC_MOST_CONTROL bytes in one page,
+ * shared with the host ---
+ */
 
 struct hv_netvsc_capabilities {
 	uint8_t tcp4_checksum;
@@ -150,21 +169,31 @@ void hv_netvsc_conversation_create(struct hv_netvsc_conversation *conversation);
 /* Not 0: the request was given up. 0: its answer is being taken this moment. */
 int hv_netvsc_conversation_cancel(struct hv_netvsc_conversation *conversation);
 
-void hv_netvsc_discovery_create(struct hv_netvsc_discovery *discovery, const struct hv_netvsc_opening *opening, int rsc);
+void hv_netvsc_discovery_create(struct hv_netvsc_discovery *discovery,
+				const struct hv_netvsc_opening *opening, int rsc);
 int hv_netvsc_discovery_done(const struct hv_netvsc_discovery *discovery);
 /* Writes a request; its bytes, or a negative status. */
-int hv_netvsc_discovery_write(const struct hv_netvsc_discovery *discovery, struct hv_netvsc_conversation *conversation, void *page,
-			      size_t room);
-int hv_netvsc_discovery_answer(struct hv_netvsc_discovery *discovery, const struct hv_netvsc_conversation *conversation);
-void hv_netvsc_discovery_facts(const struct hv_netvsc_discovery *discovery, struct hv_netvsc_facts *facts);
+int hv_netvsc_discovery_write(const struct hv_netvsc_discovery *discovery,
+			      struct hv_netvsc_conversation *conversation, void *page, size_t room);
+int hv_netvsc_discovery_answer(struct hv_netvsc_discovery *discovery,
+			       const struct hv_netvsc_conversation *conversation);
+void hv_netvsc_discovery_facts(const struct hv_netvsc_discovery *discovery,
+			       struct hv_netvsc_facts *facts);
 
-/* Each writes a request and returns its bytes, or a negative status; the answer of all is judged by hv_netvsc_set_done. */
-int hv_netvsc_write_filter(struct hv_netvsc_conversation *conversation, void *page, size_t room, uint32_t filter);
-int hv_netvsc_write_mac(struct hv_netvsc_conversation *conversation, void *page, size_t room, const uint8_t mac[6]);
-int hv_netvsc_write_offloads(struct hv_netvsc_conversation *conversation, void *page, size_t room, uint32_t version,
-			     const struct hv_netvsc_capabilities *capabilities, int rsc);
-int hv_netvsc_write_rss(struct hv_netvsc_conversation *conversation, void *page, size_t room, const uint16_t *table, size_t entries,
-			const uint8_t key[HV_NETVSC_RSS_KEY], int off);
+/*
+ * Each writes a request and returns its bytes, or a negative status; the answer of all is judged by
+ * hv_netvsc_set_done.
+ */
+int hv_netvsc_write_filter(struct hv_netvsc_conversation *conversation, void *page, size_t room,
+			   uint32_t filter);
+int hv_netvsc_write_mac(struct hv_netvsc_conversation *conversation, void *page, size_t room,
+			const uint8_t mac[6]);
+int hv_netvsc_write_offloads(struct hv_netvsc_conversation *conversation, void *page, size_t room,
+			     uint32_t version, const struct hv_netvsc_capabilities *capabilities,
+			     int rsc);
+int hv_netvsc_write_rss(struct hv_netvsc_conversation *conversation, void *page, size_t room,
+			const uint16_t *table, size_t entries, const uint8_t key[HV_NETVSC_RSS_KEY],
+			int off);
 int hv_netvsc_set_done(const struct hv_netvsc_conversation *conversation);
 /* No answer comes for it. */
 int hv_netvsc_write_halt(struct hv_netvsc_conversation *conversation, void *page, size_t room);
@@ -189,11 +218,16 @@ enum hv_netvsc_told_kind {
 };
 
 /* A control message came (HV_NETVSC_CONTROL). Returns enum hv_netvsc_told_kind. */
-int hv_netvsc_control(struct hv_netvsc_conversation *conversation, const void *bytes, size_t length, uint32_t *value);
+int hv_netvsc_control(struct hv_netvsc_conversation *conversation, const void *bytes, size_t length,
+		      uint32_t *value);
 
 /* --- sending: one caller per channel at a time --- */
 
-enum hv_netvsc_offload { HV_NETVSC_NO_OFFLOAD = 0, HV_NETVSC_CHECKSUM = 1, HV_NETVSC_LARGE_SEND = 2 };
+enum hv_netvsc_offload {
+	HV_NETVSC_NO_OFFLOAD = 0,
+	HV_NETVSC_CHECKSUM = 1,
+	HV_NETVSC_LARGE_SEND = 2,
+};
 
 struct hv_netvsc_frame {
 	uint32_t length;
@@ -217,39 +251,65 @@ struct hv_netvsc_undone {
 	uint8_t protocol; /* of IP */
 };
 
-enum hv_netvsc_doer { HV_NETVSC_NOBODY = 0, HV_NETVSC_HOST = 1, HV_NETVSC_GUEST = 2, HV_NETVSC_NEITHER = 3 };
+enum hv_netvsc_doer {
+	HV_NETVSC_NOBODY = 0,
+	HV_NETVSC_HOST = 1,
+	HV_NETVSC_GUEST = 2,
+	HV_NETVSC_NEITHER = 3,
+};
 
 /* Who does it; for the host it is said in `frame`. */
-enum hv_netvsc_doer hv_netvsc_share_out(const struct hv_netvsc_capabilities *host, const struct hv_netvsc_undone *undone,
+enum hv_netvsc_doer hv_netvsc_share_out(const struct hv_netvsc_capabilities *host,
+					const struct hv_netvsc_undone *undone,
 					struct hv_netvsc_frame *frame);
 
-/* Gives the channel its sections: `memory` is that of all sections, [first, first + count) are its own. Before the first frame. */
-int hv_netvsc_share_send(struct hv_netvsc_queue *queue, void *memory, uint32_t section_size, uint32_t first, uint32_t count);
+/*
+ * Gives the channel its sections: `memory` is that of all sections, [first, first + count) are its
+ * own. Before the first frame.
+ */
+int hv_netvsc_share_send(struct hv_netvsc_queue *queue, void *memory, uint32_t section_size,
+			 uint32_t first, uint32_t count);
 void hv_netvsc_adopt_limits(struct hv_netvsc_queue *queue, const struct hv_netvsc_facts *facts);
 
-/* The frame's bytes go to *place, before anything else is called. HV_BAD_LENGTH: it does not fit a section; HV_EXHAUSTED: none is free. */
-HV_HOT int hv_netvsc_copy(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, void **place);
+/*
+ * The frame's bytes go to *place, before anything else is called. HV_BAD_LENGTH: it does not fit a
+ * section; HV_EXHAUSTED: none is free.
+ */
+HV_HOT int hv_netvsc_copy(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame,
+			  void **place);
 /* A slot for a frame in pages, or HV_EXHAUSTED. */
 HV_HOT int hv_netvsc_take_pages(struct hv_netvsc_queue *queue);
 void hv_netvsc_drop_pages(struct hv_netvsc_queue *queue, uint32_t slot);
 /* Which of the plan's pages a slot is: 0 to pages - 1. */
 HV_HOT uint32_t hv_netvsc_page_index(const struct hv_netvsc_queue *queue, uint32_t slot);
 /*
- * Where the frame lies, as the host sees it: its header, which is within one page of 4096 bytes, then piece by piece its bytes. HV_BAD_LENGTH:
- * in more than HV_NETVSC_MOST_PAGES pages, the header's included.
+ * Where the frame lies, as the host sees it: its header, which is within one page of 4096 bytes,
+ * then piece by piece its bytes. HV_BAD_LENGTH: in more than HV_NETVSC_MOST_PAGES pages, the
+ * header's included.
  */
-HV_HOT int hv_netvsc_list_header(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame, uint64_t address);
+HV_HOT int hv_netvsc_list_header(struct hv_netvsc_queue *queue, const struct hv_netvsc_frame *frame,
+				 uint64_t address);
 HV_HOT int hv_netvsc_list_piece(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
-/* Sends what is listed. `header`: where the header is to be, HV_NETVSC_HEADER_ROOM bytes. HV_BAD_LENGTH: not all of the frame is listed. */
-HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot, const struct hv_netvsc_frame *frame, void *header);
+/*
+ * Sends what is listed. `header`: where the header is to be, HV_NETVSC_HEADER_ROOM bytes.
+ * HV_BAD_LENGTH: not all of the frame is listed.
+ */
+HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot,
+				const struct hv_netvsc_frame *frame, void *header);
 int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
-/* Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL: some still are. */
+/*
+ * Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL:
+ * some still are.
+ */
 HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);
-/* Shows the host what is copied and what is staged; what finds no room stays for the next time. Returns enum hv_signal. */
+/*
+ * Shows the host what is copied and what is staged; what finds no room stays for the next time.
+ * Returns enum hv_signal.
+ */
 HV_HOT int hv_netvsc_publish(struct hv_netvsc_queue *queue);
 /*
- * A round of receiving is over, and its completions are staged. 1: they may wait to be published with a frame, while a timer of
- * HV_NETVSC_PIGGYBACK_MS runs; 0: publish.
+ * A round of receiving is over, and its completions are staged. 1: they may wait to be published
+ * with a frame, while a timer of HV_NETVSC_PIGGYBACK_MS runs; 0: publish.
  */
 HV_HOT int hv_netvsc_may_wait(struct hv_netvsc_queue *queue);
 enum hv_netvsc_due { HV_NETVSC_NOTHING_DUE = 0, HV_NETVSC_DUE_LATER = 1, HV_NETVSC_DUE_NOW = 2 };
@@ -304,10 +364,12 @@ struct hv_netvsc_event {
 };
 
 /* The receive buffer that transfer-page packets name, and the version that was agreed on. */
-void hv_netvsc_share_receive(struct hv_netvsc_queue *queue, const void *memory, size_t bytes, uint32_t version);
+void hv_netvsc_share_receive(struct hv_netvsc_queue *queue, const void *memory, size_t bytes,
+			     uint32_t version);
 /*
- * The next event; what it views lasts until the next call. HV_RING_EMPTY: none is left; HV_RING_CORRUPT: the channel is broken for good;
- * HV_EXHAUSTED: pay completions first; any other error: this packet was refused, go on.
+ * The next event; what it views lasts until the next call. HV_RING_EMPTY: none is left;
+ * HV_RING_CORRUPT: the channel is broken for good; HV_EXHAUSTED: pay completions first; any other
+ * error: this packet was refused, go on.
  */
 HV_HOT int hv_netvsc_next(struct hv_netvsc_queue *queue, struct hv_netvsc_event *event);
 /* Not 0 when completions are owed. */
@@ -318,8 +380,8 @@ HV_HOT void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
 HV_HOT int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
 HV_HOT void hv_netvsc_mask(struct hv_netvsc_queue *queue);
 /*
- * The receiver may be another caller's by then, so the first of them is asked while it is still one's own. 1: something came meanwhile, and no signal
- * will tell of it; 0.
+ * The receiver may be another caller's by then, so the first of them is asked while it is still
+ * one's own. 1: something came meanwhile, and no signal will tell of it; 0.
  */
 HV_HOT uint32_t hv_netvsc_position(const struct hv_netvsc_queue *queue);
 HV_HOT int hv_netvsc_unmask_behind(const struct hv_netvsc_queue *queue, uint32_t position);
@@ -334,24 +396,33 @@ struct hv_netvsc_candidate {
 	uint8_t stand_in;
 };
 
-enum hv_netvsc_match { HV_NETVSC_NO_MATCH = 0, HV_NETVSC_ADDRESS_MATCHES = 1, HV_NETVSC_SERIAL_MATCHES = 2 };
+enum hv_netvsc_match {
+	HV_NETVSC_NO_MATCH = 0,
+	HV_NETVSC_ADDRESS_MATCHES = 1,
+	HV_NETVSC_SERIAL_MATCHES = 2,
+};
 
 void hv_netvsc_function_create(struct hv_netvsc_function *function);
 /* The adapter's own address, without which nothing matches. */
 void hv_netvsc_function_adopt(struct hv_netvsc_function *function, const uint8_t permanent[6]);
 /* Returns enum hv_netvsc_match. */
-int hv_netvsc_function_match(const struct hv_netvsc_function *function, const struct hv_netvsc_candidate *candidate);
+int hv_netvsc_function_match(const struct hv_netvsc_function *function,
+			     const struct hv_netvsc_candidate *candidate);
 void hv_netvsc_function_opened(struct hv_netvsc_function *function, uint32_t version, int isolated);
 void hv_netvsc_function_closed(struct hv_netvsc_function *function);
 void hv_netvsc_function_forget(struct hv_netvsc_function *function);
 /* HV_NETVSC_VF_ASSOCIATION came. At any time. */
-void hv_netvsc_function_associated(struct hv_netvsc_function *function, int allocated, uint32_t serial);
+void hv_netvsc_function_associated(struct hv_netvsc_function *function, int allocated,
+				   uint32_t serial);
 void hv_netvsc_function_joined(struct hv_netvsc_function *function);
 void hv_netvsc_function_left(struct hv_netvsc_function *function);
 void hv_netvsc_function_up(struct hv_netvsc_function *function);
 void hv_netvsc_function_down(struct hv_netvsc_function *function);
-/* Stages the message that the host is to have now, under the primary channel's lock. 1: publish it, await its answer, and say so by one of the
- * next two; 0: there is none; or a negative status: it could not be sent, to be tried again. */
+/*
+ * Stages the message that the host is to have now, under the primary channel's lock. 1: publish it,
+ * await its answer, and say so by one of the next two; 0: there is none; or a negative status: it
+ * could not be sent, to be tried again.
+ */
 int hv_netvsc_function_begin(struct hv_netvsc_function *function, struct hv_netvsc_queue *queue);
 void hv_netvsc_function_answered(struct hv_netvsc_function *function);
 void hv_netvsc_function_unanswered(struct hv_netvsc_function *function);

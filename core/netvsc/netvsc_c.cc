@@ -20,14 +20,21 @@ SendFrame frame_of(const hv_netvsc_frame& frame) {
           .hash = frame.hash};
 }
 
-std::span<std::byte> memory_of(void* memory, size_t bytes) { return {static_cast<std::byte*>(memory), bytes}; }
+std::span<std::byte> memory_of(void* memory, size_t bytes) {
+  return {static_cast<std::byte*>(memory), bytes};
+}
 
-SlotPlan plan_of(const hv_netvsc_plan& plan) { return {.sections = plan.sections, .pages = plan.pages}; }
+SlotPlan plan_of(const hv_netvsc_plan& plan) {
+  return {.sections = plan.sections, .pages = plan.pages};
+}
 
 /// Makes the queue where it is to live: it is too large for a kernel's stack.
-hv::Result<void> make_queue(hv_netvsc_queue* place, std::span<std::byte> memory, const SlotPlan& plan, const hv_port_rings& rings, bool primary) {
-  const auto out = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
-  const auto in = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
+hv::Result<void> make_queue(hv_netvsc_queue* place, std::span<std::byte> memory,
+                            const SlotPlan& plan, const hv_port_rings& rings, bool primary) {
+  const auto out = HV_TRY(
+      hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
+  const auto in = HV_TRY(
+      hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
   const auto writer = HV_TRY(hv::vmbus::RingWriter::create(out));
   const auto reader = HV_TRY(hv::vmbus::RingReader::create(in));
   const auto arrays = HV_TRY(QueueMemory::create(memory, plan));
@@ -35,49 +42,71 @@ hv::Result<void> make_queue(hv_netvsc_queue* place, std::span<std::byte> memory,
   return {};
 }
 
-uint32_t part_of(uint32_t bytes, uint32_t percent) { return static_cast<uint32_t>(uint64_t{bytes} * percent / 100) & ~7u; }
+uint32_t part_of(uint32_t bytes, uint32_t percent) {
+  return static_cast<uint32_t>(uint64_t{bytes} * percent / 100) & ~7u;
+}
 
 static_assert(HV_NETVSC_MOST_PAGES == PageList::kMost && HV_NETVSC_HEADER_ROOM == kHeaderRoom);
-static_assert(sizeof(hv_netvsc_fragment) == sizeof(Fragment) && offsetof(hv_netvsc_fragment, length) == offsetof(Fragment, length));
+static_assert(sizeof(hv_netvsc_fragment) == sizeof(Fragment) &&
+              offsetof(hv_netvsc_fragment, length) == offsetof(Fragment, length));
 static_assert(HV_NETVSC_IGNORED == static_cast<int>(Event::Kind::Ignored));
 static_assert(HV_NETVSC_VF_ASSOCIATION == static_cast<int>(Event::Kind::VfAssociation));
 static_assert(HV_NETVSC_LARGE_SEND == static_cast<int>(SendFrame::Offload::LargeSend));
 static_assert(HV_NETVSC_NEITHER == static_cast<int>(Doer::Neither));
 static_assert(HV_NETVSC_FAILED == static_cast<int>(Opening::State::Failed));
 static_assert(HV_NETVSC_MOST_PACKET >= Receiver::kMostPacket && HV_NETVSC_MOST_PACKET % 8 == 0);
-static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds && HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
-static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds && HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
+static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds &&
+              HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
+static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds &&
+              HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
 static_assert(HV_NETVSC_DUE_NOW == static_cast<int>(Piggyback::Due::Now));
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
-static_assert(HV_NETVSC_TCP_GOOD == hv::wire::rndis::kTcpChecksumGood && HV_NETVSC_UDP_GOOD == hv::wire::rndis::kUdpChecksumGood);
+static_assert(HV_NETVSC_TCP_GOOD == hv::wire::rndis::kTcpChecksumGood &&
+              HV_NETVSC_UDP_GOOD == hv::wire::rndis::kUdpChecksumGood);
 
 }  // namespace
 
 extern "C" {
 
-size_t hv_netvsc_queue_bytes(const hv_netvsc_plan* plan) { return QueueMemory::bytes_needed(plan_of(*plan)); }
+size_t hv_netvsc_queue_bytes(const hv_netvsc_plan* plan) {
+  return QueueMemory::bytes_needed(plan_of(*plan));
+}
 
-int hv_netvsc_queue_create(hv_netvsc_queue* queue, void* memory, size_t bytes, const hv_netvsc_plan* plan, const hv_port_rings* rings, int primary) {
-  return status_of(make_queue(queue, memory_of(memory, bytes), plan_of(*plan), *rings, primary != 0));
+int hv_netvsc_queue_create(hv_netvsc_queue* queue, void* memory, size_t bytes,
+                           const hv_netvsc_plan* plan, const hv_port_rings* rings, int primary) {
+  return status_of(
+      make_queue(queue, memory_of(memory, bytes), plan_of(*plan), *rings, primary != 0));
 }
 
 void hv_netvsc_recovery_create(hv_netvsc_recovery* recovery) { new (recovery) Recovery(); }
 
-void hv_netvsc_recovery_opened(hv_netvsc_recovery* recovery, uint64_t now) { object<Recovery>(recovery).opened(now); }
-
-uint32_t hv_netvsc_recovery_broke(hv_netvsc_recovery* recovery, uint64_t now) { return object<Recovery>(recovery).broke(now); }
-
-void hv_netvsc_opening_create(hv_netvsc_opening* opening, const hv_netvsc_wishes* wishes) {
-  new (opening) Opening({.mtu = wishes->mtu, .virtual_function = wishes->virtual_function != 0, .isolated = wishes->isolated != 0});
+void hv_netvsc_recovery_opened(hv_netvsc_recovery* recovery, uint64_t now) {
+  object<Recovery>(recovery).opened(now);
 }
 
-int hv_netvsc_opening_state(const hv_netvsc_opening* opening) { return static_cast<int>(of(opening).state()); }
+uint32_t hv_netvsc_recovery_broke(hv_netvsc_recovery* recovery, uint64_t now) {
+  return object<Recovery>(recovery).broke(now);
+}
 
-int hv_netvsc_opening_give(hv_netvsc_opening* opening, uint32_t gpadl, uint32_t bytes) { return status_of(of(opening).give_buffer(gpadl, bytes)); }
+void hv_netvsc_opening_create(hv_netvsc_opening* opening, const hv_netvsc_wishes* wishes) {
+  new (opening) Opening({.mtu = wishes->mtu,
+                         .virtual_function = wishes->virtual_function != 0,
+                         .isolated = wishes->isolated != 0});
+}
 
-int hv_netvsc_opening_skip(hv_netvsc_opening* opening) { return status_of(of(opening).skip_send_buffer()); }
+int hv_netvsc_opening_state(const hv_netvsc_opening* opening) {
+  return static_cast<int>(of(opening).state());
+}
+
+int hv_netvsc_opening_give(hv_netvsc_opening* opening, uint32_t gpadl, uint32_t bytes) {
+  return status_of(of(opening).give_buffer(gpadl, bytes));
+}
+
+int hv_netvsc_opening_skip(hv_netvsc_opening* opening) {
+  return status_of(of(opening).skip_send_buffer());
+}
 
 int hv_netvsc_opening_send(hv_netvsc_opening* opening, hv_netvsc_queue* queue, int* answered) {
   Opening& machine = of(opening);
@@ -102,27 +131,39 @@ void hv_netvsc_opening_result(const hv_netvsc_opening* opening, hv_netvsc_opened
              .send_sections = machine.send_sections().count};
 }
 
-int hv_netvsc_send_sub_channels(hv_netvsc_queue* queue, uint32_t count) { return status_of(of(queue).sending().send_setup(sub_channel_request(count))); }
+int hv_netvsc_send_sub_channels(hv_netvsc_queue* queue, uint32_t count) {
+  return status_of(of(queue).sending().send_setup(sub_channel_request(count)));
+}
 
 int hv_netvsc_sub_channels_granted(const void* answer, size_t length, uint32_t asked) {
   const auto granted = parse_sub_channel_answer(bytes_at(answer, length), asked);
   return granted ? static_cast<int>(*granted) : status_of(granted.error());
 }
 
-int hv_netvsc_send_revoke_receive(hv_netvsc_queue* queue) { return status_of(of(queue).sending().send_notice(revoke_receive_buffer())); }
+int hv_netvsc_send_revoke_receive(hv_netvsc_queue* queue) {
+  return status_of(of(queue).sending().send_notice(revoke_receive_buffer()));
+}
 
-int hv_netvsc_send_revoke_send(hv_netvsc_queue* queue) { return status_of(of(queue).sending().send_notice(revoke_send_buffer())); }
+int hv_netvsc_send_revoke_send(hv_netvsc_queue* queue) {
+  return status_of(of(queue).sending().send_notice(revoke_send_buffer()));
+}
 
-int hv_netvsc_share_send(hv_netvsc_queue* queue, void* memory, uint32_t section_size, uint32_t first, uint32_t count) {
-  const auto bytes = memory_of(static_cast<std::byte*>(memory) + size_t{first} * section_size, size_t{count} * section_size);
-  return status_of(of(queue).sending().share({.bytes = bytes, .first = first, .section_size = section_size}));
+int hv_netvsc_share_send(hv_netvsc_queue* queue, void* memory, uint32_t section_size,
+                         uint32_t first, uint32_t count) {
+  const auto bytes = memory_of(static_cast<std::byte*>(memory) + size_t{first} * section_size,
+                               size_t{count} * section_size);
+  return status_of(
+      of(queue).sending().share({.bytes = bytes, .first = first, .section_size = section_size}));
 }
 
 void hv_netvsc_adopt_limits(hv_netvsc_queue* queue, const hv_netvsc_facts* facts) {
-  of(queue).sending().adopt({.max_packets = facts->max_packets, .max_transfer = facts->max_transfer, .alignment = facts->alignment});
+  of(queue).sending().adopt({.max_packets = facts->max_packets,
+                             .max_transfer = facts->max_transfer,
+                             .alignment = facts->alignment});
 }
 
-hv_netvsc_doer hv_netvsc_share_out(const hv_netvsc_capabilities* host, const hv_netvsc_undone* undone, hv_netvsc_frame* frame) {
+hv_netvsc_doer hv_netvsc_share_out(const hv_netvsc_capabilities* host,
+                                   const hv_netvsc_undone* undone, hv_netvsc_frame* frame) {
   SendFrame described;
   const Doer doer = share_out(of_c(*host),
                               {.sum = undone->sum != 0,
@@ -151,9 +192,13 @@ int hv_netvsc_take_pages(hv_netvsc_queue* queue) {
   return slot ? *slot : status_of(slot.error());
 }
 
-void hv_netvsc_drop_pages(hv_netvsc_queue* queue, uint32_t slot) { of(queue).sending().drop_pages(static_cast<uint16_t>(slot)); }
+void hv_netvsc_drop_pages(hv_netvsc_queue* queue, uint32_t slot) {
+  of(queue).sending().drop_pages(static_cast<uint16_t>(slot));
+}
 
-uint32_t hv_netvsc_page_index(const hv_netvsc_queue* queue, uint32_t slot) { return slot - of(queue).plan().sections; }
+uint32_t hv_netvsc_page_index(const hv_netvsc_queue* queue, uint32_t slot) {
+  return slot - of(queue).plan().sections;
+}
 
 int hv_netvsc_list_header(hv_netvsc_queue* queue, const hv_netvsc_frame* frame, uint64_t address) {
   return status_of(of(queue).sending().list_header(frame_of(*frame), address));
@@ -163,11 +208,15 @@ int hv_netvsc_list_piece(hv_netvsc_queue* queue, uint64_t address, uint32_t leng
   return status_of(of(queue).sending().list_piece(address, length));
 }
 
-int hv_netvsc_send_pages(hv_netvsc_queue* queue, uint32_t slot, const hv_netvsc_frame* frame, void* header) {
-  return status_of(of(queue).sending().send_pages(static_cast<uint16_t>(slot), frame_of(*frame), memory_of(header, kHeaderRoom)));
+int hv_netvsc_send_pages(hv_netvsc_queue* queue, uint32_t slot, const hv_netvsc_frame* frame,
+                         void* header) {
+  return status_of(of(queue).sending().send_pages(static_cast<uint16_t>(slot), frame_of(*frame),
+                                                  memory_of(header, kHeaderRoom)));
 }
 
-int hv_netvsc_send_control(hv_netvsc_queue* queue, uint64_t address, uint32_t length) { return status_of(of(queue).sending().send_control(address, length)); }
+int hv_netvsc_send_control(hv_netvsc_queue* queue, uint64_t address, uint32_t length) {
+  return status_of(of(queue).sending().send_control(address, length));
+}
 
 int hv_netvsc_pay(hv_netvsc_queue* queue) { return status_of(of(queue).pay_completions()); }
 
@@ -179,7 +228,9 @@ int hv_netvsc_publish(hv_netvsc_queue* queue) {
 
 int hv_netvsc_may_wait(hv_netvsc_queue* queue) { return of(queue).sending().may_wait(); }
 
-hv_netvsc_due hv_netvsc_wait_expired(hv_netvsc_queue* queue) { return static_cast<hv_netvsc_due>(of(queue).sending().wait_expired()); }
+hv_netvsc_due hv_netvsc_wait_expired(hv_netvsc_queue* queue) {
+  return static_cast<hv_netvsc_due>(of(queue).sending().wait_expired());
+}
 
 int hv_netvsc_may_send(hv_netvsc_queue* queue, uint32_t percent) {
   Transmitter& sending = of(queue).sending();
@@ -193,7 +244,8 @@ int hv_netvsc_await_room(hv_netvsc_queue* queue, uint32_t percent) {
   return room ? *room : status_of(room.error());
 }
 
-void hv_netvsc_share_receive(hv_netvsc_queue* queue, const void* memory, size_t bytes, uint32_t version) {
+void hv_netvsc_share_receive(hv_netvsc_queue* queue, const void* memory, size_t bytes,
+                             uint32_t version) {
   of(queue).receiving().adopt(Dialect(static_cast<hv::wire::netvsc::Version>(version)));
   of(queue).receiving().share(bytes_at(memory, bytes));
 }
@@ -213,7 +265,8 @@ int hv_netvsc_next(hv_netvsc_queue* queue, hv_netvsc_event* out) {
   out->slot = event.slot;
   out->checksum = event.info.checksum;
   out->hash = event.info.hash;
-  out->length = event.kind == Event::Kind::Frame ? event.length : static_cast<uint32_t>(event.bytes.size());
+  out->length =
+      event.kind == Event::Kind::Frame ? event.length : static_cast<uint32_t>(event.bytes.size());
   out->fragment_count = static_cast<uint32_t>(event.fragments.size());
   out->vf_serial = event.vf_serial;
   out->fragments = reinterpret_cast<const hv_netvsc_fragment*>(event.fragments.data());
@@ -224,17 +277,27 @@ int hv_netvsc_next(hv_netvsc_queue* queue, hv_netvsc_event* out) {
 
 int hv_netvsc_owes(hv_netvsc_queue* queue) { return of(queue).receiving().owes(); }
 
-void hv_netvsc_release(hv_netvsc_queue* queue, uint32_t slot) { of(queue).release(static_cast<uint16_t>(slot)); }
+void hv_netvsc_release(hv_netvsc_queue* queue, uint32_t slot) {
+  of(queue).release(static_cast<uint16_t>(slot));
+}
 
-int hv_netvsc_give_back(hv_netvsc_queue* queue) { return signal_of(of(queue).receiving().give_back()); }
+int hv_netvsc_give_back(hv_netvsc_queue* queue) {
+  return signal_of(of(queue).receiving().give_back());
+}
 
 void hv_netvsc_mask(hv_netvsc_queue* queue) { of(queue).receiving().mask(); }
 
-uint32_t hv_netvsc_position(const hv_netvsc_queue* queue) { return of(queue).receiving().position(); }
+uint32_t hv_netvsc_position(const hv_netvsc_queue* queue) {
+  return of(queue).receiving().position();
+}
 
-int hv_netvsc_unmask_behind(const hv_netvsc_queue* queue, uint32_t position) { return of(queue).receiving().unmask_behind(position); }
+int hv_netvsc_unmask_behind(const hv_netvsc_queue* queue, uint32_t position) {
+  return of(queue).receiving().unmask_behind(position);
+}
 
-int hv_netvsc_cancel(hv_netvsc_queue* queue, uint32_t slot) { return status_of(of(queue).cancel(slot)); }
+int hv_netvsc_cancel(hv_netvsc_queue* queue, uint32_t slot) {
+  return status_of(of(queue).cancel(slot));
+}
 
 int hv_netvsc_alive(const hv_netvsc_queue* queue, uint32_t slot) { return of(queue).alive(slot); }
 
@@ -242,7 +305,9 @@ uint32_t hv_netvsc_setup_slot(const hv_netvsc_queue* queue) { return of(queue).p
 
 uint32_t hv_netvsc_control_slot(const hv_netvsc_queue* queue) { return of(queue).plan().control(); }
 
-uint32_t hv_netvsc_first_pages_slot(const hv_netvsc_queue* queue) { return of(queue).plan().sections; }
+uint32_t hv_netvsc_first_pages_slot(const hv_netvsc_queue* queue) {
+  return of(queue).plan().sections;
+}
 
 size_t hv_netvsc_in_flight(const hv_netvsc_queue* queue) { return of(queue).in_flight(); }
 }

@@ -13,7 +13,8 @@ MacAddress mac_of(const uint8_t bytes[6]) {
   return mac;
 }
 
-static_assert(HV_NETVSC_NO_MATCH == static_cast<int>(FunctionMatch::None) && HV_NETVSC_ADDRESS_MATCHES == static_cast<int>(FunctionMatch::Address));
+static_assert(HV_NETVSC_NO_MATCH == static_cast<int>(FunctionMatch::None) &&
+              HV_NETVSC_ADDRESS_MATCHES == static_cast<int>(FunctionMatch::Address));
 static_assert(HV_NETVSC_SERIAL_MATCHES == static_cast<int>(FunctionMatch::Serial));
 
 }  // namespace
@@ -22,13 +23,17 @@ extern "C" {
 
 void hv_netvsc_function_create(hv_netvsc_function* function) { new (function) VirtualFunction(); }
 
-void hv_netvsc_function_adopt(hv_netvsc_function* function, const uint8_t permanent[6]) { of(function).adopt(mac_of(permanent)); }
+void hv_netvsc_function_adopt(hv_netvsc_function* function, const uint8_t permanent[6]) {
+  of(function).adopt(mac_of(permanent));
+}
 
-int hv_netvsc_function_match(const hv_netvsc_function* function, const hv_netvsc_candidate* candidate) {
-  const Candidate seen{.permanent = mac_of(candidate->permanent),
-                       .current = mac_of(candidate->address),
-                       .serial = candidate->has_serial ? std::optional(candidate->serial) : std::nullopt,
-                       .stand_in = candidate->stand_in != 0};
+int hv_netvsc_function_match(const hv_netvsc_function* function,
+                             const hv_netvsc_candidate* candidate) {
+  const Candidate seen{
+      .permanent = mac_of(candidate->permanent),
+      .current = mac_of(candidate->address),
+      .serial = candidate->has_serial ? std::optional(candidate->serial) : std::nullopt,
+      .stand_in = candidate->stand_in != 0};
   return static_cast<int>(of(function).match(seen));
 }
 
@@ -40,7 +45,9 @@ void hv_netvsc_function_closed(hv_netvsc_function* function) { of(function).clos
 
 void hv_netvsc_function_forget(hv_netvsc_function* function) { of(function).forget(); }
 
-void hv_netvsc_function_associated(hv_netvsc_function* function, int allocated, uint32_t serial) { of(function).associated(allocated != 0, serial); }
+void hv_netvsc_function_associated(hv_netvsc_function* function, int allocated, uint32_t serial) {
+  of(function).associated(allocated != 0, serial);
+}
 
 void hv_netvsc_function_joined(hv_netvsc_function* function) { of(function).joined(); }
 
@@ -63,9 +70,15 @@ void hv_netvsc_function_answered(hv_netvsc_function* function) { of(function).an
 
 void hv_netvsc_function_unanswered(hv_netvsc_function* function) { of(function).unanswered(); }
 
-int hv_netvsc_function_carries(const hv_netvsc_function* function) { return of(function).carries(); }
+int hv_netvsc_function_carries(const hv_netvsc_function* function) {
+  return of(function).carries();
+}
 
-int hv_netvsc_function_allocated(const hv_netvsc_function* function) { return of(function).allocated(); }
+int hv_netvsc_function_allocated(const hv_netvsc_function* function) {
+  return of(function).allocated();
+}
 
-uint32_t hv_netvsc_function_serial(const hv_netvsc_function* function) { return of(function).serial(); }
+uint32_t hv_netvsc_function_serial(const hv_netvsc_function* function) {
+  return of(function).serial();
+}
 }

@@ -10,8 +10,9 @@ namespace hv::netvsc {
 struct Undone {
   static constexpr uint8_t kTcp = 6, kUdp = 17;
 
-  bool sum = false;               ///< the checksum of its transport header
-  uint16_t segment = 0;           ///< bytes of payload of each segment that it is to be cut into; 0: it is whole
+  bool sum = false;  ///< the checksum of its transport header
+  uint16_t segment =
+      0;  ///< bytes of payload of each segment that it is to be cut into; 0: it is whole
   bool ipv6 = false;
   uint8_t protocol = 0;           ///< of IP: what the transport header is
   uint32_t transport_offset = 0;  ///< of that header in the frame
@@ -25,8 +26,9 @@ enum class Doer : uint8_t {
   Neither,  ///< it cannot be sent
 };
 
-/// Says in `frame` what the host is to do; it takes offsets up to wire::rndis::kMostTransportOffset alone. Which frames are cut is agreed on with the stack
-/// before (Capabilities::large_send4, large_send6), so that a frame that cannot be is not sent.
+/// Says in `frame` what the host is to do; it takes offsets up to wire::rndis::kMostTransportOffset
+/// alone. Which frames are cut is agreed on with the stack before (Capabilities::large_send4,
+/// large_send6), so that a frame that cannot be is not sent.
 Doer share_out(const Capabilities& host, const Undone& undone, SendFrame& frame);
 
 }  // namespace hv::netvsc

@@ -22,7 +22,9 @@ Result<T> body_of(std::span<const std::byte> answer, MessageType type) {
 }
 
 /// Sections of `size` bytes that a buffer of `bytes` holds.
-constexpr bool fits(uint32_t size, uint32_t count, uint32_t bytes) { return uint64_t{size} * count <= bytes; }
+constexpr bool fits(uint32_t size, uint32_t count, uint32_t bytes) {
+  return uint64_t{size} * count <= bytes;
+}
 
 }  // namespace
 
@@ -52,14 +54,20 @@ Message Opening::message() const {
         if (wishes_.virtual_function && !wishes_.isolated) capabilities |= proto::kCapabilitySriov;
       }
       if (dialect_.at_least(proto::Version::V6_1)) capabilities |= proto::kCapabilityRsc;
-      return make_message(MessageType::SendNdisConfig, proto::NdisConfig{.frame_size = wishes_.mtu + kEthernetHeader, .reserved = 0, .capabilities = capabilities});
+      return make_message(MessageType::SendNdisConfig,
+                          proto::NdisConfig{.frame_size = wishes_.mtu + kEthernetHeader,
+                                            .reserved = 0,
+                                            .capabilities = capabilities});
     }
     case State::NdisVersion:
-      return make_message(MessageType::SendNdisVersion, proto::NdisVersion{.major = 6, .minor = dialect_.ndis_minor()});
+      return make_message(MessageType::SendNdisVersion,
+                          proto::NdisVersion{.major = 6, .minor = dialect_.ndis_minor()});
     case State::ReceiveBuffer:
-      return make_message(MessageType::SendReceiveBuffer, proto::SendBuffer{gpadl_, proto::kReceiveBufferId});
+      return make_message(MessageType::SendReceiveBuffer,
+                          proto::SendBuffer{gpadl_, proto::kReceiveBufferId});
     case State::SendBuffer:
-      return make_message(MessageType::SendSendBuffer, proto::SendBuffer{gpadl_, proto::kSendBufferId});
+      return make_message(MessageType::SendSendBuffer,
+                          proto::SendBuffer{gpadl_, proto::kSendBufferId});
     case State::Done:
     case State::Failed:
       break;
@@ -113,7 +121,8 @@ Result<Opening::State> Opening::next(std::span<const std::byte> answer) {
       const auto complete = HV_TRY(body_of<proto::InitComplete>(answer, MessageType::InitComplete));
       if (complete.status == Status::Success) {
         dialect_ = Dialect(kVersions[attempt_]);
-        if (wishes_.isolated && !dialect_.at_least(proto::Version::V6_1)) return Error::NotSupported;
+        if (wishes_.isolated && !dialect_.at_least(proto::Version::V6_1))
+          return Error::NotSupported;
         return dialect_.takes_config() ? State::Config : State::NdisVersion;
       }
       if (++attempt_ == kVersions.size()) return Error::NotSupported;
@@ -144,7 +153,8 @@ Result<Sections> Opening::receive_answer(std::span<const std::byte> answer) cons
   if (header.type != MessageType::SendReceiveBufferComplete) return Error::BadValue;
   const auto complete = HV_TRY(reader.take_at_least<proto::ReceiveBufferComplete>(sizeof(Status)));
   if (complete.status != Status::Success) return Error::Refused;
-  // One run for all of the buffer: that is what the ranges of transfer-page packets are held against.
+  // One run for all of the buffer: that is what the ranges of transfer-page packets are held
+  // against.
   if (complete.run_count != 1 || complete.run.offset != 0) return Error::BadValue;
   const Sections sections{complete.run.section_size, complete.run.section_count};
   if (sections.size < kLeastSection || sections.count == 0) return Error::BadValue;
@@ -159,12 +169,14 @@ Result<Sections> Opening::send_answer(std::span<const std::byte> answer) const {
   const auto complete = HV_TRY(reader.take_at_least<proto::SendBufferComplete>(sizeof(Status)));
   if (complete.status != Status::Success) return Sections{};
   // Divided by below: 0 would be no section at all.
-  if (complete.section_size < kLeastSection || complete.section_size > buffer_bytes_) return Error::BadValue;
+  if (complete.section_size < kLeastSection || complete.section_size > buffer_bytes_)
+    return Error::BadValue;
   return Sections{complete.section_size, buffer_bytes_ / complete.section_size};
 }
 
 Message sub_channel_request(uint32_t count) {
-  return make_message(MessageType::SubChannel, proto::SubChannelRequest{proto::kAllocateSubChannels, count});
+  return make_message(MessageType::SubChannel,
+                      proto::SubChannelRequest{proto::kAllocateSubChannels, count});
 }
 
 Result<uint32_t> parse_sub_channel_answer(std::span<const std::byte> answer, uint32_t asked) {
@@ -174,10 +186,13 @@ Result<uint32_t> parse_sub_channel_answer(std::span<const std::byte> answer, uin
 }
 
 Message revoke_receive_buffer() {
-  return make_message(MessageType::RevokeReceiveBuffer, proto::RevokeBuffer{proto::kReceiveBufferId});
+  return make_message(MessageType::RevokeReceiveBuffer,
+                      proto::RevokeBuffer{proto::kReceiveBufferId});
 }
 
-Message revoke_send_buffer() { return make_message(MessageType::RevokeSendBuffer, proto::RevokeBuffer{proto::kSendBufferId}); }
+Message revoke_send_buffer() {
+  return make_message(MessageType::RevokeSendBuffer, proto::RevokeBuffer{proto::kSendBufferId});
+}
 
 Message switch_data_path(proto::DataPath path) {
   return make_message(MessageType::SwitchDataPath, proto::SwitchDataPath{path});

@@ -26,18 +26,21 @@ Message make_message(wire::netvsc::MessageType type, const T& body) {
 struct Wishes {
   uint32_t mtu = kEthernetMtu;
   bool virtual_function = true;  ///< let the host offer one
-  bool isolated = false;         ///< a confidential machine: old hosts and virtual functions are not for it
+  bool isolated =
+      false;  ///< a confidential machine: old hosts and virtual functions are not for it
 };
 
-/// How a buffer is cut. Sections lie one behind the other from offset 0, `size * count` bytes within the buffer.
+/// How a buffer is cut. Sections lie one behind the other from offset 0, `size * count` bytes
+/// within the buffer.
 struct Sections {
   uint32_t size = 0;
   uint32_t count = 0;
 };
 
-/// The dialogue that opens an adapter, before RNDIS: version by version, what the guest can do, the two buffers. One message is out at a time: the
-/// port sends `message()`; when `wants_answer()` it waits, and gives the answer to `answered()`, else it calls `sent()`.
-/// In the states ReceiveBuffer and SendBuffer the port shares a buffer with the host first and says so by `give_buffer`.
+/// The dialogue that opens an adapter, before RNDIS: version by version, what the guest can do, the
+/// two buffers. One message is out at a time: the port sends `message()`; when `wants_answer()` it
+/// waits, and gives the answer to `answered()`, else it calls `sent()`. In the states ReceiveBuffer
+/// and SendBuffer the port shares a buffer with the host first and says so by `give_buffer`.
 /// Concurrency: one caller.
 class Opening {
  public:
@@ -46,7 +49,8 @@ class Opening {
     Config,         ///< from version 2: frame size and capabilities; no answer
     NdisVersion,    ///< no answer
     ReceiveBuffer,  ///< the host cuts it
-    SendBuffer,     ///< the host says the size of a section; it may refuse, then frames go by pages alone
+    SendBuffer,     ///< the host says the size of a section; it may refuse, then frames go by pages
+                    ///< alone
     Done,           ///< nothing more to send
     Failed,         ///< the host refused or made no sense: close the channel
   };
@@ -60,7 +64,8 @@ class Opening {
   /// count 0: there is no send buffer.
   const Sections& send_sections() const { return send_; }
 
-  /// In ReceiveBuffer and SendBuffer: the buffer that the host is told of. Errors: BadState, BadLength (no bytes).
+  /// In ReceiveBuffer and SendBuffer: the buffer that the host is told of. Errors: BadState,
+  /// BadLength (no bytes).
   Result<void> give_buffer(uint32_t gpadl, uint32_t bytes);
   /// In SendBuffer: there will be none.
   Result<void> skip_send_buffer();
@@ -70,8 +75,9 @@ class Opening {
   bool wants_answer() const;
   /// A message without an answer is on its way. Errors: BadState.
   Result<void> sent();
-  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated, BadValue (no such answer, or sections that overlap, are too
-  /// small or reach out of the buffer), Refused, NotSupported (no common version), BadState.
+  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated, BadValue (no such
+  /// answer, or sections that overlap, are too small or reach out of the buffer), Refused,
+  /// NotSupported (no common version), BadState.
   Result<void> answered(std::span<const std::byte> answer);
 
  private:
@@ -91,7 +97,8 @@ class Opening {
 
 /// Asks for `count` more channels (version 5).
 Message sub_channel_request(uint32_t count);
-/// How many the host will offer, at most `asked`; 0 when it refuses. Errors: Truncated, BadValue (no such answer).
+/// How many the host will offer, at most `asked`; 0 when it refuses. Errors: Truncated, BadValue
+/// (no such answer).
 Result<uint32_t> parse_sub_channel_answer(std::span<const std::byte> answer, uint32_t asked);
 
 /// Takes a buffer away from the host. No answer.

@@ -7,17 +7,19 @@
 
 namespace hv::netvsc {
 
-/// Whether completions of received frames wait for a frame that goes out soon, so that one signal tells the host of both. They do where it was seen
-/// to spare one: the host was woken for completions, and slept again before the frame. That is looked at anew every kRounds. A timer of the
-/// port sees to it that they do not wait for long; after a wait in vain there is none for a while.
-/// Concurrency: one caller at a time (the port's lock of the channel).
+/// Whether completions of received frames wait for a frame that goes out soon, so that one signal
+/// tells the host of both. They do where it was seen to spare one: the host was woken for
+/// completions, and slept again before the frame. That is looked at anew every kRounds. A timer of
+/// the port sees to it that they do not wait for long; after a wait in vain there is none for a
+/// while. Concurrency: one caller at a time (the port's lock of the channel).
 class Piggyback {
  public:
   /// Of the timer, which runs while completions wait: they do so for less than twice as long.
   static constexpr uint32_t kPeriodMs = 20;
   /// More completions are not kept from the host.
   static constexpr uint32_t kMost = 64;
-  /// Rounds of receiving: in which completions wait once it was seen to be good, and in which none do after a wait in vain.
+  /// Rounds of receiving: in which completions wait once it was seen to be good, and in which none
+  /// do after a wait in vain.
   static constexpr uint32_t kRounds = 63;
 
   /// A frame is staged.

@@ -8,7 +8,8 @@
 
 namespace hv::netvsc {
 
-/// What a slot is for; it follows from its number, so that no completion can be taken for one of another kind.
+/// What a slot is for; it follows from its number, so that no completion can be taken for one of
+/// another kind.
 enum class SlotKind : uint8_t {
   Section,  ///< frames copied into a section of the send buffer
   Pages,    ///< one frame in pages
@@ -43,7 +44,8 @@ class QueueMemory {
 
   /// `memory`: zeroed, aligned to 4, `bytes_needed` or more. Errors: BadLength.
   static Result<QueueMemory> create(std::span<std::byte> memory, const SlotPlan& plan) {
-    if (plan.count() > SlotPlan::kMost || memory.size() < bytes_needed(plan)) return Error::BadLength;
+    if (plan.count() > SlotPlan::kMost || memory.size() < bytes_needed(plan))
+      return Error::BadLength;
     QueueMemory arrays;
     arrays.slots = carve<Slot>(memory, plan.count());
     for (auto& slot : arrays.slots) new (&slot) Slot();
@@ -58,7 +60,9 @@ class QueueMemory {
   std::span<uint16_t> section_stack, section_ring, page_stack, page_ring;
 
  private:
-  static constexpr size_t pool_bytes(size_t count) { return (count + SlotPool::ring_size(count)) * sizeof(uint16_t); }
+  static constexpr size_t pool_bytes(size_t count) {
+    return (count + SlotPool::ring_size(count)) * sizeof(uint16_t);
+  }
 
   template <typename T>
   static std::span<T> carve(std::span<std::byte>& memory, size_t count) {

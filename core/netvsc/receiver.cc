@@ -17,7 +17,9 @@ Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const 
   const auto head = HV_TRY(reader.take<proto::SendTable>());
   if (head.count != proto::kSendTableEntries) return Error::BadValue;
   size_t offset = head.offset;
-  if (dialect.send_table_offset_unreliable() && !HV_MUTANT(34) && message.size() >= proto::kMessageSize + sizeof(ChannelTable)) offset = proto::kMessageSize;
+  if (dialect.send_table_offset_unreliable() && !HV_MUTANT(34) &&
+      message.size() >= proto::kMessageSize + sizeof(ChannelTable))
+    offset = proto::kMessageSize;
   if (offset > message.size()) return Error::BadLength;
   auto table = ByteReader(message.subspan(offset)).take<ChannelTable>();
   if (!table) return Error::BadLength;
@@ -51,17 +53,23 @@ inline Result<Event> Receiver::open_packet() {
 inline Result<Event> Receiver::completed(const vmbus::Packet& packet) {
   const size_t slot = HV_TRY(slots_.take(packet.transaction_id));
   const SlotKind kind = plan_.kind(slot);
-  if (kind == SlotKind::Setup && !HV_MUTANT(68)) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
+  if (kind == SlotKind::Setup && !HV_MUTANT(68))
+    return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
 
   // The slot is taken: whatever else the packet says, nothing more will come for it.
   ByteReader reader(packet.payload);
   const auto header = reader.take<proto::Header>();
   const auto body = reader.take<proto::RndisPacketComplete>();
-  const bool good = header && body && header->type == MessageType::SendRndisPacketComplete && body->status == Status::Success;
+  const bool good = header && body && header->type == MessageType::SendRndisPacketComplete &&
+                    body->status == Status::Success;
   if (HV_MUTANT(68) && header && header->type == MessageType::SendRndisPacketComplete) {
-    return Event{.kind = Event::Kind::Sent, .slot_kind = SlotKind::Pages, .good = good, .slot = static_cast<uint16_t>(slot)};
+    return Event{.kind = Event::Kind::Sent,
+                 .slot_kind = SlotKind::Pages,
+                 .good = good,
+                 .slot = static_cast<uint16_t>(slot)};
   }
-  if (HV_MUTANT(68) && kind == SlotKind::Setup) return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
+  if (HV_MUTANT(68) && kind == SlotKind::Setup)
+    return Event{.kind = Event::Kind::Answered, .slot_kind = kind, .bytes = packet.payload};
   const auto event = kind == SlotKind::Control ? Event::Kind::ControlSent : Event::Kind::Sent;
   return Event{.kind = event, .slot_kind = kind, .good = good, .slot = static_cast<uint16_t>(slot)};
 }
@@ -76,7 +84,9 @@ Result<Event> Receiver::host_says(std::span<const std::byte> message) {
       return Event{.kind = Event::Kind::SendTable, .table = &table_};
     case MessageType::SendVfAssociation: {
       const auto body = HV_TRY(reader.take<proto::VfAssociation>());
-      return Event{.kind = Event::Kind::VfAssociation, .vf_allocated = body.allocated != 0, .vf_serial = body.serial};
+      return Event{.kind = Event::Kind::VfAssociation,
+                   .vf_allocated = body.allocated != 0,
+                   .vf_serial = body.serial};
     }
     case MessageType::Init:
     case MessageType::InitComplete:
@@ -105,7 +115,8 @@ inline Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
 
   const size_t bytes = head ? head->range_count * sizeof(wire::TransferPageRange) : 0;
   const auto ranges = extra.take_bytes(bytes);
-  if (!head || head->transfer_page_set_id != proto::kReceiveBufferId || !ranges || !message || message->type != MessageType::SendRndisPacket) {
+  if (!head || head->transfer_page_set_id != proto::kReceiveBufferId || !ranges || !message ||
+      message->type != MessageType::SendRndisPacket) {
     // The host still gets its completion: the sections would be lost to it.
     transfer_.status = Status::Failure;
     end_transfer();
@@ -116,7 +127,8 @@ inline Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
   return Event{.kind = Event::Kind::Ignored};
 }
 
-/// Goes on to what the next range makes, or to the end of the packet, which makes something only when a frame is not finished.
+/// Goes on to what the next range makes, or to the end of the packet, which makes something only
+/// when a frame is not finished.
 inline std::optional<Event> Receiver::next_range() {
   while (!transfer_.ranges.empty()) {
     wire::TransferPageRange range;
@@ -133,7 +145,8 @@ inline std::optional<Event> Receiver::next_range() {
 inline void Receiver::end_transfer() {
   if (forming_) transfer_.status = Status::Failure;
   forming_ = false;
-  if (transfer_.wants_completion) owed_[(owed_head_ + owed_count_++) % kMostOwed] = {transfer_.id, transfer_.status};
+  if (transfer_.wants_completion)
+    owed_[(owed_head_ + owed_count_++) % kMostOwed] = {transfer_.id, transfer_.status};
   transfer_ = {};
 }
 
@@ -161,12 +174,14 @@ inline std::optional<Event> Receiver::take_range(const wire::TransferPageRange& 
   // The header again, as it was looked at; then the rest.
   const size_t size = message.size() < control_.size() ? message.size() : control_.size();
   __builtin_memcpy(control_.data(), &words, sizeof(words));
-  vmbus::shared::copy_out(control_.data() + sizeof(words), message.data() + sizeof(words), size - sizeof(words));
+  vmbus::shared::copy_out(control_.data() + sizeof(words), message.data() + sizeof(words),
+                          size - sizeof(words));
   __asm__ volatile("" : : "r"(control_.data()) : "memory");
   return Event{.kind = Event::Kind::Control, .bytes = std::span(control_).first(size)};
 }
 
-/// A part begins a frame, goes on with the one that is forming, or is out of place; a whole frame is its own only part.
+/// A part begins a frame, goes on with the one that is forming, or is out of place; a whole frame
+/// is its own only part.
 inline std::optional<Event> Receiver::take_frame(std::span<const std::byte> message) {
   const auto parsed = parse_frame(message, ppis_);
   if (!parsed) return drop_frame();
@@ -187,7 +202,10 @@ inline std::optional<Event> Receiver::take_frame(std::span<const std::byte> mess
   forming_ = !whole && !(part & wire::rndis::kPartLast);
   if (forming_) return std::nullopt;
   if (length_ < kEthernetHeader) return drop_frame();
-  return Event{.kind = Event::Kind::Frame, .length = length_, .fragments = std::span(parts_).first(part_count_), .info = first_info_};
+  return Event{.kind = Event::Kind::Frame,
+               .length = length_,
+               .fragments = std::span(parts_).first(part_count_),
+               .info = first_info_};
 }
 
 Event Receiver::drop_frame() {

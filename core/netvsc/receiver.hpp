@@ -11,7 +11,8 @@
 
 namespace hv::netvsc {
 
-/// A piece of a frame, in the receive buffer: shared with the host until the next event. To be copied, once.
+/// A piece of a frame, in the receive buffer: shared with the host until the next event. To be
+/// copied, once.
 struct Fragment {
   const std::byte* data;
   uint32_t length;
@@ -23,10 +24,10 @@ using ChannelTable = std::array<uint32_t, wire::netvsc::kSendTableEntries>;
 /// What a packet from the host means.
 struct Event {
   enum class Kind : uint8_t {
-    Frame,          ///< `fragments` (1 or more) make up one frame of `length` bytes; `info`
-    Control,        ///< an RNDIS control message: `bytes`, a private copy, as long as what came
-    Sent,           ///< the host is done with `slot` (sections or pages); `good` false: it refused, or made no sense. Pages: the port lets go of the
-                    ///< frame, then calls `release_pages`
+    Frame,    ///< `fragments` (1 or more) make up one frame of `length` bytes; `info`
+    Control,  ///< an RNDIS control message: `bytes`, a private copy, as long as what came
+    Sent,  ///< the host is done with `slot` (sections or pages); `good` false: it refused, or made
+           ///< no sense. Pages: the port lets go of the frame, then calls `release_pages`
     ControlSent,    ///< the host has read the RNDIS control message
     Answered,       ///< the NVSP message of the dialogue is answered by `bytes`
     SendTable,      ///< `*table`
@@ -55,8 +56,9 @@ struct Completion {
 
 /// The receiving side of one channel.
 /// Concurrency: one caller at a time; independent of the sending side.
-/// Trust: the packet is copied once; its ranges, offsets, lengths and ids are checked; a frame's headers are copied once and looked at in the
-/// copy; a frame's bytes are left for the port to copy.
+/// Trust: the packet is copied once; its ranges, offsets, lengths and ids are checked; a frame's
+/// headers are copied once and looked at in the copy; a frame's bytes are left for the port to
+/// copy.
 class Receiver {
  public:
   /// Bytes of the largest packet taken, its descriptor not counted: a frame of kMostParts pieces.
@@ -64,19 +66,23 @@ class Receiver {
   static constexpr size_t kMostPacket = 8 + kMostParts * sizeof(wire::TransferPageRange) + 256;
   static constexpr size_t kMostOwed = 256;
   static constexpr size_t kMostControl = 2048;
-  /// Bytes of a frame: an Ethernet header, a tag and the largest IP packet, which joined frames may make.
+  /// Bytes of a frame: an Ethernet header, a tag and the largest IP packet, which joined frames may
+  /// make.
   static constexpr uint32_t kMostFrame = 65535 + kEthernetHeader + 4;
 
-  Receiver(vmbus::RingReader reader, SlotTable& slots, const SlotPlan& plan, std::span<const std::byte> buffer, bool primary)
+  Receiver(vmbus::RingReader reader, SlotTable& slots, const SlotPlan& plan,
+           std::span<const std::byte> buffer, bool primary)
       : reader_(reader), slots_(slots), plan_(plan), buffer_(buffer), primary_(primary) {}
 
   void adopt(const Dialect& dialect) { dialect_ = dialect; }
-  /// The sections of the receive buffer: where frames of the host may be. Before the first of them; an empty span forbids all.
+  /// The sections of the receive buffer: where frames of the host may be. Before the first of them;
+  /// an empty span forbids all.
   void share(std::span<const std::byte> buffer) { buffer_ = buffer; }
 
-  /// The next event. What it views lasts until the next call, and so long the completion of its packet is not owed.
-  /// Errors: RingEmpty; RingCorrupt (for good: close the channel); Exhausted (kMostOwed completions are owed: pay some first). Any other: this
-  /// packet was refused and no request is harmed, go on.
+  /// The next event. What it views lasts until the next call, and so long the completion of its
+  /// packet is not owed. Errors: RingEmpty; RingCorrupt (for good: close the channel); Exhausted
+  /// (kMostOwed completions are owed: pay some first). Any other: this packet was refused and no
+  /// request is harmed, go on.
   HV_HOT Result<Event> next();
   /// Completions that are owed, oldest first. `pay` takes the oldest away, when it has been sent.
   bool owes() const { return owed_count_ != 0; }
@@ -89,7 +95,8 @@ class Receiver {
   vmbus::Signal give_back() { return reader_.commit(); }
   void mask() { reader_.mask(); }
   uint32_t position() const { return reader_.position(); }
-  /// When the receiver may be another caller's already; `position` is from before (RingReader::unmask_behind).
+  /// When the receiver may be another caller's already; `position` is from before
+  /// (RingReader::unmask_behind).
   bool unmask_behind(uint32_t position) const { return reader_.unmask_behind(position); }
 
  private:
@@ -133,8 +140,9 @@ class Receiver {
   alignas(8) std::array<std::byte, kMostPacket> packet_;
 };
 
-/// The send table in an NVSP message, a private copy. Hosts up to version 6 may misstate its offset: then it is looked for behind the longest
-/// message of the protocol. Errors: Truncated, BadValue (not 16 entries), BadLength (out of the message).
+/// The send table in an NVSP message, a private copy. Hosts up to version 6 may misstate its
+/// offset: then it is looked for behind the longest message of the protocol. Errors: Truncated,
+/// BadValue (not 16 entries), BadLength (out of the message).
 Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const Dialect& dialect);
 
 }  // namespace hv::netvsc

@@ -5,9 +5,10 @@
 
 namespace hv::netvsc {
 
-/// When an adapter that does not work is closed and opened anew: soon at first, then at intervals that grow, so that a host that breaks it again
-/// and again costs bounded work and few messages. An adapter that was open for kCalm is trusted again.
-/// Times are milliseconds of a clock that does not go back. Concurrency: one caller.
+/// When an adapter that does not work is closed and opened anew: soon at first, then at intervals
+/// that grow, so that a host that breaks it again and again costs bounded work and few messages. An
+/// adapter that was open for kCalm is trusted again. Times are milliseconds of a clock that does
+/// not go back. Concurrency: one caller.
 class Recovery {
  public:
   static constexpr uint32_t kFirst = 250;
@@ -34,8 +35,8 @@ class Recovery {
   uint64_t since_ = 0;
 };
 
-/// A queue that the host lets wait so long, with all that it takes at once in its hands, has lost its completions: the adapter is opened anew.
-/// Seconds.
+/// A queue that the host lets wait so long, with all that it takes at once in its hands, has lost
+/// its completions: the adapter is opened anew. Seconds.
 inline constexpr unsigned kStallSeconds = 15;
 
 }  // namespace hv::netvsc

@@ -7,7 +7,8 @@
 #include "core/base/bytes.hpp"
 #include "core/netvsc/dialect.hpp"
 
-/// RNDIS control messages: written for the host, and its answers parsed. Free functions over views; nothing is kept.
+/// RNDIS control messages: written for the host, and its answers parsed. Free functions over views;
+/// nothing is kept.
 namespace hv::netvsc {
 
 /// Bytes of the longest control message we write: RSS parameters with a table of kMostRssEntries.
@@ -33,7 +34,8 @@ struct Capabilities {
   uint32_t large_send6 = 0;
 };
 
-// --- to the host. Each writes a whole message into `out`, which may be shared with the host (it is never read), and returns its bytes.
+// --- to the host. Each writes a whole message into `out`, which may be shared with the host (it is
+// never read), and returns its bytes.
 // --- Errors: Exhausted (`out` is too small).
 
 Result<size_t> write_initialize(std::span<std::byte> out, uint32_t id);
@@ -42,11 +44,15 @@ Result<size_t> write_query(std::span<std::byte> out, uint32_t id, wire::rndis::O
 /// A query whose input says which revision of a structure is understood.
 Result<size_t> write_query_offloads(std::span<std::byte> out, uint32_t id, const Dialect& dialect);
 Result<size_t> write_query_rss(std::span<std::byte> out, uint32_t id);
-Result<size_t> write_set_u32(std::span<std::byte> out, uint32_t id, wire::rndis::Oid oid, uint32_t value);
+Result<size_t> write_set_u32(std::span<std::byte> out, uint32_t id, wire::rndis::Oid oid,
+                             uint32_t value);
 /// Has the host do what it can of checksums and large sends.
-Result<size_t> write_set_offloads(std::span<std::byte> out, uint32_t id, const Dialect& dialect, const Capabilities& found, const OffloadWishes& wishes);
-/// Which queue a hash goes to. Hosts want RSS `off` before it is changed. Errors: also BadLength (no entry, or over kMostRssEntries).
-Result<size_t> write_set_rss(std::span<std::byte> out, uint32_t id, std::span<const uint16_t> table, const RssKey& key, bool off);
+Result<size_t> write_set_offloads(std::span<std::byte> out, uint32_t id, const Dialect& dialect,
+                                  const Capabilities& found, const OffloadWishes& wishes);
+/// Which queue a hash goes to. Hosts want RSS `off` before it is changed. Errors: also BadLength
+/// (no entry, or over kMostRssEntries).
+Result<size_t> write_set_rss(std::span<std::byte> out, uint32_t id, std::span<const uint16_t> table,
+                             const RssKey& key, bool off);
 Result<size_t> write_set_mac(std::span<std::byte> out, uint32_t id, const MacAddress& mac);
 /// The answer to the host's KeepAlive.
 Result<size_t> write_keep_alive_complete(std::span<std::byte> out, uint32_t id);
@@ -63,12 +69,13 @@ Result<ControlView> parse_control(std::span<const std::byte> message);
 
 /// What the host takes in one message.
 struct Limits {
-  uint32_t max_packets = 1;      ///< 1 or more
-  uint32_t max_transfer = 0;     ///< bytes
-  uint32_t alignment = 1;        ///< of each packet in a message; a power of two
+  uint32_t max_packets = 1;   ///< 1 or more
+  uint32_t max_transfer = 0;  ///< bytes
+  uint32_t alignment = 1;     ///< of each packet in a message; a power of two
 };
 
-/// Each takes the answer to a request of its kind. Errors: Truncated, BadLength, BadValue (not that kind), NotSupported, Refused.
+/// Each takes the answer to a request of its kind. Errors: Truncated, BadLength, BadValue (not that
+/// kind), NotSupported, Refused.
 Result<Limits> parse_initialize_complete(std::span<const std::byte> message);
 Result<std::span<const std::byte>> parse_query_complete(std::span<const std::byte> message);
 Result<void> parse_set_complete(std::span<const std::byte> message);
@@ -90,8 +97,8 @@ struct Indication {
   Kind kind = Kind::Other;
   uint32_t speed = 0;  ///< SpeedChanged: units of 100 bit/s
 };
-/// Old hosts leave the status buffer out of the message's length: it is looked for in all that came (`ControlView::rest`).
-/// Errors: Truncated, BadLength.
+/// Old hosts leave the status buffer out of the message's length: it is looked for in all that came
+/// (`ControlView::rest`). Errors: Truncated, BadLength.
 Result<Indication> parse_indication(const ControlView& message);
 
 }  // namespace hv::netvsc

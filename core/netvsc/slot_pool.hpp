@@ -9,15 +9,18 @@
 
 namespace hv::netvsc {
 
-/// Numbers [first, first + count) that are free to be used. Taken by the sender, given back by the receiver, who run at once: the way back is a
-/// ring of its own, so that neither waits nor does an atomic read-modify-write. What was freed last is taken first, while it is still warm.
+/// Numbers [first, first + count) that are free to be used. Taken by the sender, given back by the
+/// receiver, who run at once: the way back is a ring of its own, so that neither waits nor does an
+/// atomic read-modify-write. What was freed last is taken first, while it is still warm.
 /// Concurrency: `take` and `put_back` one caller at a time; `release` likewise, on any CPU.
-/// Each number is in one place at a time: taken, or free. The caller sees to that (a slot is released once).
+/// Each number is in one place at a time: taken, or free. The caller sees to that (a slot is
+/// released once).
 class SlotPool {
  public:
-  /// `stack` has `count` places, `returned` a power of two of places that is more than `count`. Both outlive the pool.
-  /// There is nothing to take before `fill`.
-  SlotPool(std::span<uint16_t> stack, std::span<uint16_t> returned) : stack_(stack), returned_(returned) {}
+  /// `stack` has `count` places, `returned` a power of two of places that is more than `count`.
+  /// Both outlive the pool. There is nothing to take before `fill`.
+  SlotPool(std::span<uint16_t> stack, std::span<uint16_t> returned)
+      : stack_(stack), returned_(returned) {}
 
   /// Makes [first, first + count) free, once; count is at most that of the places.
   void fill(uint16_t first, uint16_t count) {

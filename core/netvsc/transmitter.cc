@@ -19,13 +19,17 @@ Result<std::byte*> Transmitter::copy_fitting(const SendFrame& frame) {
   const auto bare = static_cast<uint32_t>(header_size(frame)) + frame.length;
   const uint32_t padded = align_up(bare, limits_.alignment);
 
-  if (batch_open() && (batch_.packets >= limits_.max_packets || padded > most_in_section() - batch_.used)) HV_TRY(flush());
+  if (batch_open() &&
+      (batch_.packets >= limits_.max_packets || padded > most_in_section() - batch_.used))
+    HV_TRY(flush());
   if (!batch_open()) batch_ = {.slot = HV_TRY(sections_.take()), .used = 0, .packets = 0};
 
-  // Behind the last packet of a full section there is no room for padding, and no packet that would need it.
+  // Behind the last packet of a full section there is no room for padding, and no packet that would
+  // need it.
   const uint32_t room = most_in_section() - batch_.used;
   const uint32_t size = padded <= room ? padded : bare;
-  const auto place = share_.bytes.subspan(size_t{batch_.slot} * share_.section_size + batch_.used, size);
+  const auto place =
+      share_.bytes.subspan(size_t{batch_.slot} * share_.section_size + batch_.used, size);
   write_header(place, frame, size - bare);
   if (size > bare) __builtin_memset(place.data() + bare, 0, size - bare);
   batch_.used += size;
@@ -35,12 +39,14 @@ Result<std::byte*> Transmitter::copy_fitting(const SendFrame& frame) {
 }
 
 Result<void> Transmitter::send_batch() {
-  HV_TRY(send_in_band(batch_.slot, rndis_message(RndisChannel::Data, share_.first + batch_.slot, batch_.used)));
+  HV_TRY(send_in_band(batch_.slot,
+                      rndis_message(RndisChannel::Data, share_.first + batch_.slot, batch_.used)));
   batch_ = {};
   return {};
 }
 
-Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header) {
+Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
+                                     std::span<std::byte> header) {
   if (list_.bytes() != header_size(frame) + frame.length) return Error::BadLength;
   const auto ranges = HV_TRY(list_.finish());
   HV_TRY(flush());
@@ -50,7 +56,8 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame, std:
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Data, proto::kNoSection, 0);
   const std::span<const std::byte> parts[] = {message};
-  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, ranges, parts));
+  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
+                                    wire::kPacketCompletionRequested, id, ranges, parts));
 }
 
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
@@ -62,7 +69,8 @@ Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Control, proto::kNoSection, 0);
   const std::span<const std::byte> parts[] = {message};
-  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, ranges, parts));
+  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
+                                    wire::kPacketCompletionRequested, id, ranges, parts));
 }
 
 Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
@@ -79,7 +87,8 @@ Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
 Result<void> Transmitter::send_in_band(size_t slot, const Message& message) {
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const std::span<const std::byte> parts[] = {message};
-  return settle(slot, writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, id, {}, parts));
+  return settle(slot, writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested,
+                                    id, {}, parts));
 }
 
 }  // namespace hv::netvsc

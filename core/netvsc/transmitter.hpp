@@ -12,22 +12,26 @@
 
 namespace hv::netvsc {
 
-/// The part of the send buffer that a channel has for itself: `count` sections from number `first` on, `bytes` is their memory.
+/// The part of the send buffer that a channel has for itself: `count` sections from number `first`
+/// on, `bytes` is their memory.
 struct SendShare {
   std::span<std::byte> bytes;
   uint32_t first = 0;
   uint32_t section_size = 0;
 };
 
-/// Where a frame in pages lies, as a GPA-direct packet says it: a range for its header, one for each piece of memory behind that.
+/// Where a frame in pages lies, as a GPA-direct packet says it: a range for its header, one for
+/// each piece of memory behind that.
 class PageList {
  public:
   /// Pages that all of them may touch. Hosts take no more.
   static constexpr uint32_t kMost = 32;
 
-  /// Begins anew, with the header's piece. Errors: BadLength (it is in two pages, which hosts refuse).
+  /// Begins anew, with the header's piece. Errors: BadLength (it is in two pages, which hosts
+  /// refuse).
   Result<void> begin(uint64_t address, uint32_t length) {
-    if (address % wire::kPageSize + length > wire::kPageSize && !HV_MUTANT(37)) return Error::BadLength;
+    if (address % wire::kPageSize + length > wire::kPageSize && !HV_MUTANT(37))
+      return Error::BadLength;
     builder_ = vmbus::GpaDirectBuilder(writable_bytes_of(room_));
     pages_ = 0;
     bytes_ = 0;
@@ -35,7 +39,8 @@ class PageList {
   }
   /// Errors: BadLength (too many pages), BadValue (no bytes). It is not listed then.
   Result<void> add(uint64_t address, uint32_t length) {
-    const uint64_t pages = (address % wire::kPageSize + length + (wire::kPageSize - 1)) / wire::kPageSize;
+    const uint64_t pages =
+        (address % wire::kPageSize + length + (wire::kPageSize - 1)) / wire::kPageSize;
     if (pages > kMost - pages_) return Error::BadLength;
     HV_TRY(builder_.memory(address, length));
     pages_ += static_cast<uint32_t>(pages);
@@ -53,12 +58,13 @@ class PageList {
   uint32_t bytes_ = 0;
 };
 
-/// The sending side of one channel: frames, NVSP and RNDIS control messages, completions of what was received.
-/// Nothing is seen by the host before `publish`; frames that were copied stay in the open batch until `flush`.
-/// Concurrency: one caller at a time (the port's lock of the channel).
+/// The sending side of one channel: frames, NVSP and RNDIS control messages, completions of what
+/// was received. Nothing is seen by the host before `publish`; frames that were copied stay in the
+/// open batch until `flush`. Concurrency: one caller at a time (the port's lock of the channel).
 class Transmitter {
  public:
-  Transmitter(vmbus::RingWriter writer, SlotTable& slots, const SlotPlan& plan, const QueueMemory& memory)
+  Transmitter(vmbus::RingWriter writer, SlotTable& slots, const SlotPlan& plan,
+              const QueueMemory& memory)
       : writer_(writer),
         slots_(slots),
         plan_(plan),
@@ -67,8 +73,8 @@ class Transmitter {
     pages_.fill(plan.sections, plan.pages);
   }
 
-  /// Gives the channel its sections; before the first frame, once. Of those that the plan has no slots for none is used.
-  /// Errors: BadValue (section_size is 0).
+  /// Gives the channel its sections; before the first frame, once. Of those that the plan has no
+  /// slots for none is used. Errors: BadValue (section_size is 0).
   Result<void> share(const SendShare& share) {
     if (share.section_size == 0) return Error::BadValue;
     const size_t count = share.bytes.size() / share.section_size;
@@ -86,32 +92,38 @@ class Transmitter {
   bool fits_section(const SendFrame& frame) const {
     return section_count_ && header_size(frame) + frame.length <= most_in_section();
   }
-  /// Puts a frame's headers into the open batch, or into a new one; the port copies the frame's bytes to where the result says, `frame.length` of
-  /// them, before it calls anything else. Errors: BadLength (does not fit), Exhausted (no section is free), RingFull and RingCorrupt (from
+  /// Puts a frame's headers into the open batch, or into a new one; the port copies the frame's
+  /// bytes to where the result says, `frame.length` of them, before it calls anything else. Errors:
+  /// BadLength (does not fit), Exhausted (no section is free), RingFull and RingCorrupt (from
   /// sending the batch before). Nothing has changed then.
   Result<std::byte*> copy(const SendFrame& frame) {
     if (!fits_section(frame)) return Error::BadLength;
     return copy_fitting(frame);
   }
-  /// Sends the open batch, if there is one. Errors: RingFull (it stays; to be called again), RingCorrupt.
+  /// Sends the open batch, if there is one. Errors: RingFull (it stays; to be called again),
+  /// RingCorrupt.
   Result<void> flush() { return batch_open() ? send_batch() : Result<void>(); }
   bool batch_open() const { return batch_.packets != 0; }
 
-  /// A slot for a frame in pages: until `send_pages` or `drop_pages` it is the caller's. Errors: Exhausted.
+  /// A slot for a frame in pages: until `send_pages` or `drop_pages` it is the caller's. Errors:
+  /// Exhausted.
   Result<uint16_t> take_pages() { return pages_.take(); }
   void drop_pages(uint16_t slot) { pages_.put_back(slot); }
-  /// Lists where the header is to be, then piece by piece where the frame's bytes are. Errors: as PageList has them.
-  Result<void> list_header(const SendFrame& frame, uint64_t address) { return list_.begin(address, static_cast<uint32_t>(header_size(frame))); }
+  /// Lists where the header is to be, then piece by piece where the frame's bytes are. Errors: as
+  /// PageList has them.
+  Result<void> list_header(const SendFrame& frame, uint64_t address) {
+    return list_.begin(address, static_cast<uint32_t>(header_size(frame)));
+  }
   Result<void> list_piece(uint64_t address, uint32_t length) { return list_.add(address, length); }
-  /// Sends the frame that was listed, behind what is in the batch. `header`: the memory of the header, of kHeaderRoom bytes.
-  /// Errors: BadLength (other than the frame's bytes are listed), RingFull, RingCorrupt; the slot is still the caller's then.
-  HV_HOT Result<void> send_pages(uint16_t slot, const SendFrame& frame, std::span<std::byte> header);
+  /// Sends the frame that was listed, behind what is in the batch. `header`: the memory of the
+  /// header, of kHeaderRoom bytes. Errors: BadLength (other than the frame's bytes are listed),
+  /// RingFull, RingCorrupt; the slot is still the caller's then.
+  HV_HOT Result<void> send_pages(uint16_t slot, const SendFrame& frame,
+                                 std::span<std::byte> header);
 
   // --- the dialogues
 
-  Result<void> send_setup(const Message& message) {
-    return send_in_band(plan_.setup(), message);
-  }
+  Result<void> send_setup(const Message& message) { return send_in_band(plan_.setup(), message); }
   /// An NVSP message without an answer.
   Result<void> send_notice(const Message& message) {
     const std::span<const std::byte> parts[] = {message};
@@ -130,11 +142,13 @@ class Transmitter {
     piggyback_.published(signal);
     return signal;
   }
-  /// A round of receiving ends, its completions are staged: whether they may wait to be published with a frame.
+  /// A round of receiving ends, its completions are staged: whether they may wait to be published
+  /// with a frame.
   bool may_wait() { return !batch_open() && piggyback_.may_wait(); }
   /// The timer of those that wait has run out.
   Piggyback::Due wait_expired() { return piggyback_.expired(); }
-  /// Whether frames of any kind can be sent now, with `reserve` bytes of the ring left. Errors: RingCorrupt.
+  /// Whether frames of any kind can be sent now, with `reserve` bytes of the ring left. Errors:
+  /// RingCorrupt.
   Result<bool> may_send(uint32_t reserve) {
     const uint32_t room = HV_TRY(writer_.free_bytes());
     return room >= reserve && !pages_.empty();

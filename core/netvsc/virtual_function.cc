@@ -13,7 +13,8 @@ FunctionMatch VirtualFunction::match(const Candidate& candidate) const {
   if (address_ == MacAddress{} || !same) return FunctionMatch::None;
   const uint64_t association = association_.load(std::memory_order_acquire);
   const bool by_serial = candidate.serial && association == (kAllocated | *candidate.serial);
-  if (by_serial && (candidate.permanent == address_ || !permanent_known)) return FunctionMatch::Serial;
+  if (by_serial && (candidate.permanent == address_ || !permanent_known))
+    return FunctionMatch::Serial;
   return FunctionMatch::Address;
 }
 
@@ -54,7 +55,8 @@ void VirtualFunction::down() {
 std::optional<Message> VirtualFunction::begin() {
   const uint64_t association = association_.load(std::memory_order_acquire);
   if (!open_ || (refused_ && association == told_with_)) return std::nullopt;
-  const bool function = has_function() && up_.load(std::memory_order_relaxed) && association & kAllocated;
+  const bool function =
+      has_function() && up_.load(std::memory_order_relaxed) && association & kAllocated;
   switch (path()) {
     case Path::Synthetic:
       if (!function) return std::nullopt;

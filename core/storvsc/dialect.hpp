@@ -14,19 +14,22 @@ struct Dialect {
   uint8_t sense_size;   ///< bytes of sense data we ask for
 };
 
-/// The versions we speak, best first. 2.0 is left out: no host that still runs speaks nothing better.
-/// Hosts take the long packet in every version, and the dialogue before there is a version uses it.
+/// The versions we speak, best first. 2.0 is left out: no host that still runs speaks nothing
+/// better. Hosts take the long packet in every version, and the dialogue before there is a version
+/// uses it.
 inline constexpr std::array<Dialect, 4> kDialects = {{
     {wire::storvsc::Version::Win10, wire::storvsc::kPacketSize, wire::storvsc::kSenseSize},
     {wire::storvsc::Version::Win8_1, wire::storvsc::kPacketSize, wire::storvsc::kSenseSize},
     {wire::storvsc::Version::Win8, wire::storvsc::kPacketSize, wire::storvsc::kSenseSize},
-    {wire::storvsc::Version::Win7, wire::storvsc::kPacketSizeBeforeWin8, wire::storvsc::kSenseSizeBeforeWin8},
+    {wire::storvsc::Version::Win7, wire::storvsc::kPacketSizeBeforeWin8,
+     wire::storvsc::kSenseSizeBeforeWin8},
 }};
 
 /// How long the host may take to answer what is not I/O. Seconds.
 inline constexpr unsigned kAnswerSeconds = 180;
-/// How long a request may take before the port is asked what to do with it. Seconds. The answer is to go on waiting:
-/// the host may still write to the request's pages, so giving it up is never safe while the channel is open.
+/// How long a request may take before the port is asked what to do with it. Seconds. The answer is
+/// to go on waiting: the host may still write to the request's pages, so giving it up is never safe
+/// while the channel is open.
 inline constexpr unsigned kRequestSeconds = 180;
 /// What the host is told: after so long it may give a request up itself. Seconds.
 inline constexpr unsigned kHostRequestSeconds = 60;

@@ -27,7 +27,8 @@ Packet Handshake::packet() const {
       return plain_packet(Operation::BeginInitialization);
     case State::QueryVersion: {
       Packet packet = plain_packet(Operation::QueryProtocolVersion);
-      put_body(packet, wire::storvsc::ProtocolVersion{.version = kDialects[attempt_].version, .revision = 0});
+      put_body(packet, wire::storvsc::ProtocolVersion{.version = kDialects[attempt_].version,
+                                                      .revision = 0});
       return packet;
     }
     case State::QueryProperties:
@@ -78,7 +79,8 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
       const auto answer = HV_TRY(reader.take<wire::storvsc::ChannelProperties>());
       properties_.max_transfer = clamp_transfer(answer.max_transfer_bytes);
       if (properties_.max_transfer < kLeastTransfer) return Error::BadValue;
-      if (answer.flags & wire::storvsc::kSupportsMultiChannel) host_sub_channels_ = answer.max_sub_channels;
+      if (answer.flags & wire::storvsc::kSupportsMultiChannel)
+        host_sub_channels_ = answer.max_sub_channels;
       return wishes_.fibre_channel ? State::QueryAdapterNames : State::End;
     }
 
@@ -89,7 +91,8 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
 
     case State::End:
       if (refused) return Error::Refused;
-      properties_.sub_channels = wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
+      properties_.sub_channels =
+          wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
       return properties_.sub_channels ? State::CreateSubChannels : State::Done;
 
     case State::CreateSubChannels:

@@ -24,9 +24,9 @@ struct Properties {
 inline constexpr uint32_t kLeastTransfer = 4096;
 inline constexpr uint32_t kMostTransfer = 8u << 20;
 
-/// The dialogue that opens a controller: BEGIN, version by version, properties, adapter names for Fibre Channel, END,
-/// sub-channels. One packet is out at a time; the port sends `packet()`, waits, and gives the answer to `answered()`.
-/// Concurrency: one caller.
+/// The dialogue that opens a controller: BEGIN, version by version, properties, adapter names for
+/// Fibre Channel, END, sub-channels. One packet is out at a time; the port sends `packet()`, waits,
+/// and gives the answer to `answered()`. Concurrency: one caller.
 class Handshake {
  public:
   enum class State : uint8_t {
@@ -49,9 +49,9 @@ class Handshake {
   /// What to send now. Not in Done and Failed.
   Packet packet() const;
 
-  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated or BadValue (no answer at all),
-  /// Refused, NotSupported (no common version). A refused CREATE_SUB_CHANNELS is no error: the controller goes on with
-  /// one channel.
+  /// Takes the answer, a private copy. Errors, each ending in Failed: Truncated or BadValue (no
+  /// answer at all), Refused, NotSupported (no common version). A refused CREATE_SUB_CHANNELS is no
+  /// error: the controller goes on with one channel.
   Result<void> answered(std::span<const std::byte> packet);
 
  private:

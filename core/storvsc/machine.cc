@@ -50,11 +50,13 @@ Result<Event> Machine::receive(const vmbus::Packet& packet) {
   if (packet.transaction_id == 0) return host_says(packet.payload);
 
   const size_t slot = HV_TRY(slots_.take(packet.transaction_id));
-  if (slot >= requests()) return Event{.kind = Event::Kind::Answered, .slot = slot, .packet = packet.payload};
+  if (slot >= requests())
+    return Event{.kind = Event::Kind::Answered, .slot = slot, .packet = packet.payload};
 
   auto completion = parse_completion(packet.payload);
   // The request has been taken: nothing else would ever end it.
-  if (!completion) return Event{.kind = Event::Kind::Completed, .intelligible = false, .slot = slot};
+  if (!completion)
+    return Event{.kind = Event::Kind::Completed, .intelligible = false, .slot = slot};
   return Event{.kind = Event::Kind::Completed, .slot = slot, .completion = *completion};
 }
 

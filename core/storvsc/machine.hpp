@@ -10,10 +10,11 @@
 
 namespace hv::storvsc {
 
-/// What the machine needs of a channel. The caller serialises all uses of one channel's sending side.
-/// `send_*` stage a packet with a completion asked for: nothing is seen by the host before the channel's owner
-/// publishes what is staged, for one packet or for many. Errors: RingFull (nothing staged; the owner publishes and
-/// tries again when something has completed), Gone, and what means that the channel is broken.
+/// What the machine needs of a channel. The caller serialises all uses of one channel's sending
+/// side. `send_*` stage a packet with a completion asked for: nothing is seen by the host before
+/// the channel's owner publishes what is staged, for one packet or for many. Errors: RingFull
+/// (nothing staged; the owner publishes and tries again when something has completed), Gone, and
+/// what means that the channel is broken.
 template <typename C>
 concept SendChannel = requires(C& channel, std::span<const std::byte> bytes, uint64_t id) {
   { channel.send_in_band(bytes, id) } -> std::same_as<Result<void>>;
@@ -23,8 +24,9 @@ concept SendChannel = requires(C& channel, std::span<const std::byte> bytes, uin
 /// A packet from the host, understood.
 struct Event {
   enum class Kind : uint8_t {
-    Completed,       ///< the request in `slot` has ended: `completion` says how; `intelligible` false: it has none
-    Answered,        ///< the control packet in `slot` is answered by `packet`
+    Completed,  ///< the request in `slot` has ended: `completion` says how; `intelligible` false:
+                ///< it has none
+    Answered,   ///< the control packet in `slot` is answered by `packet`
     DevicesChanged,  ///< look at the bus again
     NamesChanged,    ///< Fibre Channel: `names` are the adapter's now
     Ignored,         ///< well formed, of no interest
@@ -39,17 +41,19 @@ struct Event {
 
 /// The protocol of one controller, for all its channels.
 ///
-/// Requests live in slots. The port chooses the slot (its block layer's tag), so the two meet without a search; slots
-/// [0, requests) are for SCSI commands, the kControlSlots behind them for the dialogue and for resets.
-/// Concurrency: `submit` and `receive` from any number of CPUs, one at a time per channel and direction, and one at a
-/// time per slot. `adopt` before the first submit.
-/// Trust: nothing in a packet is believed: an id is good once and while its request lives, lengths are bounded.
+/// Requests live in slots. The port chooses the slot (its block layer's tag), so the two meet
+/// without a search; slots [0, requests) are for SCSI commands, the kControlSlots behind them for
+/// the dialogue and for resets. Concurrency: `submit` and `receive` from any number of CPUs, one at
+/// a time per channel and direction, and one at a time per slot. `adopt` before the first submit.
+/// Trust: nothing in a packet is believed: an id is good once and while its request lives, lengths
+/// are bounded.
 class Machine {
  public:
   static constexpr size_t kControlSlots = 2;
   enum class Control : uint8_t { Dialogue = 0, Reset = 1 };
 
-  /// `slots`: zeroed, one per request and kControlSlots more; outlives the machine. Errors: BadLength.
+  /// `slots`: zeroed, one per request and kControlSlots more; outlives the machine. Errors:
+  /// BadLength.
   static Result<Machine> create(std::span<Slot> slots) {
     if (slots.size() <= kControlSlots || slots.size() > UINT32_MAX / 2) return Error::BadLength;
     return Machine(slots);
@@ -62,18 +66,20 @@ class Machine {
   /// Takes on what the handshake has found.
   void adopt(const Dialect& dialect) { dialect_ = dialect; }
 
-  /// Stages `request` under `slot`. `ranges`: GpaDirectHeader and ranges, empty when no bytes move. From success on the
-  /// request is the host's until `receive` gives it back or `cancel` takes it.
-  /// Errors: BadId, BadState (slot alive), BadValue, NotSupported (a command that hosts of this version mishandle), and
-  /// the channel's. Nothing stays behind after an error.
+  /// Stages `request` under `slot`. `ranges`: GpaDirectHeader and ranges, empty when no bytes move.
+  /// From success on the request is the host's until `receive` gives it back or `cancel` takes it.
+  /// Errors: BadId, BadState (slot alive), BadValue, NotSupported (a command that hosts of this
+  /// version mishandle), and the channel's. Nothing stays behind after an error.
   template <SendChannel C>
-  Result<void> submit(C& channel, size_t slot, const Request& request, std::span<const std::byte> ranges) {
+  Result<void> submit(C& channel, size_t slot, const Request& request,
+                      std::span<const std::byte> ranges) {
     if (slot >= requests()) return Error::BadId;
     HV_TRY(check_request(dialect_, request));
     const Packet packet = execute_packet(dialect_, request);
     const uint64_t id = HV_TRY(slots_.arm(slot));
     const auto bytes = packet.bytes(dialect_);
-    return settle(slot, ranges.empty() ? channel.send_in_band(bytes, id) : channel.send_gpa_direct(ranges, bytes, id));
+    return settle(slot, ranges.empty() ? channel.send_in_band(bytes, id)
+                                       : channel.send_gpa_direct(ranges, bytes, id));
   }
 
   /// Stages a packet of the dialogue or a reset. Errors: as `submit`.
@@ -84,17 +90,18 @@ class Machine {
     return settle(slot, channel.send_in_band(packet.bytes(dialect_), id));
   }
 
-  /// Understands one packet; what the result views is in `packet`. An Event with a slot is given once per submit: the
-  /// slot is free when this returns. Errors, with no request harmed: BadId (forged, stale or repeated), Truncated,
-  /// NotSupported (a packet type hosts do not send).
+  /// Understands one packet; what the result views is in `packet`. An Event with a slot is given
+  /// once per submit: the slot is free when this returns. Errors, with no request harmed: BadId
+  /// (forged, stale or repeated), Truncated, NotSupported (a packet type hosts do not send).
   HV_HOT Result<Event> receive(const vmbus::Packet& packet);
 
-  /// Ends the request in `slot` without the host. Only when the host can no longer reach its pages: nothing was
-  /// published, or the channel is closed. Errors: BadId (not alive: it has completed).
+  /// Ends the request in `slot` without the host. Only when the host can no longer reach its pages:
+  /// nothing was published, or the channel is closed. Errors: BadId (not alive: it has completed).
   Result<void> cancel(size_t slot) { return slots_.cancel(slot); }
   bool alive(size_t slot) const { return slots_.alive(slot); }
 
-  /// The number of SCSI commands the host has. For waiting, not for the path of requests: it looks at each slot.
+  /// The number of SCSI commands the host has. For waiting, not for the path of requests: it looks
+  /// at each slot.
   size_t in_flight() const;
 
  private:

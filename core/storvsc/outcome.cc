@@ -63,31 +63,38 @@ SenseCode sense_code(std::span<const uint8_t> sense) {
   }
 }
 
-/// Hosts fail these without sense for pages that they do not have; it is no reason to give the device up.
+/// Hosts fail these without sense for pages that they do not have; it is no reason to give the
+/// device up.
 constexpr bool failure_is_normal(const Asked& asked) {
   return asked.opcode == kInquiry || asked.opcode == kModeSense6 || asked.opcode == kModeSense10 ||
          (asked.opcode == kMaintenanceIn && asked.fibre_channel);
 }
 
 constexpr Report report_of(const Asked& asked) {
-  return asked.opcode == kTestUnitReady || failure_is_normal(asked) ? Report::Detail : Report::Trouble;
+  return asked.opcode == kTestUnitReady || failure_is_normal(asked) ? Report::Detail
+                                                                    : Report::Trouble;
 }
 
 Outcome failed(const Asked& asked, Verdict verdict, Chore chore = Chore::None) {
-  return {
-      .verdict = verdict, .chore = chore, .report = report_of(asked), .scsi_status = kGood, .moved = 0, .sense = {}};
+  return {.verdict = verdict,
+          .chore = chore,
+          .report = report_of(asked),
+          .scsi_status = kGood,
+          .moved = 0,
+          .sense = {}};
 }
 
 /// The device itself has spoken: CHECK CONDITION with sense.
-Outcome judge_sense(const Asked& asked, const Completion& completion, SenseCode code, uint32_t moved) {
+Outcome judge_sense(const Asked& asked, const Completion& completion, SenseCode code,
+                    uint32_t moved) {
   constexpr uint8_t kParametersChanged = 0x2a, kCapacityChanged = 0x09;
   constexpr uint8_t kTargetChanged = 0x3f, kInquiryDataChanged = 0x03, kReportedLunsChanged = 0x0e;
 
   if (code.asc == kParametersChanged && code.ascq == kCapacityChanged) {
     return failed(asked, Verdict::Requeue, Chore::RescanDevice);
   }
-  // "Operating conditions have changed" in its variants: a new differencing disk has another block size, and with it
-  // another granularity of discards.
+  // "Operating conditions have changed" in its variants: a new differencing disk has another block
+  // size, and with it another granularity of discards.
   Chore chore = Chore::None;
   if (code.asc == kTargetChanged) {
     if (code.ascq == kReportedLunsChanged) {
@@ -107,7 +114,8 @@ Outcome judge_sense(const Asked& asked, const Completion& completion, SenseCode 
 Outcome judge_silent_failure(const Asked& asked, uint8_t scsi_status) {
   switch (asked.opcode) {
     case kTestUnitReady:
-      // Some hosts answer so for a device that is well; the layer above asks for sense data itself if it has to.
+      // Some hosts answer so for a device that is well; the layer above asks for sense data itself
+      // if it has to.
       return {.verdict = Verdict::Done,
               .chore = Chore::None,
               .report = Report::Detail,
@@ -146,7 +154,8 @@ Outcome unintelligible() {
 Outcome judge(const Asked& asked, const Completion& completion) {
   const uint32_t moved = completion.moved < asked.length ? completion.moved : asked.length;
   const auto code = static_cast<SrbStatus>(completion.srb_code);
-  if (code == SrbStatus::Success && completion.scsi_status == kGood) return judge_good(asked, completion, moved);
+  if (code == SrbStatus::Success && completion.scsi_status == kGood)
+    return judge_good(asked, completion, moved);
 
   switch (code) {
     case SrbStatus::InvalidLun:
@@ -154,8 +163,10 @@ Outcome judge(const Asked& asked, const Completion& completion) {
     case SrbStatus::InvalidTargetId:
     case SrbStatus::InvalidPathId:
     case SrbStatus::NoHba:
-      // INQUIRY is how devices are looked for: finding none is no news, and there is nothing to remove.
-      return failed(asked, Verdict::NoDevice, asked.opcode == kInquiry ? Chore::None : Chore::RemoveDevice);
+      // INQUIRY is how devices are looked for: finding none is no news, and there is nothing to
+      // remove.
+      return failed(asked, Verdict::NoDevice,
+                    asked.opcode == kInquiry ? Chore::None : Chore::RemoveDevice);
     default:
       break;
   }
@@ -181,7 +192,8 @@ Outcome judge(const Asked& asked, const Completion& completion) {
   switch (code) {
     case SrbStatus::Success:
     case SrbStatus::DataOverrun:
-      // An overrun is more or less data than asked for; the host says how much. Enough of it is success.
+      // An overrun is more or less data than asked for; the host says how much. Enough of it is
+      // success.
       return judge_good(asked, completion, moved);
     case SrbStatus::Busy:
       return {.verdict = Verdict::Done,
@@ -205,7 +217,8 @@ Outcome judge(const Asked& asked, const Completion& completion) {
             .moved = moved,
             .sense = {}};
   }
-  // A status of the device's own, such as BUSY or RESERVATION CONFLICT, tells the layer above more than we could.
+  // A status of the device's own, such as BUSY or RESERVATION CONFLICT, tells the layer above more
+  // than we could.
   if (completion.scsi_status != kGood) {
     return {.verdict = Verdict::Done,
             .chore = Chore::None,

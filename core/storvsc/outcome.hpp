@@ -7,10 +7,10 @@ namespace hv::storvsc {
 
 /// How the port ends the request towards the layer above.
 enum class Verdict : uint8_t {
-  Done,         ///< with the SCSI status and sense as they are
-  Requeue,      ///< nothing is wrong with the request: send it again
-  Error,        ///< failed on the host's side; the layer above may try again a bounded number of times
-  NoDevice,     ///< nobody at this address
+  Done,      ///< with the SCSI status and sense as they are
+  Requeue,   ///< nothing is wrong with the request: send it again
+  Error,     ///< failed on the host's side; the layer above may try again a bounded number of times
+  NoDevice,  ///< nobody at this address
   PassThrough,  ///< an ATA pass-through that failed without sense: its issuer judges
 };
 
@@ -22,7 +22,8 @@ enum class Chore : uint8_t {
   RescanHost,    ///< the set of devices has changed
 };
 
-/// Who should read of it. Failures that come in the normal course of looking for devices are Detail.
+/// Who should read of it. Failures that come in the normal course of looking for devices are
+/// Detail.
 enum class Report : uint8_t { Nothing, Trouble, Detail };
 
 struct Outcome {

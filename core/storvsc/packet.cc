@@ -14,7 +14,8 @@ constexpr uint8_t kUntagged = 0xff;
 /// Hosts up to Windows Server 2012 are never sent these. Codes: SBC-3, SCSI-2.
 constexpr bool mishandled(const Dialect& dialect, uint8_t opcode) {
   constexpr uint8_t kWriteSame10 = 0x41, kSetWindow = 0x24;
-  return dialect.version <= wire::storvsc::Version::Win8 && (opcode == kWriteSame10 || opcode == kSetWindow);
+  return dialect.version <= wire::storvsc::Version::Win8 &&
+         (opcode == kWriteSame10 || opcode == kSetWindow);
 }
 
 constexpr uint32_t srb_flags(Direction direction, bool tagged) {
@@ -62,8 +63,9 @@ Result<void> check_request(const Dialect& dialect, const Request& request) {
 
 Packet execute_packet(const Dialect& dialect, const Request& request) {
   if (request.cdb.size() > wire::storvsc::kCdbSize) __builtin_trap();
-  const size_t extension =
-      dialect.packet_size == wire::storvsc::kPacketSize ? sizeof(wire::storvsc::ScsiRequestExtension) : 0;
+  const size_t extension = dialect.packet_size == wire::storvsc::kPacketSize
+                               ? sizeof(wire::storvsc::ScsiRequestExtension)
+                               : 0;
   Packet packet;
   packet.header = {
       .operation = Operation::ExecuteSrb,
@@ -85,7 +87,8 @@ Packet execute_packet(const Dialect& dialect, const Request& request) {
       .transfer_length = request.length,
       .cdb_or_sense = {},
   };
-  __builtin_memcpy(packet.body.io.request.cdb_or_sense.data(), request.cdb.data(), request.cdb.size());
+  __builtin_memcpy(packet.body.io.request.cdb_or_sense.data(), request.cdb.data(),
+                   request.cdb.size());
   packet.body.io.extension = {
       .reserved = 0,
       .queue_tag = request.tagged ? kUntagged : uint8_t{0},
@@ -112,7 +115,8 @@ Result<Completion> parse_completion(std::span<const std::byte> packet) {
   constexpr size_t at = sizeof(Header) + offsetof(wire::storvsc::ScsiRequest, cdb_or_sense);
   std::span<const uint8_t> sense;
   if (body.srb_status & wire::storvsc::kSrbAutosenseValid) {
-    const size_t length = body.sense_length < wire::storvsc::kSenseSize ? body.sense_length : wire::storvsc::kSenseSize;
+    const size_t length = body.sense_length < wire::storvsc::kSenseSize ? body.sense_length
+                                                                        : wire::storvsc::kSenseSize;
     sense = {reinterpret_cast<const uint8_t*>(packet.data()) + at, length};
   }
   return Completion{

@@ -47,11 +47,13 @@ struct Request {
 
 /// What a host's packet says, every field within its bounds.
 struct Completion {
-  uint8_t srb_code;  ///< wire::storvsc::SrbStatus, or a number we do not know; the flag bits are gone
+  uint8_t
+      srb_code;  ///< wire::storvsc::SrbStatus, or a number we do not know; the flag bits are gone
   uint8_t scsi_status;
   uint32_t nt_status;
-  uint32_t moved;                  ///< bytes, as the host says: not yet clamped to the request
-  std::span<const uint8_t> sense;  ///< in the packet; empty unless the host marked it valid; at most kSenseSize bytes
+  uint32_t moved;  ///< bytes, as the host says: not yet clamped to the request
+  std::span<const uint8_t>
+      sense;  ///< in the packet; empty unless the host marked it valid; at most kSenseSize bytes
 };
 
 /// World wide names of a Fibre Channel adapter, as numbers.
@@ -60,8 +62,8 @@ struct AdapterNames {
   uint64_t port;
 };
 
-/// Whether `request` can be sent. Errors: BadValue (no or too long a CDB), NotSupported (a command that hosts of this
-/// version do not fail but mishandle).
+/// Whether `request` can be sent. Errors: BadValue (no or too long a CDB), NotSupported (a command
+/// that hosts of this version do not fail but mishandle).
 HV_HOT Result<void> check_request(const Dialect& dialect, const Request& request);
 
 /// The packet for `request`, which check_request() has let pass.
@@ -73,10 +75,12 @@ Packet plain_packet(wire::storvsc::Operation operation);
 /// Asks the host to end all that is in flight on bus `path`.
 Packet reset_bus_packet(uint8_t path);
 
-/// The answer to a request of ours. `packet` is a private copy. Errors: Truncated, BadValue (no COMPLETE_IO).
+/// The answer to a request of ours. `packet` is a private copy. Errors: Truncated, BadValue (no
+/// COMPLETE_IO).
 Result<wire::storvsc::Header> parse_answer(std::span<const std::byte> packet);
 
-/// The answer to a SCSI command. `packet` is a private copy and outlives the result. Errors: Truncated, BadValue.
+/// The answer to a SCSI command. `packet` is a private copy and outlives the result. Errors:
+/// Truncated, BadValue.
 HV_HOT Result<Completion> parse_completion(std::span<const std::byte> packet);
 
 /// The names in an FC_HBA_DATA packet or answer: those of the active port. Errors: Truncated.

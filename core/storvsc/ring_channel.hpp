@@ -6,21 +6,24 @@
 namespace hv::storvsc {
 
 /// A channel over two rings in memory: what every port has that owns or may drive its rings.
-/// Concurrency: the sending side (`send_*`, `publish`) one caller at a time, the receiving side (`read`, `give_back`)
-/// likewise; the two sides are independent.
+/// Concurrency: the sending side (`send_*`, `publish`) one caller at a time, the receiving side
+/// (`read`, `give_back`) likewise; the two sides are independent.
 class RingChannel {
  public:
   /// Bytes of the largest packet taken, its descriptor not counted; hosts send 64.
   static constexpr size_t kMostReceived = 256;
 
-  RingChannel(vmbus::RingWriter writer, vmbus::RingReader reader) : writer_(writer), reader_(reader) {}
+  RingChannel(vmbus::RingWriter writer, vmbus::RingReader reader)
+      : writer_(writer), reader_(reader) {}
 
   Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
-    return writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, id, {}, {&packet, 1});
-  }
-  Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet, uint64_t id) {
-    return writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id, ranges,
+    return writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, id, {},
                          {&packet, 1});
+  }
+  Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet,
+                               uint64_t id) {
+    return writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id,
+                         ranges, {&packet, 1});
   }
   /// Shows the host all that is staged. Yes: signal it.
   vmbus::Signal publish() { return writer_.commit(); }

@@ -3,8 +3,9 @@
 #define HV_CORE_STORVSC_H
 
 /*
- * The storvsc machine for ports written in C: plain types, the caller's memory, no calls back. machine.hpp and
- * handshake.hpp say what each part means; functions return enum hv_status unless they say otherwise.
+ * The storvsc machine for ports written in C: plain types, the caller's memory, no calls back.
+ * machine.hpp and handshake.hpp say what each part means; functions return enum hv_status unless
+ * they say otherwise.
  */
 #include "core/port.h"
 
@@ -45,7 +46,8 @@ struct hv_storvsc_slot {
 enum hv_storvsc_control { HV_STORVSC_DIALOGUE = 0, HV_STORVSC_RESET = 1 };
 
 int hv_storvsc_create(struct hv_storvsc *machine, struct hv_storvsc_slot *slots, size_t count);
-int hv_storvsc_channel_create(struct hv_storvsc_channel *channel, const struct hv_port_rings *rings);
+int hv_storvsc_channel_create(struct hv_storvsc_channel *channel,
+			      const struct hv_port_rings *rings);
 
 /* --- opening a controller: one caller --- */
 
@@ -57,12 +59,14 @@ struct hv_storvsc_properties {
 	uint64_t port_name;
 };
 
-int hv_storvsc_handshake_create(struct hv_storvsc_handshake *handshake, int fibre_channel, uint16_t sub_channels);
+int hv_storvsc_handshake_create(struct hv_storvsc_handshake *handshake, int fibre_channel,
+				uint16_t sub_channels);
 /* Stages the next packet of the dialogue, to be published. */
-int hv_storvsc_handshake_send(const struct hv_storvsc_handshake *handshake, struct hv_storvsc *machine,
-			      struct hv_storvsc_channel *channel);
+int hv_storvsc_handshake_send(const struct hv_storvsc_handshake *handshake,
+			      struct hv_storvsc *machine, struct hv_storvsc_channel *channel);
 /* Takes the bytes of the answer. */
-int hv_storvsc_handshake_answer(struct hv_storvsc_handshake *handshake, const void *packet, size_t length);
+int hv_storvsc_handshake_answer(struct hv_storvsc_handshake *handshake, const void *packet,
+				size_t length);
 int hv_storvsc_handshake_done(const struct hv_storvsc_handshake *handshake);
 /* Not 0 when the packet sent next asks for sub-channels: from then on the host may offer them. */
 int hv_storvsc_handshake_at_sub_channels(const struct hv_storvsc_handshake *handshake);
@@ -85,8 +89,9 @@ struct hv_storvsc_request {
 	uint8_t lun;
 	uint32_t length; /* bytes to move */
 	/*
-	 * length != 0: HV_STORVSC_RANGE_WORDS words for the machine, then frame_count page frame numbers (of 4096 bytes).
-	 * The bytes begin `offset` into the first frame. Copied before the call returns.
+	 * length != 0: HV_STORVSC_RANGE_WORDS words for the machine, then frame_count page frame
+	 * numbers (of 4096 bytes). The bytes begin `offset` into the first frame. Copied before the
+	 * call returns.
 	 */
 	uint64_t *range;
 	uint32_t frame_count;
@@ -95,11 +100,15 @@ struct hv_storvsc_request {
 
 #define HV_STORVSC_RANGE_WORDS 2
 
-/* Stages a request under `slot`. After an error nothing is left behind. HV_RING_FULL: publish, and try again later. */
-HV_HOT int hv_storvsc_submit(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, size_t slot,
-			     const struct hv_storvsc_request *request);
+/*
+ * Stages a request under `slot`. After an error nothing is left behind. HV_RING_FULL: publish, and
+ * try again later.
+ */
+HV_HOT int hv_storvsc_submit(struct hv_storvsc *machine, struct hv_storvsc_channel *channel,
+			     size_t slot, const struct hv_storvsc_request *request);
 /* Stages a bus reset, answered in the control slot HV_STORVSC_RESET. */
-int hv_storvsc_submit_reset(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, uint8_t path);
+int hv_storvsc_submit_reset(struct hv_storvsc *machine, struct hv_storvsc_channel *channel,
+			    uint8_t path);
 /* Shows the host what is staged. Returns enum hv_signal. */
 HV_HOT int hv_storvsc_publish(struct hv_storvsc_channel *channel);
 
@@ -134,10 +143,11 @@ struct hv_storvsc_event {
 };
 
 /*
- * The next packet. HV_RING_EMPTY: none is left; HV_RING_CORRUPT: the channel is broken for good; any other error: this
- * packet was refused and no request is harmed, go on.
+ * The next packet. HV_RING_EMPTY: none is left; HV_RING_CORRUPT: the channel is broken for good;
+ * any other error: this packet was refused and no request is harmed, go on.
  */
-HV_HOT int hv_storvsc_receive(struct hv_storvsc *machine, struct hv_storvsc_channel *channel, struct hv_storvsc_event *event);
+HV_HOT int hv_storvsc_receive(struct hv_storvsc *machine, struct hv_storvsc_channel *channel,
+			      struct hv_storvsc_event *event);
 /* Gives the room of what was received back. Returns enum hv_signal. */
 HV_HOT int hv_storvsc_give_back(struct hv_storvsc_channel *channel);
 
@@ -170,11 +180,15 @@ struct hv_storvsc_outcome {
 
 /* How a request that asked for `length` bytes and needs `least` of them has ended. Pure. */
 HV_HOT void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
-			     const struct hv_storvsc_completion *completion, struct hv_storvsc_outcome *outcome);
+			     const struct hv_storvsc_completion *completion,
+			     struct hv_storvsc_outcome *outcome);
 
 /* --- any time --- */
 
-/* Ends a request without the host; only when the host cannot reach its pages any more. HV_BAD_ID: it has completed. */
+/*
+ * Ends a request without the host; only when the host cannot reach its pages any more. HV_BAD_ID:
+ * it has completed.
+ */
 int hv_storvsc_cancel(struct hv_storvsc *machine, size_t slot);
 int hv_storvsc_alive(const struct hv_storvsc *machine, size_t slot);
 size_t hv_storvsc_control_slot(const struct hv_storvsc *machine, enum hv_storvsc_control control);

@@ -25,14 +25,20 @@ RingChannel& of(hv_storvsc_channel* channel) { return object<RingChannel>(channe
 Handshake& of(hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 const Handshake& of(const hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 
-int signal_of(hv::vmbus::Signal signal) { return signal == hv::vmbus::Signal::Yes ? HV_SIGNAL : HV_NO_SIGNAL; }
+int signal_of(hv::vmbus::Signal signal) {
+  return signal == hv::vmbus::Signal::Yes ? HV_SIGNAL : HV_NO_SIGNAL;
+}
 
-std::span<std::byte> memory_of(void* memory, size_t bytes) { return {static_cast<std::byte*>(memory), bytes}; }
+std::span<std::byte> memory_of(void* memory, size_t bytes) {
+  return {static_cast<std::byte*>(memory), bytes};
+}
 
 /// Makes the channel where it is to live: it is too large for a kernel's stack.
 Result<void> make_channel(hv_storvsc_channel* place, const hv_port_rings& rings) {
-  const auto out = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
-  const auto in = HV_TRY(hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
+  const auto out = HV_TRY(
+      hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
+  const auto in = HV_TRY(
+      hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
   const auto writer = HV_TRY(hv::vmbus::RingWriter::create(out));
   const auto reader = HV_TRY(hv::vmbus::RingReader::create(in));
   new (place) RingChannel(writer, reader);
@@ -52,7 +58,8 @@ std::span<const std::byte> ranges_of(const hv_storvsc_request& request) {
 
 static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) ==
               sizeof(hv::wire::GpaDirectHeader) + sizeof(hv::wire::GpaRangeHeader));
-static_assert(sizeof(hv_storvsc_slot) == sizeof(hv::Slot) && alignof(hv_storvsc_slot) == alignof(hv::Slot));
+static_assert(sizeof(hv_storvsc_slot) == sizeof(hv::Slot) &&
+              alignof(hv_storvsc_slot) == alignof(hv::Slot));
 static_assert(HV_STORVSC_CONTROL_SLOTS == Machine::kControlSlots);
 static_assert(HV_STORVSC_ANSWER_SECONDS == hv::storvsc::kAnswerSeconds);
 static_assert(HV_STORVSC_REQUEST_SECONDS == hv::storvsc::kRequestSeconds);
@@ -85,26 +92,33 @@ int hv_storvsc_channel_create(hv_storvsc_channel* channel, const hv_port_rings* 
   return status_of(make_channel(channel, *rings));
 }
 
-int hv_storvsc_handshake_create(hv_storvsc_handshake* handshake, int fibre_channel, uint16_t sub_channels) {
+int hv_storvsc_handshake_create(hv_storvsc_handshake* handshake, int fibre_channel,
+                                uint16_t sub_channels) {
   new (handshake) Handshake({.fibre_channel = fibre_channel != 0, .sub_channels = sub_channels});
   return HV_OK;
 }
 
-int hv_storvsc_handshake_send(const hv_storvsc_handshake* handshake, hv_storvsc* machine, hv_storvsc_channel* channel) {
-  return status_of(of(machine).submit(of(channel), Machine::Control::Dialogue, of(handshake).packet()));
+int hv_storvsc_handshake_send(const hv_storvsc_handshake* handshake, hv_storvsc* machine,
+                              hv_storvsc_channel* channel) {
+  return status_of(
+      of(machine).submit(of(channel), Machine::Control::Dialogue, of(handshake).packet()));
 }
 
-int hv_storvsc_handshake_answer(hv_storvsc_handshake* handshake, const void* packet, size_t length) {
+int hv_storvsc_handshake_answer(hv_storvsc_handshake* handshake, const void* packet,
+                                size_t length) {
   return status_of(of(handshake).answered({static_cast<const std::byte*>(packet), length}));
 }
 
-int hv_storvsc_handshake_done(const hv_storvsc_handshake* handshake) { return of(handshake).done(); }
+int hv_storvsc_handshake_done(const hv_storvsc_handshake* handshake) {
+  return of(handshake).done();
+}
 
 int hv_storvsc_handshake_at_sub_channels(const hv_storvsc_handshake* handshake) {
   return of(handshake).state() == Handshake::State::CreateSubChannels;
 }
 
-void hv_storvsc_adopt(hv_storvsc* machine, const hv_storvsc_handshake* handshake, hv_storvsc_properties* properties) {
+void hv_storvsc_adopt(hv_storvsc* machine, const hv_storvsc_handshake* handshake,
+                      hv_storvsc_properties* properties) {
   const auto& found = of(handshake).properties();
   of(machine).adopt(found.dialect);
   *properties = {.version = static_cast<uint16_t>(found.dialect.version),
@@ -128,7 +142,8 @@ int hv_storvsc_submit(hv_storvsc* machine, hv_storvsc_channel* channel, size_t s
 }
 
 int hv_storvsc_submit_reset(hv_storvsc* machine, hv_storvsc_channel* channel, uint8_t path) {
-  return status_of(of(machine).submit(of(channel), Machine::Control::Reset, hv::storvsc::reset_bus_packet(path)));
+  return status_of(of(machine).submit(of(channel), Machine::Control::Reset,
+                                      hv::storvsc::reset_bus_packet(path)));
 }
 
 int hv_storvsc_publish(hv_storvsc_channel* channel) { return signal_of(of(channel).publish()); }
@@ -162,13 +177,15 @@ void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32
                       const hv_storvsc_completion* completion, hv_storvsc_outcome* outcome) {
   const auto judged =
       completion->intelligible
-          ? hv::storvsc::judge(
-                {.opcode = opcode, .fibre_channel = fibre_channel != 0, .length = length, .least = least},
-                {.srb_code = completion->srb_code,
-                 .scsi_status = completion->scsi_status,
-                 .nt_status = completion->nt_status,
-                 .moved = completion->moved,
-                 .sense = {completion->sense, completion->sense_length}})
+          ? hv::storvsc::judge({.opcode = opcode,
+                                .fibre_channel = fibre_channel != 0,
+                                .length = length,
+                                .least = least},
+                               {.srb_code = completion->srb_code,
+                                .scsi_status = completion->scsi_status,
+                                .nt_status = completion->nt_status,
+                                .moved = completion->moved,
+                                .sense = {completion->sense, completion->sense_length}})
           : hv::storvsc::unintelligible();
   *outcome = {.verdict = static_cast<uint8_t>(judged.verdict),
               .chore = static_cast<uint8_t>(judged.chore),
@@ -179,7 +196,9 @@ void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32
               .sense_length = static_cast<uint32_t>(judged.sense.size())};
 }
 
-int hv_storvsc_cancel(hv_storvsc* machine, size_t slot) { return status_of(of(machine).cancel(slot)); }
+int hv_storvsc_cancel(hv_storvsc* machine, size_t slot) {
+  return status_of(of(machine).cancel(slot));
+}
 
 int hv_storvsc_alive(const hv_storvsc* machine, size_t slot) { return of(machine).alive(slot); }
 

@@ -9,8 +9,8 @@
 #include "core/base/result.hpp"
 #include "core/wire/vmbus.hpp"
 
-/// The objects that a Connection works on. Their storage is the port's (embed them in its own structures); what is in them is the
-/// Connection's. `owner` is the port's own and never touched.
+/// The objects that a Connection works on. Their storage is the port's (embed them in its own
+/// structures); what is in them is the Connection's. `owner` is the port's own and never touched.
 namespace hv::vmbus {
 
 class Connection;
@@ -22,9 +22,18 @@ using Time = uint64_t;
 
 // Which of an object's places a list uses.
 struct PostLink : Link {
-  enum class What : uint8_t { Contact, RequestOffers, Unload, Open, Close, Modify, Gpadl, TlConnect };
+  enum class What : uint8_t {
+    Contact,
+    RequestOffers,
+    Unload,
+    Open,
+    Close,
+    Modify,
+    Gpadl,
+    TlConnect
+  };
   explicit PostLink(What w) : what(w) {}
-  const What what;   ///< which message it is that waits to be posted
+  const What what;  ///< which message it is that waits to be posted
 };
 struct EventLink : Link {
   enum class Of : uint8_t { Request, Channel, Gpadl };
@@ -33,10 +42,21 @@ struct EventLink : Link {
 };
 struct TableLink : Link {};
 
-enum class RequestKind : uint8_t { None, Connect, Offers, Resume, Unload, Open, Modify, CreateGpadl, TeardownGpadl };
+enum class RequestKind : uint8_t {
+  None,
+  Connect,
+  Offers,
+  Resume,
+  Unload,
+  Open,
+  Modify,
+  CreateGpadl,
+  TeardownGpadl
+};
 
-/// Somebody who waits for the end of one dialogue with the host. Belongs to the Connection from the call it was given to until
-/// Event::RequestDone names it or `Connection::abandon` returns; then it may be used again or go away.
+/// Somebody who waits for the end of one dialogue with the host. Belongs to the Connection from the
+/// call it was given to until Event::RequestDone names it or `Connection::abandon` returns; then it
+/// may be used again or go away.
 class Request : public EventLink, public TableLink {
  public:
   explicit Request(void* port_owner = nullptr) : EventLink(Of::Request), owner(port_owner) {}
@@ -60,13 +80,15 @@ class Request : public EventLink, public TableLink {
 class Gpadl : public EventLink, public TableLink {
  public:
   enum class State : uint8_t {
-    Dead,          ///< the host does not have it: the memory is its owner's
-    Creating,      ///< header (and bodies) on their way, or the answer is awaited
-    Live,          ///< the host has it
-    TearingDown,   ///< the host was asked to let go
-    Lost,          ///< no answer in time, or given up half sent: the host may use the memory until it says otherwise
+    Dead,         ///< the host does not have it: the memory is its owner's
+    Creating,     ///< header (and bodies) on their way, or the answer is awaited
+    Live,         ///< the host has it
+    TearingDown,  ///< the host was asked to let go
+    Lost,  ///< no answer in time, or given up half sent: the host may use the memory until it says
+           ///< otherwise
   };
-  explicit Gpadl(void* port_owner = nullptr) : EventLink(Of::Gpadl), owner(port_owner), post_(*this) {}
+  explicit Gpadl(void* port_owner = nullptr)
+      : EventLink(Of::Gpadl), owner(port_owner), post_(*this) {}
   void* owner;
   State state() const { return state_; }
   uint32_t id() const { return id_; }
@@ -82,8 +104,9 @@ class Gpadl : public EventLink, public TableLink {
     Gpadl& gpadl;
   };
   State state_ = State::Dead;
-  bool orphan_ = false;       ///< its owner has been told that it may be lost: it gets GpadlReleased when the host has let go
-  bool ring_ = false;         ///< the ring of an opening or open channel
+  bool orphan_ = false;  ///< its owner has been told that it may be lost: it gets GpadlReleased
+                         ///< when the host has let go
+  bool ring_ = false;    ///< the ring of an opening or open channel
   bool teardown_wanted_ = false;
   uint32_t id_ = 0;
   uint32_t relid_ = 0;
@@ -95,7 +118,7 @@ class Gpadl : public EventLink, public TableLink {
   uint32_t frame_count_ = 0;
   uint32_t posted_frames_ = 0;
   bool header_posted_ = false;
-  bool answer_due_ = false;   ///< the host has been given all of it and has not answered
+  bool answer_due_ = false;  ///< the host has been given all of it and has not answered
   bool posted_all() const { return posted_frames_ == frame_count_; }
   Posting post_;
 };
@@ -108,7 +131,8 @@ class Channel : public EventLink, public TableLink {
     Offered,    ///< ours to open
     Opening,    ///< OpenChannel queued or posted; the answer is awaited
     Open,       ///< both rings in use
-    OpenLost,   ///< no answer to OpenChannel in time: the host may have it open. Only the late answer, a rescind or unload ends this
+    OpenLost,   ///< no answer to OpenChannel in time: the host may have it open. Only the late
+                ///< answer, a rescind or unload ends this
     Suspended,  ///< unloaded with `keep`: waits to be offered again
   };
   explicit Channel(void* port_owner = nullptr) : EventLink(Of::Channel), owner(port_owner) {}
@@ -133,11 +157,13 @@ class Channel : public EventLink, public TableLink {
   };
   State state_ = State::Unused;
   bool rescinded_ = false;
-  bool announced_ = false;       ///< Event::ChannelOffered was given: the port holds it until `release`
-  bool released_ = false;        ///< let go of by the port; waits for a late OpenChannelResult, its CloseChannel to be posted, or its last GPADLs
-  Time release_by_ = 0;          ///< and no longer than this for the latter
-  bool held_back_ = false;       ///< an older channel of the same identity is not released yet
-  bool tell_offered_ = false, tell_rescinded_ = false, tell_reattached_ = false, tell_freed_ = false;
+  bool announced_ = false;  ///< Event::ChannelOffered was given: the port holds it until `release`
+  bool released_ = false;   ///< let go of by the port; waits for a late OpenChannelResult, its
+                            ///< CloseChannel to be posted, or its last GPADLs
+  Time release_by_ = 0;     ///< and no longer than this for the latter
+  bool held_back_ = false;  ///< an older channel of the same identity is not released yet
+  bool tell_offered_ = false, tell_rescinded_ = false, tell_reattached_ = false,
+       tell_freed_ = false;
   bool modify_unanswered_ = false;
   uint32_t target_vp_ = 0;
   uint32_t wanted_vp_ = 0;

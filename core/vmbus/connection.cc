@@ -3,8 +3,9 @@
 
 #include "core/base/mutant.hpp"
 
-// What the operating system asks for, and time limits. What the host says is in connection_messages.cc, what is said to it in
-// connection_post.cc, what the port is told in connection_events.cc, how objects end in connection_life.cc.
+// What the operating system asks for, and time limits. What the host says is in
+// connection_messages.cc, what is said to it in connection_post.cc, what the port is told in
+// connection_events.cc, how objects end in connection_life.cc.
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
@@ -45,9 +46,12 @@ void Connection::enqueue(EventLink& link) {
 
 Time Connection::next_deadline() const {
   Time first = ~Time{0};
-  requests_.for_each([&](Request& request) { first = request.deadline_ < first ? request.deadline_ : first; });
+  requests_.for_each(
+      [&](Request& request) { first = request.deadline_ < first ? request.deadline_ : first; });
   channels_.for_each([&](Channel& channel) {
-    if (channel.released_ && channel.rescinded_ && channel.release_by_ < first && answers_due(channel.relid())) first = channel.release_by_;
+    if (channel.released_ && channel.rescinded_ && channel.release_by_ < first &&
+        answers_due(channel.relid()))
+      first = channel.release_by_;
   });
   return first;
 }
@@ -59,7 +63,8 @@ void Connection::expire(Time now) {
     gpadls_of_relid_dead(channel.relid());
     free_if_released(channel);
   });
-  // Giving one up may end others: start again each time. At most as many rounds as there are requests.
+  // Giving one up may end others: start again each time. At most as many rounds as there are
+  // requests.
   for (;;) {
     Request* due = nullptr;
     requests_.for_each([&](Request& request) {
@@ -79,7 +84,8 @@ Result<void> Connection::abandon(Request& request) {
   return request.error_;
 }
 
-/// Nobody waits any longer. What it was about goes on without a waiter, so that a late answer is understood.
+/// Nobody waits any longer. What it was about goes on without a waiter, so that a late answer is
+/// understood.
 void Connection::give_up(Request& request) {
   Request* waiter = &request;
   switch (request.kind_) {
@@ -137,7 +143,8 @@ void Connection::give_up(Request& request) {
       break;
     }
     case RequestKind::TeardownGpadl:
-      // The teardown stays queued or unanswered: the host lets go in the end. With a rescind it has said so already.
+      // The teardown stays queued or unanswered: the host lets go in the end. With a rescind it has
+      // said so already.
       request.gpadl_->request_ = nullptr;
       if (request.gpadl_->channel_ && request.gpadl_->channel_->rescinded_) {
         gpadl_let_go(*request.gpadl_);
@@ -169,7 +176,8 @@ Result<void> Connection::connect(Request& request, Time now) {
 }
 
 Result<void> Connection::resume(Request& request, Time now) {
-  if (request.waiting() || state_ != State::Disconnected || version_ == wire::Version{}) return Error::BadState;
+  if (request.waiting() || state_ != State::Disconnected || version_ == wire::Version{})
+    return Error::BadState;
   trying_ = version_;
   HV_TRY(start_contact());
   resuming_ = true;
@@ -179,26 +187,33 @@ Result<void> Connection::resume(Request& request, Time now) {
 }
 
 Result<void> Connection::request_offers(Request& request, Time now) {
-  if (request.waiting() || state_ != State::Connected || offers_wanted_ || post_offers_.linked()) return Error::BadState;
+  if (request.waiting() || state_ != State::Connected || offers_wanted_ || post_offers_.linked())
+    return Error::BadState;
   begin(request, RequestKind::Offers, now, limits_.offers);
   offers_request_ = &request;
   posts_.push_back(post_offers_);
   return {};
 }
 
-Result<void> Connection::create_gpadl(Channel& channel, Gpadl& gpadl, std::span<const uint64_t> frames, uint32_t byte_count,
+Result<void> Connection::create_gpadl(Channel& channel, Gpadl& gpadl,
+                                      std::span<const uint64_t> frames, uint32_t byte_count,
                                       uint32_t byte_offset, Request& request, Time now) {
   if (channel.rescinded_) return Error::Gone;
-  if (state_ != State::Connected || channel.state_ == Channel::State::Unused || channel.released_) return Error::BadState;
-  if (gpadl.state_ != Gpadl::State::Dead || static_cast<EventLink&>(gpadl).linked() || request.waiting()) return Error::BadState;
+  if (state_ != State::Connected || channel.state_ == Channel::State::Unused || channel.released_)
+    return Error::BadState;
+  if (gpadl.state_ != Gpadl::State::Dead || static_cast<EventLink&>(gpadl).linked() ||
+      request.waiting())
+    return Error::BadState;
   const uint64_t pages = (uint64_t{byte_offset} + byte_count + kPage - 1) / kPage;
-  if (byte_count == 0 || byte_offset >= kPage || frames.size() != pages || pages > kMaxGpadlFrames) return Error::BadLength;
+  if (byte_count == 0 || byte_offset >= kPage || frames.size() != pages || pages > kMaxGpadlFrames)
+    return Error::BadLength;
 
   do {
     gpadl.id_ = next_gpadl_id_++;
   } while (gpadl.id_ == 0 || find_gpadl(gpadl.id_));
   gpadl.state_ = Gpadl::State::Creating;
-  gpadl.orphan_ = gpadl.ring_ = gpadl.teardown_wanted_ = gpadl.header_posted_ = gpadl.answer_due_ = false;
+  gpadl.orphan_ = gpadl.ring_ = gpadl.teardown_wanted_ = gpadl.header_posted_ = gpadl.answer_due_ =
+      false;
   gpadl.relid_ = channel.relid();
   gpadl.channel_ = &channel;
   gpadl.frames_ = frames;
@@ -234,8 +249,10 @@ Result<void> Connection::teardown_gpadl(Gpadl& gpadl, Request* request, Time now
       return Error::BadState;
   }
   if (gpadl.ring_) {
-    // Nobody knows whether the host has the channel open: it is torn down when the late answer has been dealt with.
-    if (!gpadl.channel_ || gpadl.channel_->state_ != Channel::State::OpenLost) return Error::BadState;
+    // Nobody knows whether the host has the channel open: it is torn down when the late answer has
+    // been dealt with.
+    if (!gpadl.channel_ || gpadl.channel_->state_ != Channel::State::OpenLost)
+      return Error::BadState;
     gpadl.orphan_ = gpadl.teardown_wanted_ = true;
     if (request) {
       begin(*request, RequestKind::TeardownGpadl, now, limits_.gpadl);
@@ -246,7 +263,8 @@ Result<void> Connection::teardown_gpadl(Gpadl& gpadl, Request* request, Time now
   if (state_ != State::Connected) return Error::BadState;
   if (request) {
     const bool rescinded = gpadl.channel_ && gpadl.channel_->rescinded_;
-    begin(*request, RequestKind::TeardownGpadl, now, rescinded ? limits_.rescinded_gpadl : limits_.gpadl);
+    begin(*request, RequestKind::TeardownGpadl, now,
+          rescinded ? limits_.rescinded_gpadl : limits_.gpadl);
     request->gpadl_ = &gpadl;
     gpadl.request_ = request;
   } else {
@@ -262,11 +280,15 @@ bool Connection::take_back(Gpadl& gpadl) {
   return true;
 }
 
-Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream_pages, uint32_t target_vp,
-                              std::span<const std::byte> user_data, Request& request, Time now) {
+Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream_pages,
+                              uint32_t target_vp, std::span<const std::byte> user_data,
+                              Request& request, Time now) {
   if (channel.rescinded_) return Error::Gone;
-  if (state_ != State::Connected || channel.state_ != Channel::State::Offered || channel.released_) return Error::BadState;
-  if (request.waiting() || ring.state_ != Gpadl::State::Live || ring.channel_ != &channel || ring.ring_) return Error::BadState;
+  if (state_ != State::Connected || channel.state_ != Channel::State::Offered || channel.released_)
+    return Error::BadState;
+  if (request.waiting() || ring.state_ != Gpadl::State::Live || ring.channel_ != &channel ||
+      ring.ring_)
+    return Error::BadState;
   if (downstream_pages == 0 || downstream_pages >= ring.frames_total()) return Error::BadLength;
   if (user_data.size() > sizeof(wire::OpenChannel::user_data)) return Error::BadLength;
 
@@ -275,7 +297,8 @@ Result<void> Connection::open(Channel& channel, Gpadl& ring, uint32_t downstream
     channel.open_id_ = next_open_id_++;
   } while (channel.open_id_ == 0);
   channel.downstream_pages_ = downstream_pages;
-  channel.target_vp_ = channel.wanted_vp_ = target_vp;  // whatever an answer from before the last close says
+  channel.target_vp_ = channel.wanted_vp_ =
+      target_vp;  // whatever an answer from before the last close says
   channel.open_user_data_ = user_data;
   channel.ring_ = &ring;
   ring.ring_ = true;
@@ -301,7 +324,8 @@ Result<void> Connection::close(Channel& channel) {
 
 Result<void> Connection::modify(Channel& channel, uint32_t target_vp, Request& request, Time now) {
   if (channel.rescinded_) return Error::Gone;
-  if (state_ != State::Connected || channel.state_ != Channel::State::Open || request.waiting()) return Error::BadState;
+  if (state_ != State::Connected || channel.state_ != Channel::State::Open || request.waiting())
+    return Error::BadState;
   if (version_ < wire::Version::V4_1) return Error::NotSupported;
   if (channel.modify_unanswered_) return Error::BadState;
   channel.wanted_vp_ = target_vp;
@@ -322,7 +346,8 @@ Result<void> Connection::connect_service(const Guid& endpoint, const Guid& servi
 }
 
 Result<void> Connection::unload(bool keep, Request& request, Time now) {
-  if (request.waiting() || state_ == State::Unloading || state_ == State::Crashed) return Error::BadState;
+  if (request.waiting() || state_ == State::Unloading || state_ == State::Crashed)
+    return Error::BadState;
   keep_ = keep;
   begin(request, RequestKind::Unload, now, limits_.unload);
   unload_request_ = &request;
@@ -338,7 +363,8 @@ Result<void> Connection::unload(bool keep, Request& request, Time now) {
   // What the port has not heard of yet, it need not hear of now.
   channels_.for_each([](Channel& channel) { channel.tell_offered_ = false; });
   // Hosts below 3.0 cannot be reconnected to and know no Unload.
-  if (state_ == State::Disconnected || (state_ == State::Connected && version_ < wire::Version::V3_0)) {
+  if (state_ == State::Disconnected ||
+      (state_ == State::Connected && version_ < wire::Version::V3_0)) {
     disconnected(false);
     finish(unload_request_, true);
     return {};

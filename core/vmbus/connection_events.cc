@@ -10,7 +10,8 @@ namespace wire = hv::wire::vmbus;
 
 size_t Connection::crash_unload(std::span<std::byte> message) {
   const wire::MessageHeader header{MessageType::Unload, 0};
-  if (message.size() < sizeof(header) || !unload_makes_sense_.load(std::memory_order_acquire)) return 0;
+  if (message.size() < sizeof(header) || !unload_makes_sense_.load(std::memory_order_acquire))
+    return 0;
   if (crashed_.exchange(true) && !HV_MUTANT(14)) return 0;
   __builtin_memcpy(message.data(), &header, sizeof(header));
   return sizeof(header);

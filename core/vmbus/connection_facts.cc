@@ -25,7 +25,9 @@ PostResult post_result(std::span<const std::byte> message, uint16_t status) {
     case wire::vmbus::kHypercallInvalidConnectionId: {
       ByteReader reader(message);
       const auto header = reader.take<wire::vmbus::MessageHeader>();
-      return header && header->type == wire::vmbus::MessageType::InitiateContact ? PostResult::NoPort : PostResult::Again;
+      return header && header->type == wire::vmbus::MessageType::InitiateContact
+                 ? PostResult::NoPort
+                 : PostResult::Again;
     }
     default:
       return PostResult::Refused;

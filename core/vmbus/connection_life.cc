@@ -24,7 +24,8 @@ Gpadl* Connection::find_gpadl(uint32_t id) const {
 
 bool Connection::has_sub_channels(const Channel& primary) const {
   bool any = false;
-  channels_.for_each([&](Channel& channel) { any = any || (channel.primary_ == &primary && !channel.released_); });
+  channels_.for_each(
+      [&](Channel& channel) { any = any || (channel.primary_ == &primary && !channel.released_); });
   return any;
 }
 
@@ -76,7 +77,8 @@ void Connection::end_with_gone(Request& request) {
 
 // --- GPADLs ---
 
-/// Out of the list, and nothing else leaves any list by it: what walks the GPADLs may call it for the one it is at.
+/// Out of the list, and nothing else leaves any list by it: what walks the GPADLs may call it for
+/// the one it is at.
 void Connection::gpadl_dead(Gpadl& gpadl) {
   withdraw(gpadl.post_);
   static_cast<TableLink&>(gpadl).unlink();
@@ -90,7 +92,8 @@ void Connection::gpadl_dead(Gpadl& gpadl) {
   }
 }
 
-/// The host has let go of this one: a channel that only waited for it ends too, and takes with it what else the host has of it.
+/// The host has let go of this one: a channel that only waited for it ends too, and takes with it
+/// what else the host has of it.
 void Connection::gpadl_let_go(Gpadl& gpadl) {
   Channel* channel = gpadl.channel_;
   gpadl_dead(gpadl);
@@ -134,7 +137,8 @@ void Connection::queue_teardown(Gpadl& gpadl) {
   if (!gpadl.post_.linked()) posts_.push_back(gpadl.post_);
 }
 
-/// The host does not use the channel's ring any more, or has been told to stop in a message before any other.
+/// The host does not use the channel's ring any more, or has been told to stop in a message before
+/// any other.
 void Connection::ring_done(Channel& channel) {
   Gpadl* ring = channel.ring_;
   channel.ring_ = nullptr;
@@ -152,7 +156,8 @@ void Connection::offer_or_hold(Channel& channel) {
   bool wait = channel.primary_ && channel.primary_->held_back_;
   channels_.for_each([&](Channel& other) {
     if (&other != &channel && other.rescinded_ && other.announced_ &&
-        other.offer_.instance_id == channel.offer_.instance_id && other.sub_index() == channel.sub_index()) {
+        other.offer_.instance_id == channel.offer_.instance_id &&
+        other.sub_index() == channel.sub_index()) {
       wait = true;
     }
   });
@@ -203,7 +208,8 @@ void Connection::rescind(Channel& channel) {
 
 Result<void> Connection::release(Channel& channel) {
   if (channel.state_ == Channel::State::Unused || channel.released_) return Error::BadState;
-  if (channel.state_ == Channel::State::Opening || channel.state_ == Channel::State::Open) return Error::BadState;
+  if (channel.state_ == Channel::State::Opening || channel.state_ == Channel::State::Open)
+    return Error::BadState;
   if (has_sub_channels(channel)) return Error::BadState;
   bool busy = false;
   gpadls_.for_each([&](Gpadl& gpadl) {
@@ -221,14 +227,18 @@ Result<void> Connection::release(Channel& channel) {
 bool Connection::answers_due(uint32_t relid) const {
   bool any = false;
   gpadls_.for_each([&](Gpadl& gpadl) {
-    if (gpadl.relid_ == relid && relid != 0) any = any || gpadl.answer_due_ || gpadl.state_ == Gpadl::State::TearingDown;
+    if (gpadl.relid_ == relid && relid != 0)
+      any = any || gpadl.answer_due_ || gpadl.state_ == Gpadl::State::TearingDown;
   });
   return any;
 }
 
-/// Once nothing is left to say of it: RelIdReleased ends everything that the host has under this relid.
+/// Once nothing is left to say of it: RelIdReleased ends everything that the host has under this
+/// relid.
 void Connection::free_if_released(Channel& channel) {
-  if (!channel.released_ || channel.post_close_.linked() || channel.state_ == Channel::State::OpenLost) return;
+  if (!channel.released_ || channel.post_close_.linked() ||
+      channel.state_ == Channel::State::OpenLost)
+    return;
   if (channel.rescinded_ && answers_due(channel.relid())) return;
   gpadls_.for_each([&](Gpadl& gpadl) {
     if (gpadl.channel_ == &channel) gpadl.channel_ = nullptr;

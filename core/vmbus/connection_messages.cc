@@ -3,7 +3,8 @@
 #include "core/base/mutant.hpp"
 #include "core/vmbus/connection.hpp"
 
-// What the host says. Each handler accepts only what is awaited; everything else is a violation that changes nothing.
+// What the host says. Each handler accepts only what is awaited; everything else is a violation
+// that changes nothing.
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
@@ -23,7 +24,8 @@ Result<void> Connection::on_message(std::span<const std::byte> message) {
   return result;
 }
 
-Result<void> Connection::dispatch(MessageType type, std::span<const std::byte> payload, uint32_t& id) {
+Result<void> Connection::dispatch(MessageType type, std::span<const std::byte> payload,
+                                  uint32_t& id) {
   // While unloading the host may still be answering what was asked before.
   if (state_ == State::Unloading && type != MessageType::UnloadResponse) return {};
   ByteReader reader(payload);
@@ -86,7 +88,8 @@ Result<void> Connection::dispatch(MessageType type, std::span<const std::byte> p
 Result<void> Connection::on_version_response(std::span<const std::byte> payload) {
   if (state_ != State::Contacting || post_contact_.linked()) return Error::BadState;
   ByteReader reader(payload);
-  const auto response = HV_TRY(reader.take_at_least<wire::VersionResponse>(trying_ >= wire::Version::V5_0 ? 8 : 1));
+  const auto response =
+      HV_TRY(reader.take_at_least<wire::VersionResponse>(trying_ >= wire::Version::V5_0 ? 8 : 1));
   if (!response.supported) {
     const wire::Version next = resuming_ ? wire::Version{} : lower_version(trying_);
     trying_ = next;
@@ -105,7 +108,8 @@ Result<void> Connection::on_version_response(std::span<const std::byte> payload)
   }
   state_ = State::Connected;
   version_ = trying_;
-  if (version_ >= wire::Version::V5_0 && response.message_connection_id != 0) connection_id_ = response.message_connection_id;
+  if (version_ >= wire::Version::V5_0 && response.message_connection_id != 0)
+    connection_id_ = response.message_connection_id;
   unload_makes_sense_.store(version_ >= wire::Version::V3_0, std::memory_order_release);
   offers_wanted_ = offers_complete_ = false;
   if (resuming_) {
@@ -120,7 +124,8 @@ Result<void> Connection::on_offer(const wire::OfferChannel& offer) {
   const uint32_t relid = offer.channel_id;
   if (state_ != State::Connected || !offers_wanted_) return Error::BadState;
   if (relid == 0 || relid >= wire::kMaxChannels) return Error::BadId;
-  if (relids_[relid] && !HV_MUTANT(9)) return Error::BadId;  // a duplicate must not hide who has this relid
+  if (relids_[relid] && !HV_MUTANT(9))
+    return Error::BadId;  // a duplicate must not hide who has this relid
   if (refused_.test(relid) || release_pending_.test(relid)) return Error::BadId;
   const Result<void> accepted = accept_offer(offer);
   if (!accepted) refused_.set(relid);
@@ -136,7 +141,8 @@ Result<void> Connection::accept_offer(const wire::OfferChannel& offer) {
   bool duplicate = false;
   bool reattached = false;
   channels_.for_each([&](Channel& channel) {
-    if (channel.rescinded_ || channel.released_ || channel.offer_.instance_id != offer.instance_id) return;
+    if (channel.rescinded_ || channel.released_ || channel.offer_.instance_id != offer.instance_id)
+      return;
     if (channel.offer_.class_id != offer.class_id) {  // the instance alone names a device
       duplicate = true;
       return;
@@ -166,7 +172,8 @@ Result<void> Connection::accept_offer(const wire::OfferChannel& offer) {
   return {};
 }
 
-/// After resume: the host offers again what we have kept. Its relid and connection id may be others now.
+/// After resume: the host offers again what we have kept. Its relid and connection id may be others
+/// now.
 void Connection::reattach(Channel& channel, const wire::OfferChannel& offer) {
   if (HV_MUTANT(15)) {
     channel.state_ = Channel::State::Offered;
@@ -208,8 +215,10 @@ Result<void> Connection::on_offers_delivered() {
 Result<void> Connection::on_open_result(const wire::OpenChannelResult& result) {
   Channel* channel = this->channel(result.channel_id);
   if (!channel) return Error::BadId;
-  if (channel->rescinded_) return {};  // crossed the rescind: a CloseChannel follows the OpenChannel
-  const bool awaited = channel->state_ == Channel::State::Opening || channel->state_ == Channel::State::OpenLost;
+  if (channel->rescinded_)
+    return {};  // crossed the rescind: a CloseChannel follows the OpenChannel
+  const bool awaited =
+      channel->state_ == Channel::State::Opening || channel->state_ == Channel::State::OpenLost;
   if (!awaited || channel->post_open_.linked()) return Error::BadState;
   if (result.open_id != channel->open_id_) return Error::BadId;
   const bool opened = result.status == wire::kStatusSuccess;
@@ -229,7 +238,8 @@ Result<void> Connection::on_open_result(const wire::OpenChannelResult& result) {
   return {};
 }
 
-/// Nobody waits for it any more: what the host has opened is closed at once, and the channel can be used again.
+/// Nobody waits for it any more: what the host has opened is closed at once, and the channel can be
+/// used again.
 void Connection::open_late(Channel& channel, bool succeeded) {
   channel.state_ = Channel::State::Offered;
   if (succeeded) posts_.push_back(channel.post_close_);
@@ -287,7 +297,9 @@ Result<void> Connection::on_modify_response(const wire::ModifyChannelResponse& r
   Channel* channel = this->channel(response.channel_id);
   if (!channel) return Error::BadId;
   if (channel->rescinded_) return {};
-  if (!channel->modify_unanswered_ || channel->post_modify_.linked() || version_ < wire::Version::V5_3) return Error::BadState;
+  if (!channel->modify_unanswered_ || channel->post_modify_.linked() ||
+      version_ < wire::Version::V5_3)
+    return Error::BadState;
   channel->modify_unanswered_ = false;
   if (response.status == wire::kStatusSuccess) {
     channel->target_vp_ = channel->wanted_vp_;

@@ -4,14 +4,16 @@
 #include "core/vmbus/connection.hpp"
 #include "core/wire/ring.hpp"
 
-// What is said to the host: one message at a time, each written when it is posted, from the state as it is then.
+// What is said to the host: one message at a time, each written when it is posted, from the state
+// as it is then.
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
 
 namespace {
 
-/// Begins `post` with a header. Every byte of it is written: nothing of ours that is not meant for the host reaches it.
+/// Begins `post` with a header. Every byte of it is written: nothing of ours that is not meant for
+/// the host reaches it.
 ByteWriter start(Post& post, wire::MessageType type) {
   ByteWriter writer(post.bytes);
   const wire::MessageHeader header{type, 0};
@@ -23,7 +25,9 @@ ByteWriter start(Post& post, wire::MessageType type) {
   return ByteWriter(std::span(post.bytes).subspan(sizeof(header)));
 }
 
-void end(Post& post, const ByteWriter& writer) { post.size = static_cast<uint32_t>(sizeof(wire::MessageHeader) + writer.size()); }
+void end(Post& post, const ByteWriter& writer) {
+  post.size = static_cast<uint32_t>(sizeof(wire::MessageHeader) + writer.size());
+}
 
 template <typename T>
 void whole(Post& post, wire::MessageType type, const T& payload) {
@@ -36,7 +40,8 @@ void empty(Post& post, wire::MessageType type) { end(post, start(post, type)); }
 
 }  // namespace
 
-/// Takes a message back that was queued; one that is being posted is forgotten, `posted` then concerns nobody.
+/// Takes a message back that was queued; one that is being posted is forgotten, `posted` then
+/// concerns nobody.
 void Connection::withdraw(PostLink& link) {
   link.unlink();
   if (in_flight_ == &link) in_flight_ = nullptr;
@@ -69,7 +74,8 @@ bool Connection::fill(PostLink& link, Post& post) {
       wire::InitiateContact contact{};
       contact.version = trying_;
       contact.target_vp = config_.message_vp;
-      contact.interrupt_page = told_sint ? wire::kMessageSint | uint64_t{config_.message_vtl} << 8 : config_.interrupt_page;
+      contact.interrupt_page = told_sint ? wire::kMessageSint | uint64_t{config_.message_vtl} << 8
+                                         : config_.interrupt_page;
       contact.monitor_page1 = config_.monitor_page1;
       contact.monitor_page2 = config_.monitor_page2;
       whole(post, MessageType::InitiateContact, contact);
@@ -91,17 +97,20 @@ bool Connection::fill(PostLink& link, Post& post) {
       open.target_vp = channel.target_vp_;
       open.downstream_offset = channel.downstream_pages_;
       if (!channel.open_user_data_.empty()) {
-        __builtin_memcpy(open.user_data.data(), channel.open_user_data_.data(), channel.open_user_data_.size());
+        __builtin_memcpy(open.user_data.data(), channel.open_user_data_.data(),
+                         channel.open_user_data_.size());
       }
       whole(post, MessageType::OpenChannel, open);
       return true;
     }
     case PostLink::What::Close:
-      whole(post, MessageType::CloseChannel, wire::ChannelId{static_cast<Channel::Posting&>(link).channel.relid()});
+      whole(post, MessageType::CloseChannel,
+            wire::ChannelId{static_cast<Channel::Posting&>(link).channel.relid()});
       return true;
     case PostLink::What::Modify: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
-      whole(post, MessageType::ModifyChannel, wire::ModifyChannel{channel.relid(), channel.wanted_vp_});
+      whole(post, MessageType::ModifyChannel,
+            wire::ModifyChannel{channel.relid(), channel.wanted_vp_});
       return true;
     }
     case PostLink::What::Gpadl:
@@ -126,13 +135,16 @@ bool Connection::fill_gpadl(Gpadl& gpadl, Post& post) {
   const bool first = !gpadl.header_posted_;
   ByteWriter writer = start(post, first ? MessageType::GpadlHeader : MessageType::GpadlBody);
   if (first) {
-    const size_t range_bytes = sizeof(hv::wire::GpaRangeHeader) + gpadl.frames_.size() * sizeof(uint64_t);
-    (void)writer.put(wire::GpadlHeader{gpadl.relid_, gpadl.id_, static_cast<uint16_t>(range_bytes), 1});
+    const size_t range_bytes =
+        sizeof(hv::wire::GpaRangeHeader) + gpadl.frames_.size() * sizeof(uint64_t);
+    (void)writer.put(
+        wire::GpadlHeader{gpadl.relid_, gpadl.id_, static_cast<uint16_t>(range_bytes), 1});
     (void)writer.put(hv::wire::GpaRangeHeader{gpadl.byte_count_, gpadl.byte_offset_});
   } else {
     (void)writer.put(wire::GpadlBody{0, gpadl.id_});
   }
-  while (!gpadl.posted_all() && writer.put(gpadl.frames_[gpadl.posted_frames_]).ok()) gpadl.posted_frames_++;
+  while (!gpadl.posted_all() && writer.put(gpadl.frames_[gpadl.posted_frames_]).ok())
+    gpadl.posted_frames_++;
   end(post, writer);
   gpadl.answer_due_ = gpadl.posted_all();
   return true;
@@ -144,7 +156,8 @@ void Connection::posted(bool accepted) {
   releasing_relid_ = -1;
   PostLink* link = in_flight_;
   in_flight_ = nullptr;
-  // The host may have answered before its call returned, and the next message of this kind be queued already: that one is as it was.
+  // The host may have answered before its call returned, and the next message of this kind be
+  // queued already: that one is as it was.
   if (!link || link->linked()) return;
   if (accepted) {
     post_succeeded(*link);
@@ -212,7 +225,8 @@ void Connection::post_failed(PostLink& link) {
       return;
     case PostLink::What::Open: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
-      if (channel.state_ != Channel::State::Opening && channel.state_ != Channel::State::OpenLost) return;
+      if (channel.state_ != Channel::State::Opening && channel.state_ != Channel::State::OpenLost)
+        return;
       channel.state_ = Channel::State::Offered;
       ring_done(channel);
       finish(channel.open_request_, false, Error::Exhausted);
@@ -230,12 +244,14 @@ void Connection::post_failed(PostLink& link) {
     }
     case PostLink::What::Gpadl: {
       Gpadl& gpadl = static_cast<Gpadl::Posting&>(link).gpadl;
-      if (gpadl.state_ != Gpadl::State::Creating && gpadl.state_ != Gpadl::State::TearingDown) return;
+      if (gpadl.state_ != Gpadl::State::Creating && gpadl.state_ != Gpadl::State::TearingDown)
+        return;
       Channel* channel = gpadl.channel_;
       Request* waiter = gpadl.request_;
       gpadl.request_ = nullptr;
       if (gpadl.state_ == Gpadl::State::TearingDown) {
-        // The host was not told: it still has it, and it can be asked again, unless nobody is left to do so.
+        // The host was not told: it still has it, and it can be asked again, unless nobody is left
+        // to do so.
         gpadl.state_ = Gpadl::State::Live;
         if (gpadl.orphan_) gpadl_lost(gpadl);
       } else if (!gpadl.header_posted_) {

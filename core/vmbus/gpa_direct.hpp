@@ -16,10 +16,12 @@ namespace hv::vmbus {
 /// What a receiver takes at most in one packet.
 struct GpaLimits {
   uint32_t ranges = 1;
-  uint32_t frames = 16384;  ///< in all ranges together; what the 16-bit lengths of a descriptor can hold is less
+  uint32_t frames =
+      16384;  ///< in all ranges together; what the 16-bit lengths of a descriptor can hold is less
 };
 
-/// The page frame numbers of one range, in private memory; bounds are checked when it is made and at each access.
+/// The page frame numbers of one range, in private memory; bounds are checked when it is made and
+/// at each access.
 class GpaFrames {
  public:
   constexpr explicit GpaFrames(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -35,20 +37,22 @@ class GpaFrames {
   std::span<const std::byte> bytes_;
 };
 
-/// `byte_count` bytes of guest memory, which begin `byte_offset` (below 4096) into the first frame and go on through all of them.
+/// `byte_count` bytes of guest memory, which begin `byte_offset` (below 4096) into the first frame
+/// and go on through all of them.
 struct GpaRange {
   uint32_t byte_count;
   uint32_t byte_offset;
   GpaFrames frames;
 };
 
-/// The ranges of a DataUsingGpaDirect packet, validated as a whole before the first is given out. No allocation.
-/// Source: vmbus_ring (OpenVMM), gparange.
+/// The ranges of a DataUsingGpaDirect packet, validated as a whole before the first is given out.
+/// No allocation. Source: vmbus_ring (OpenVMM), gparange.
 class GpaRanges {
  public:
-  /// `extra`: the private copy of what stands between descriptor and payload; it outlives this object. Bytes behind the last range are
-  /// tolerated. Errors: Truncated (header or frames missing), BadValue (no range, no bytes in a range, offset not within a page),
-  /// Exhausted (over `limits`), Overflow.
+  /// `extra`: the private copy of what stands between descriptor and payload; it outlives this
+  /// object. Bytes behind the last range are tolerated. Errors: Truncated (header or frames
+  /// missing), BadValue (no range, no bytes in a range, offset not within a page), Exhausted (over
+  /// `limits`), Overflow.
   static Result<GpaRanges> parse(std::span<const std::byte> extra, GpaLimits limits) {
     ByteReader reader(extra);
     const auto header = HV_TRY(reader.take<wire::GpaDirectHeader>());
@@ -69,8 +73,8 @@ class GpaRanges {
   }
 
   uint32_t count() const { return count_; }
-  uint64_t byte_count() const { return byte_count_; }     ///< of all ranges
-  uint32_t frame_count() const { return frame_count_; }   ///< of all ranges
+  uint64_t byte_count() const { return byte_count_; }    ///< of all ranges
+  uint32_t frame_count() const { return frame_count_; }  ///< of all ranges
 
   /// The next range, front to back; nothing after the last.
   std::optional<GpaRange> next() {
@@ -89,7 +93,8 @@ class GpaRanges {
     if (head.byte_count == 0 || head.byte_offset >= wire::kPageSize) return Error::BadValue;
     const uint32_t end = HV_TRY(checked_add(head.byte_offset, head.byte_count));
     const size_t frames = (size_t{end} + (wire::kPageSize - 1)) / wire::kPageSize;
-    return GpaRange{head.byte_count, head.byte_offset, GpaFrames(HV_TRY(reader.take_bytes(frames * sizeof(uint64_t))))};
+    return GpaRange{head.byte_count, head.byte_offset,
+                    GpaFrames(HV_TRY(reader.take_bytes(frames * sizeof(uint64_t))))};
   }
 
   ByteReader reader_;
@@ -99,18 +104,20 @@ class GpaRanges {
   uint32_t frame_count_ = 0;
 };
 
-/// Writes the `extra` of a DataUsingGpaDirect packet. Each range opens with `range` and is followed by exactly its frames.
+/// Writes the `extra` of a DataUsingGpaDirect packet. Each range opens with `range` and is followed
+/// by exactly its frames.
 class GpaDirectBuilder {
  public:
-  constexpr explicit GpaDirectBuilder(std::span<std::byte> storage) : storage_(storage), writer_(storage) {}
+  constexpr explicit GpaDirectBuilder(std::span<std::byte> storage)
+      : storage_(storage), writer_(storage) {}
 
   /// Bytes that a packet of one range with this many frames needs.
   static constexpr size_t size_for(size_t frames) {
     return sizeof(wire::GpaDirectHeader) + sizeof(wire::GpaRangeHeader) + frames * sizeof(uint64_t);
   }
 
-  /// Begins a range. Errors: BadValue (no bytes, offset not within a page), BadState (frames of the last range are missing),
-  /// Overflow, Exhausted (no room).
+  /// Begins a range. Errors: BadValue (no bytes, offset not within a page), BadState (frames of the
+  /// last range are missing), Overflow, Exhausted (no room).
   Result<void> range(uint32_t byte_count, uint32_t byte_offset) {
     if (byte_count == 0 || byte_offset >= wire::kPageSize) return Error::BadValue;
     if (frames_missing_ != 0) return Error::BadState;
@@ -133,7 +140,8 @@ class GpaDirectBuilder {
   /// A range of memory whose frames follow one another. Errors: as of `range` and `frame`.
   Result<void> memory(uint64_t address, uint32_t byte_count) {
     HV_TRY(range(byte_count, static_cast<uint32_t>(address % wire::kPageSize)));
-    for (uint64_t number = address / wire::kPageSize; frames_missing_ != 0; number++) HV_TRY(frame(number));
+    for (uint64_t number = address / wire::kPageSize; frames_missing_ != 0; number++)
+      HV_TRY(frame(number));
     return {};
   }
 

@@ -18,7 +18,9 @@ constexpr uint32_t kTrailer = wire::kPacketTrailerSize;
 uint32_t wrap(uint32_t index, uint32_t size) { return index >= size ? index - size : index; }
 
 /// Bytes from `from` forward to `to`.
-uint32_t distance(uint32_t from, uint32_t to, uint32_t size) { return to >= from ? to - from : to + size - from; }
+uint32_t distance(uint32_t from, uint32_t to, uint32_t size) {
+  return to >= from ? to - from : to + size - from;
+}
 
 bool possible(uint32_t index, uint32_t size) { return index < size && index % kUnit == 0; }
 
@@ -33,7 +35,8 @@ bool known(PacketType type) {
   return false;
 }
 
-/// A packet to be laid down. `extra` and `payload` are checked: their lengths fit the descriptor and the ring.
+/// A packet to be laid down. `extra` and `payload` are checked: their lengths fit the descriptor
+/// and the ring.
 struct Parts {
   uint64_t head;  ///< the descriptor's first half
   uint64_t transaction_id;
@@ -42,7 +45,8 @@ struct Parts {
   uint32_t payload_size;
 };
 
-/// Writes packets from `at` on. `wraps`: they may go on at the start of the data, and each step looks whether they do.
+/// Writes packets from `at` on. `wraps`: they may go on at the start of the data, and each step
+/// looks whether they do.
 template <bool wraps>
 struct Pen {
   std::byte* data;
@@ -88,12 +92,13 @@ struct Pen {
 }  // namespace
 
 Result<RingMemory> RingMemory::create(std::span<std::byte> memory, bool mirrored) {
-  if (memory.size() < 2 * wire::kPageSize || memory.size() % wire::kPageSize != 0) return Error::BadLength;
+  if (memory.size() < 2 * wire::kPageSize || memory.size() % wire::kPageSize != 0)
+    return Error::BadLength;
   const size_t size = memory.size() - wire::kPageSize;
   if (size > kMaxDataSize) return Error::BadLength;
   if (reinterpret_cast<uintptr_t>(memory.data()) % kUnit != 0) return Error::BadValue;
-  return RingMemory(reinterpret_cast<wire::RingControl*>(memory.data()), memory.data() + wire::kPageSize,
-                    static_cast<uint32_t>(size), mirrored);
+  return RingMemory(reinterpret_cast<wire::RingControl*>(memory.data()),
+                    memory.data() + wire::kPageSize, static_cast<uint32_t>(size), mirrored);
 }
 
 void RingMemory::reset() const {
@@ -105,7 +110,8 @@ Result<RingWriter> RingWriter::create(RingMemory memory) {
   auto& control = memory.control();
   const uint32_t write_index = shared::load_acquire(control.write_index);
   const uint32_t read_index = shared::load_acquire(control.read_index);
-  if (!possible(write_index, memory.size()) || !possible(read_index, memory.size())) return Error::RingCorrupt;
+  if (!possible(write_index, memory.size()) || !possible(read_index, memory.size()))
+    return Error::RingCorrupt;
   // It is the producer who says that wishes for room are spoken in this ring.
   shared::store_ordered(control.pending_send_size, 0);
   shared::store_ordered(control.feature_bits, wire::kRingFeaturePendingSendSize);
@@ -115,7 +121,8 @@ Result<RingWriter> RingWriter::create(RingMemory memory) {
 /// The read index may only move over what we have published.
 inline bool RingWriter::accept(uint32_t read_index) {
   const uint32_t size = memory_.size();
-  if (!possible(read_index, size) || distance(peer_, read_index, size) > distance(peer_, committed_, size)) {
+  if (!possible(read_index, size) ||
+      distance(peer_, read_index, size) > distance(peer_, committed_, size)) {
     corrupt_ = true;
     return false;
   }
@@ -128,11 +135,13 @@ inline uint32_t RingWriter::free_behind_staged() const {
 }
 
 Result<uint32_t> RingWriter::free_bytes() {
-  if (corrupt_ || !accept(shared::load_acquire(memory_.control().read_index))) return Error::RingCorrupt;
+  if (corrupt_ || !accept(shared::load_acquire(memory_.control().read_index)))
+    return Error::RingCorrupt;
   return free_behind_staged();
 }
 
-Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
+Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transaction_id,
+                               std::span<const std::byte> extra,
                                std::span<const std::span<const std::byte>> payload) {
   if (corrupt_) return Error::RingCorrupt;
 
@@ -141,7 +150,8 @@ Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transac
     if (__builtin_add_overflow(payload_size, part.size(), &payload_size)) return Error::BadLength;
   }
   constexpr size_t most = size_t{UINT16_MAX} * kUnit;
-  if (extra.size() % kUnit != 0 || extra.size() > most || payload_size > most) return Error::BadLength;
+  if (extra.size() % kUnit != 0 || extra.size() > most || payload_size > most)
+    return Error::BadLength;
   const size_t total = packet_size(extra.size(), payload_size);
   if (total - kTrailer > most || total > capacity()) return Error::BadLength;
 
@@ -153,7 +163,8 @@ Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transac
   const uint32_t size = memory_.size();
   const uint32_t length = static_cast<uint32_t>(total) - kTrailer;
   const uint64_t offset8 = (sizeof(PacketDescriptor) + extra.size()) / kUnit;
-  const uint64_t head = static_cast<uint64_t>(type) | offset8 << 16 | uint64_t{length / kUnit} << 32 | uint64_t{flags} << 48;
+  const uint64_t head = static_cast<uint64_t>(type) | offset8 << 16 |
+                        uint64_t{length / kUnit} << 32 | uint64_t{flags} << 48;
   const Parts parts{head, transaction_id, extra, payload, static_cast<uint32_t>(payload_size)};
   if (memory_.mirrored() || total <= size - staged_) [[likely]] {
     Pen<false>{memory_.data(), size, staged_}.packet(parts);
@@ -170,7 +181,8 @@ Signal RingWriter::commit() {
   const uint32_t before = committed_;
   committed_ = staged_;
   shared::store_ordered(control.write_index, committed_);
-  // The mask before the index: a consumer unmasks, then looks whether we wrote; one of us sees the other.
+  // The mask before the index: a consumer unmasks, then looks whether we wrote; one of us sees the
+  // other.
   if (shared::load_ordered(control.interrupt_mask) != 0) return Signal::No;
   return shared::load_ordered(control.read_index) == before ? Signal::Yes : Signal::No;
 }
@@ -180,7 +192,8 @@ Result<bool> RingWriter::wait_for_space(uint32_t bytes) {
   if (bytes > capacity()) return Error::BadLength;
   auto& control = memory_.control();
   if (bytes != 0) {
-    // The consumer signals when it sees more than this free, the part that is never filled included.
+    // The consumer signals when it sees more than this free, the part that is never filled
+    // included.
     shared::store_ordered(control.pending_send_size, bytes);
     if (!accept(shared::load_ordered(control.read_index))) return Error::RingCorrupt;
     if (free_behind_staged() < bytes) return false;
@@ -193,14 +206,16 @@ Result<RingReader> RingReader::create(RingMemory memory) {
   auto& control = memory.control();
   const uint32_t read_index = shared::load_acquire(control.read_index);
   const uint32_t write_index = shared::load_acquire(control.write_index);
-  if (!possible(write_index, memory.size()) || !possible(read_index, memory.size())) return Error::RingCorrupt;
+  if (!possible(write_index, memory.size()) || !possible(read_index, memory.size()))
+    return Error::RingCorrupt;
   return RingReader(memory, read_index, write_index);
 }
 
 /// The write index may only move into what we have given back.
 inline bool RingReader::accept(uint32_t write_index) {
   const uint32_t size = memory_.size();
-  if (!possible(write_index, size) || distance(committed_, write_index, size) < distance(committed_, peer_, size)) {
+  if (!possible(write_index, size) ||
+      distance(committed_, write_index, size) < distance(committed_, peer_, size)) {
     corrupt_ = true;
     return false;
   }
@@ -209,7 +224,8 @@ inline bool RingReader::accept(uint32_t write_index) {
 }
 
 Result<uint32_t> RingReader::readable() {
-  if (corrupt_ || !accept(shared::load_acquire(memory_.control().write_index))) return Error::RingCorrupt;
+  if (corrupt_ || !accept(shared::load_acquire(memory_.control().write_index)))
+    return Error::RingCorrupt;
   return distance(next_, peer_, memory_.size());
 }
 
@@ -255,7 +271,8 @@ Result<Packet> RingReader::read(std::span<std::byte> buffer) {
 
   const uint32_t extra = offset - uint32_t{sizeof(PacketDescriptor)};
   const std::span<const std::byte> copy = buffer.first(body);
-  return Packet{type, static_cast<uint16_t>(head >> 48), transaction_id, copy.first(extra), copy.subspan(extra)};
+  return Packet{type, static_cast<uint16_t>(head >> 48), transaction_id, copy.first(extra),
+                copy.subspan(extra)};
 }
 
 Signal RingReader::commit() {
@@ -265,18 +282,23 @@ Signal RingReader::commit() {
   const uint32_t before = committed_;
   committed_ = next_;
   shared::store_ordered(control.read_index, committed_);
-  // The wish before the write index: a producer wishes, then looks whether we read; one of us sees the other.
+  // The wish before the write index: a producer wishes, then looks whether we read; one of us sees
+  // the other.
   const uint32_t wish = shared::load_ordered(control.pending_send_size);
-  if (wish == 0) [[likely]] return Signal::No;
-  if (!(shared::load_acquire(control.feature_bits) & wire::kRingFeaturePendingSendSize)) return Signal::No;
+  if (wish == 0) [[likely]]
+    return Signal::No;
+  if (!(shared::load_acquire(control.feature_bits) & wire::kRingFeaturePendingSendSize))
+    return Signal::No;
   const uint32_t write_index = shared::load_ordered(control.write_index);
   if (!possible(write_index, size)) {
     corrupt_ = true;
     return Signal::No;
   }
-  // Only the step over the threshold is signalled. More than the wish, as a ring is never filled; a wish that is no
-  // multiple of 8 (some peers ask for the size of the ring less one) means the same here as rounded down.
-  const uint32_t free_before = size - distance(HV_MUTANT(1) ? committed_ : before, write_index, size);
+  // Only the step over the threshold is signalled. More than the wish, as a ring is never filled; a
+  // wish that is no multiple of 8 (some peers ask for the size of the ring less one) means the same
+  // here as rounded down.
+  const uint32_t free_before =
+      size - distance(HV_MUTANT(1) ? committed_ : before, write_index, size);
   const uint32_t free_now = size - distance(committed_, write_index, size);
   return free_before <= wish && free_now > wish ? Signal::Yes : Signal::No;
 }

@@ -13,24 +13,25 @@
 
 namespace hv::vmbus {
 
-/// One direction of a channel in shared memory: a control page and the data behind it, contiguous in our address space.
+/// One direction of a channel in shared memory: a control page and the data behind it, contiguous
+/// in our address space.
 class RingMemory {
  public:
   /// Bytes of data at most: sums of two indices stay far from 32 bits.
   static constexpr size_t kMaxDataSize = size_t{1} << 30;
 
-  /// `memory`: the control page and then at least one page of data, page-multiple, aligned to 8. `mirrored`: behind `memory`, and not
-  /// counted in it, the data is mapped a second time, so that no packet ever wraps.
-  /// Errors: BadLength (no such size), BadValue (not aligned).
+  /// `memory`: the control page and then at least one page of data, page-multiple, aligned to 8.
+  /// `mirrored`: behind `memory`, and not counted in it, the data is mapped a second time, so that
+  /// no packet ever wraps. Errors: BadLength (no such size), BadValue (not aligned).
   static Result<RingMemory> create(std::span<std::byte> memory, bool mirrored = false);
 
-  /// Empties the ring for a channel about to be opened: indices, mask and wish 0, feature bit set. The guest does this to both rings
-  /// before it opens the channel, while nobody else uses them.
+  /// Empties the ring for a channel about to be opened: indices, mask and wish 0, feature bit set.
+  /// The guest does this to both rings before it opens the channel, while nobody else uses them.
   void reset() const;
 
   wire::RingControl& control() const { return *control_; }
   std::byte* data() const { return data_; }
-  uint32_t size() const { return size_; }   ///< bytes of data, the mirror not counted
+  uint32_t size() const { return size_; }  ///< bytes of data, the mirror not counted
   bool mirrored() const { return mirrored_; }
 
  private:
@@ -47,43 +48,49 @@ struct Packet {
   wire::PacketType type;
   uint16_t flags;
   uint64_t transaction_id;
-  std::span<const std::byte> extra;    ///< between descriptor and payload (GPA ranges, transfer pages), may be empty
+  std::span<const std::byte>
+      extra;  ///< between descriptor and payload (GPA ranges, transfer pages), may be empty
   std::span<const std::byte> payload;  ///< padded by its sender to a multiple of 8 bytes
   bool wants_completion() const { return flags & wire::kPacketCompletionRequested; }
 };
 
 /// Whether the peer has to be signalled now. The port does it; the ring never does.
-enum class [[nodiscard]] Signal : bool { No = false, Yes = true };
+enum class [[nodiscard]] Signal : bool{No = false, Yes = true};
 
 /// The producer's side of one ring.
-/// Concurrency: one caller at a time (the port's lock, or one thread); the consumer runs anywhere, at any time.
-/// Trust: of the shared memory it reads the peer's read index (validated at every read) and interrupt mask, and nothing else; its own
-/// write index is private and only published.
+/// Concurrency: one caller at a time (the port's lock, or one thread); the consumer runs anywhere,
+/// at any time. Trust: of the shared memory it reads the peer's read index (validated at every
+/// read) and interrupt mask, and nothing else; its own write index is private and only published.
 ///
-/// A producer that waits for room: commit what is staged, then `wait_for_space(packet_size(...))`; on false sleep until the
-/// peer signals (it may do so for other reasons: call it again), on true stage.
+/// A producer that waits for room: commit what is staged, then `wait_for_space(packet_size(...))`;
+/// on false sleep until the peer signals (it may do so for other reasons: call it again), on true
+/// stage.
 class RingWriter {
  public:
   /// Goes on at the write index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingWriter> create(RingMemory memory);
   const RingMemory& memory() const { return memory_; }
 
-  /// Bytes that `stage` of a packet with this much extra and payload takes, descriptor and trailer included.
+  /// Bytes that `stage` of a packet with this much extra and payload takes, descriptor and trailer
+  /// included.
   static constexpr size_t packet_size(size_t extra, size_t payload) {
-    return sizeof(wire::PacketDescriptor) + align_up(extra, 8) + align_up(payload, 8) + wire::kPacketTrailerSize;
+    return sizeof(wire::PacketDescriptor) + align_up(extra, 8) + align_up(payload, 8) +
+           wire::kPacketTrailerSize;
   }
   /// The largest `packet_size` that an empty ring takes.
   uint32_t capacity() const { return memory_.size() - kAlwaysFree; }
 
-  /// Bytes that can be staged now, behind what is staged already: a packet goes in when its `packet_size` is not more.
-  /// Errors: RingCorrupt (the peer's index is impossible; stays so).
+  /// Bytes that can be staged now, behind what is staged already: a packet goes in when its
+  /// `packet_size` is not more. Errors: RingCorrupt (the peer's index is impossible; stays so).
   HV_HOT Result<uint32_t> free_bytes();
 
-  /// Stages a packet behind those already staged; the peer does not see it before `commit`. `extra` is a multiple of 8 bytes. Payload
-  /// parts are gathered in order and padded with zeros to 8 bytes.
-  /// Errors (nothing is staged then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's 16-bit
-  /// lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
-  HV_HOT Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id, std::span<const std::byte> extra,
+  /// Stages a packet behind those already staged; the peer does not see it before `commit`. `extra`
+  /// is a multiple of 8 bytes. Payload parts are gathered in order and padded with zeros to 8
+  /// bytes. Errors (nothing is staged then): RingFull (no room now; `wait_for_space` asks for it),
+  /// BadLength (over the descriptor's 16-bit lengths or `capacity`, or `extra` no multiple of 8),
+  /// RingCorrupt.
+  HV_HOT Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
+                            std::span<const std::byte> extra,
                             std::span<const std::span<const std::byte>> payload);
 
   /// Publishes what is staged: one store of the write index, one signal decision for all of it.
@@ -92,8 +99,9 @@ class RingWriter {
   /// Forgets what is staged.
   void revert() { staged_ = committed_; }
 
-  /// Asks the consumer for a signal once `bytes` (a `packet_size`) are free behind what is staged, then looks again: true when there is
-  /// room now (and the wish is withdrawn). 0 withdraws the wish. Errors: BadLength (over `capacity`), RingCorrupt.
+  /// Asks the consumer for a signal once `bytes` (a `packet_size`) are free behind what is staged,
+  /// then looks again: true when there is room now (and the wish is withdrawn). 0 withdraws the
+  /// wish. Errors: BadLength (over `capacity`), RingCorrupt.
   Result<bool> wait_for_space(uint32_t bytes);
 
  private:
@@ -114,32 +122,38 @@ class RingWriter {
 
 /// The consumer's side of one ring.
 /// Concurrency: one caller at a time; the producer runs anywhere, at any time.
-/// Trust: the peer's write index is validated at every read, descriptors are copied out before they are looked at, and the packet is copied once.
+/// Trust: the peer's write index is validated at every read, descriptors are copied out before they
+/// are looked at, and the packet is copied once.
 ///
-/// The loop that loses no wake-up, masked or not: `mask` (if wanted); `read` until RingEmpty, with `commit` at least at the end; `unmask`;
-/// on true again from the start, on false sleep until signalled.
+/// The loop that loses no wake-up, masked or not: `mask` (if wanted); `read` until RingEmpty, with
+/// `commit` at least at the end; `unmask`; on true again from the start, on false sleep until
+/// signalled.
 class RingReader {
  public:
   /// Goes on at the read index it finds. Errors: RingCorrupt (an index is impossible).
   static Result<RingReader> create(RingMemory memory);
   const RingMemory& memory() const { return memory_; }
 
-  /// Copies the next packet, without its descriptor, into `buffer` and steps over it; the peer does not get the room back before `commit`.
-  /// Errors: RingEmpty; BadLength (does not fit `buffer`: the packet is stepped over); BadValue (a packet type that the protocol does not
-  /// know: stepped over); RingCorrupt (stays so).
+  /// Copies the next packet, without its descriptor, into `buffer` and steps over it; the peer does
+  /// not get the room back before `commit`. Errors: RingEmpty; BadLength (does not fit `buffer`:
+  /// the packet is stepped over); BadValue (a packet type that the protocol does not know: stepped
+  /// over); RingCorrupt (stays so).
   HV_HOT Result<Packet> read(std::span<std::byte> buffer);
-  /// Steps back before the packet of the last read, which comes again then. Once, and before `commit`.
+  /// Steps back before the packet of the last read, which comes again then. Once, and before
+  /// `commit`.
   void unread() { next_ = last_; }
 
   /// Gives the room of all read packets back. Yes: the producer waits for room and has it now.
   HV_HOT Signal commit();
 
-  /// Asks the producer not to signal (polling) or to signal again. `unmask`, called when all is committed, returns true when data arrived
-  /// in between: go on reading, no signal will come for it. Errors of `unmask`: RingCorrupt.
+  /// Asks the producer not to signal (polling) or to signal again. `unmask`, called when all is
+  /// committed, returns true when data arrived in between: go on reading, no signal will come for
+  /// it. Errors of `unmask`: RingCorrupt.
   HV_HOT void mask();
   HV_HOT Result<bool> unmask();
-  /// `unmask` for a caller that has let go of this object, so that another one may read on meanwhile: it touches nothing that reading changes.
-  /// `position`: what this one returned before, with all committed. True also when an index is impossible: reading on finds it out.
+  /// `unmask` for a caller that has let go of this object, so that another one may read on
+  /// meanwhile: it touches nothing that reading changes. `position`: what this one returned before,
+  /// with all committed. True also when an index is impossible: reading on finds it out.
   HV_HOT bool unmask_behind(uint32_t position) const;
   uint32_t position() const { return next_; }
 
@@ -148,7 +162,11 @@ class RingReader {
 
  private:
   RingReader(RingMemory memory, uint32_t read_index, uint32_t write_index)
-      : memory_(memory), committed_(read_index), next_(read_index), last_(read_index), peer_(write_index) {}
+      : memory_(memory),
+        committed_(read_index),
+        next_(read_index),
+        last_(read_index),
+        peer_(write_index) {}
   HV_HOT bool accept(uint32_t write_index);
 
   RingMemory memory_;

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The only ways in which the ring touches memory that the peer may change. Everything else works on private copies.
+/// The only ways in which the ring touches memory that the peer may change. Everything else works
+/// on private copies.
 ///
-/// With HV_SHARED_HOOK defined (fuzz builds) each read first calls `hv_shared_hook`, which may change the bytes: code that
-/// reads a shared byte twice and believes both answers then shows it.
+/// With HV_SHARED_HOOK defined (fuzz builds) each read first calls `hv_shared_hook`, which may
+/// change the bytes: code that reads a shared byte twice and believes both answers then shows it.
 #ifdef HV_SHARED_HOOK
 extern "C" void hv_shared_hook(const void* address, size_t length);
 #define HV_SHARED_BEFORE_READ(address, length) hv_shared_hook((address), (length))
@@ -17,22 +18,28 @@ extern "C" void hv_shared_hook(const void* address, size_t length);
 
 namespace hv::vmbus::shared {
 
-/// Before data is looked at that the peer published by this word, or room is used that it gave back by it.
+/// Before data is looked at that the peer published by this word, or room is used that it gave back
+/// by it.
 inline uint32_t load_acquire(const uint32_t& word) {
   HV_SHARED_BEFORE_READ(&word, sizeof(word));
   return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
 }
 
-/// Behind a `store_ordered` of another word: the pair decides who has to wake whom, so neither may pass the other.
+/// Behind a `store_ordered` of another word: the pair decides who has to wake whom, so neither may
+/// pass the other.
 inline uint32_t load_ordered(const uint32_t& word) {
   HV_SHARED_BEFORE_READ(&word, sizeof(word));
   return __atomic_load_n(&word, __ATOMIC_SEQ_CST);
 }
 
-inline void store_ordered(uint32_t& word, uint32_t value) { __atomic_store_n(&word, value, __ATOMIC_SEQ_CST); }
+inline void store_ordered(uint32_t& word, uint32_t value) {
+  __atomic_store_n(&word, value, __ATOMIC_SEQ_CST);
+}
 
 /// For words whose late arrival costs the peer a needless signal and nothing else.
-inline void store_relaxed(uint32_t& word, uint32_t value) { __atomic_store_n(&word, value, __ATOMIC_RELAXED); }
+inline void store_relaxed(uint32_t& word, uint32_t value) {
+  __atomic_store_n(&word, value, __ATOMIC_RELAXED);
+}
 
 /// Eight bytes of ring data, aligned to 8, in one read.
 inline uint64_t read8(const std::byte* from) {
@@ -53,13 +60,17 @@ inline uint64_t read8_anywhere(const std::byte* from) {
   return value;
 }
 
-inline void write8(std::byte* to, uint64_t value) { __builtin_memcpy(__builtin_assume_aligned(to, 8), &value, 8); }
+inline void write8(std::byte* to, uint64_t value) {
+  __builtin_memcpy(__builtin_assume_aligned(to, 8), &value, 8);
+}
 
 inline void copy_out(std::byte* to, const std::byte* from, size_t length) {
   HV_SHARED_BEFORE_READ(from, length);
   __builtin_memcpy(to, from, length);
 }
 
-inline void copy_in(std::byte* to, const std::byte* from, size_t length) { __builtin_memcpy(to, from, length); }
+inline void copy_in(std::byte* to, const std::byte* from, size_t length) {
+  __builtin_memcpy(to, from, length);
+}
 
 }  // namespace hv::vmbus::shared

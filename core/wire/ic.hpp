@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Integration services: what the messages of all of them share. Little-endian. Source: hyperv_ic_protocol (OpenVMM), `NegotiateMessage`.
+/// Integration services: what the messages of all of them share. Little-endian. Source:
+/// hyperv_ic_protocol (OpenVMM), `NegotiateMessage`.
 namespace hv::wire::ic {
 
 struct [[gnu::packed]] Version {

@@ -7,8 +7,8 @@
 
 #include "core/base/guid.hpp"
 
-/// NVSP, the network device's own protocol: versions, buffers, sub-channels, and the envelope of RNDIS messages (rndis.hpp).
-/// Source: netvsp protocol (OpenVMM), if_hn's nvs (FreeBSD).
+/// NVSP, the network device's own protocol: versions, buffers, sub-channels, and the envelope of
+/// RNDIS messages (rndis.hpp). Source: netvsp protocol (OpenVMM), if_hn's nvs (FreeBSD).
 namespace hv::wire::netvsc {
 
 inline constexpr Guid kNetworkClass = "f8615163-df3e-46c5-913f-f2d2f965ed0e"_guid;
@@ -57,7 +57,8 @@ enum class Status : uint32_t {
   ProtocolUnsupported = 7,
 };
 
-/// Guests copy the answers of the set-up as a whole, whatever is in them; so these are always this long, and zero behind their end.
+/// Guests copy the answers of the set-up as a whole, whatever is in them; so these are always this
+/// long, and zero behind their end.
 inline constexpr size_t kMessageSize = 40;
 
 struct Header {
@@ -84,7 +85,8 @@ struct NdisVersion {
 };
 static_assert(sizeof(NdisVersion) == 8);
 
-/// SendReceiveBuffer and SendSendBuffer. `id` is what transfer-page packets name (of the receive buffer).
+/// SendReceiveBuffer and SendSendBuffer. `id` is what transfer-page packets name (of the receive
+/// buffer).
 struct [[gnu::packed]] SendBuffer {
   uint32_t gpadl_id;
   uint16_t id;
@@ -96,7 +98,8 @@ struct RevokeBuffer {
 };
 static_assert(sizeof(RevokeBuffer) == 2);
 
-/// `section_count` sections, the one behind the other from `offset` on; `end_offset` is behind the last.
+/// `section_count` sections, the one behind the other from `offset` on; `end_offset` is behind the
+/// last.
 struct ReceiveSections {
   uint32_t offset;
   uint32_t section_size;
@@ -121,8 +124,8 @@ static_assert(sizeof(SendBufferComplete) == 8);
 
 enum class RndisChannel : uint32_t { Data = 0, Control = 1 };
 
-/// An RNDIS message: in a section of the send buffer, in the pages of a GPA-direct packet, or begun in the one and ended in the other; to the
-/// guest in the ranges of a transfer-page packet.
+/// An RNDIS message: in a section of the send buffer, in the pages of a GPA-direct packet, or begun
+/// in the one and ended in the other; to the guest in the ranges of a transfer-page packet.
 struct RndisPacket {
   RndisChannel channel;
   uint32_t section;       ///< kNoSection: none of it is in the send buffer
@@ -159,7 +162,8 @@ static_assert(sizeof(VfAssociation) == 8);
 
 enum class DataPath : uint32_t { Synthetic = 0, Vf = 1 };
 
-/// Version 4: which way frames to the guest go from now on. Answered by a completion without a body.
+/// Version 4: which way frames to the guest go from now on. Answered by a completion without a
+/// body.
 struct SwitchDataPath {
   DataPath active;
 };
@@ -181,7 +185,8 @@ static_assert(sizeof(SubChannelComplete) == 8);
 
 inline constexpr size_t kSendTableEntries = 16;
 
-/// By a transmit hash, the channel to send on. Guests up to version 6 look for the table at kMessageSize, whatever `offset` says.
+/// By a transmit hash, the channel to send on. Guests up to version 6 look for the table at
+/// kMessageSize, whatever `offset` says.
 struct SendTable {
   uint32_t count;
   uint32_t offset;  ///< of the entries, from the message's beginning

@@ -9,15 +9,17 @@ namespace hv::wire {
 
 inline constexpr size_t kPageSize = 4096;
 
-/// The first page of each ring; the data follows it. Shared memory: the peer may change any byte at any time.
-/// Offsets of both indices count bytes from the start of the data. Source: vmbus_ring (OpenVMM), hyperv.h.
+/// The first page of each ring; the data follows it. Shared memory: the peer may change any byte at
+/// any time. Offsets of both indices count bytes from the start of the data. Source: vmbus_ring
+/// (OpenVMM), hyperv.h.
 struct RingControl {
   uint32_t write_index;        ///< written by the producer alone
   uint32_t read_index;         ///< written by the consumer alone
   uint32_t interrupt_mask;     ///< consumer: not 0 = do not signal me
-  uint32_t pending_send_size;  ///< producer: bytes that I wait for; 0 = do not signal me when you have read
+  uint32_t pending_send_size;  ///< producer: bytes that I wait for; 0 = do not signal me when you
+                               ///< have read
   std::array<uint32_t, 12> reserved1;
-  uint32_t feature_bits;       ///< kRingFeaturePendingSendSize
+  uint32_t feature_bits;  ///< kRingFeaturePendingSendSize
   std::array<uint8_t, 4028> reserved2;
 };
 static_assert(sizeof(RingControl) == kPageSize);
@@ -32,8 +34,8 @@ enum class PacketType : uint16_t {
   Completion = 11,
 };
 
-/// Opens every packet in a ring; lengths count units of 8 bytes. Behind the packet follow 8 bytes of kPacketTrailerSize
-/// that belong to no packet length.
+/// Opens every packet in a ring; lengths count units of 8 bytes. Behind the packet follow 8 bytes
+/// of kPacketTrailerSize that belong to no packet length.
 struct PacketDescriptor {
   PacketType type;
   uint16_t data_offset8;  ///< from the start of this descriptor to the payload
@@ -61,7 +63,8 @@ struct GpaRangeHeader {
 };
 static_assert(sizeof(GpaRangeHeader) == 8);
 
-/// Follows the descriptor of a DataUsingTransferPages packet; `range_count` TransferPageRange follow it.
+/// Follows the descriptor of a DataUsingTransferPages packet; `range_count` TransferPageRange
+/// follow it.
 struct TransferPageHeader {
   uint16_t transfer_page_set_id;
   uint8_t sender_owns_set;

@@ -5,8 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// RNDIS as network devices of Hyper-V speak it, and the NDIS structures that its OIDs carry. Offsets in a message count from behind its
-/// Header. Source: Remote NDIS specification; netvsp's rndis protocol (OpenVMM), if_hn's rndis (FreeBSD), MSDN's NDIS structures.
+/// RNDIS as network devices of Hyper-V speak it, and the NDIS structures that its OIDs carry.
+/// Offsets in a message count from behind its Header. Source: Remote NDIS specification; netvsp's
+/// rndis protocol (OpenVMM), if_hn's rndis (FreeBSD), MSDN's NDIS structures.
 namespace hv::wire::rndis {
 
 enum class MessageType : uint32_t {
@@ -57,11 +58,11 @@ struct InitializeComplete {
   Status status;
   uint32_t major;
   uint32_t minor;
-  uint32_t device_flags;          ///< kConnectionless
-  uint32_t medium;                ///< 0: 802.3
-  uint32_t max_packets;           ///< in one message to the host
-  uint32_t max_transfer;          ///< bytes of one message to the host
-  uint32_t alignment_shift;       ///< each packet of a message begins at a multiple of 1 << this
+  uint32_t device_flags;     ///< kConnectionless
+  uint32_t medium;           ///< 0: 802.3
+  uint32_t max_packets;      ///< in one message to the host
+  uint32_t max_transfer;     ///< bytes of one message to the host
+  uint32_t alignment_shift;  ///< each packet of a message begins at a multiple of 1 << this
   uint32_t address_family_offset;
   uint32_t address_family_size;
 };
@@ -137,7 +138,8 @@ static_assert(sizeof(PpiHeader) == 12);
 
 /// Of PpiHeader::type: the number is of the types private to host and guest.
 inline constexpr uint32_t kPpiPrivate = 1u << 31;
-/// A private type, to the guest: PacketId. Frames that the host has joined (RSC) come in several messages of one packet.
+/// A private type, to the guest: PacketId. Frames that the host has joined (RSC) come in several
+/// messages of one packet.
 inline constexpr uint32_t kPpiPacketId = kPpiPrivate | 1;
 
 struct PacketId {
@@ -162,8 +164,10 @@ inline constexpr uint32_t kTcpChecksumGood = 1u << 3;
 inline constexpr uint32_t kUdpChecksumGood = 1u << 4;
 inline constexpr uint32_t kIpChecksumGood = 1u << 5;
 
-// PpiType::LargeSend, version 2: bits 0 to 19 the segment size, 20 to 29 the offset of the TCP header.
-inline constexpr uint32_t kMostTransportOffset = 0x3ff;  ///< ten bits, for checksums and large sends
+// PpiType::LargeSend, version 2: bits 0 to 19 the segment size, 20 to 29 the offset of the TCP
+// header.
+inline constexpr uint32_t kMostTransportOffset =
+    0x3ff;  ///< ten bits, for checksums and large sends
 inline constexpr uint32_t kLargeSendSizeMask = 0xfffff;
 inline constexpr uint32_t kLargeSendV2 = 1u << 30;
 inline constexpr uint32_t kLargeSendIpv6 = 1u << 31;
@@ -252,7 +256,8 @@ inline constexpr uint32_t kRssHashTcpIpv6 = 0x00000200;
 inline constexpr size_t kRssTableEntries = 128;
 inline constexpr size_t kRssKeySize = 40;
 
-/// NDIS_RECEIVE_SCALE_PARAMETERS as far as it is used; offsets count from its beginning. Table entries are 4 bytes.
+/// NDIS_RECEIVE_SCALE_PARAMETERS as far as it is used; offsets count from its beginning. Table
+/// entries are 4 bytes.
 struct RssParameters {
   ObjectHeader header;
   uint16_t flags;
@@ -317,7 +322,8 @@ struct LargeSendV2Offload {
 };
 static_assert(sizeof(LargeSendV2Offload) == 28);
 
-/// NDIS_OFFLOAD, revision 3. Older guests take the first kOffloadSizeNdis60 or kOffloadSizeNdis61 bytes.
+/// NDIS_OFFLOAD, revision 3. Older guests take the first kOffloadSizeNdis60 or kOffloadSizeNdis61
+/// bytes.
 struct Offload {
   ObjectHeader header;
   ChecksumOffload checksum;

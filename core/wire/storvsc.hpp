@@ -7,7 +7,8 @@
 
 #include "core/base/guid.hpp"
 
-/// The storage protocol. Source: storvsp_protocol (OpenVMM) and its description in the TLFS' companion documents.
+/// The storage protocol. Source: storvsp_protocol (OpenVMM) and its description in the TLFS'
+/// companion documents.
 namespace hv::wire::storvsc {
 
 inline constexpr Guid kScsiClass = "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid;
@@ -39,7 +40,8 @@ enum class Operation : uint32_t {
   CreateSubChannels = 13,
 };
 
-/// Opens every storvsc packet. `status` is an NTSTATUS, set by the host in a completion and 0 in a request.
+/// Opens every storvsc packet. `status` is an NTSTATUS, set by the host in a completion and 0 in a
+/// request.
 struct Header {
   Operation operation;
   uint32_t flags;  ///< kRequestCompletion
@@ -60,7 +62,8 @@ inline constexpr uint32_t kStatusDeviceBusy = 0x80000011;
 inline constexpr uint32_t kStatusDeviceDoesNotExist = 0xc00000c0;
 inline constexpr uint32_t kStatusIoDeviceError = 0xc0000185;
 
-/// Every packet is this long; with versions before Win8 it ends 16 bytes earlier (no ScsiRequestExtension).
+/// Every packet is this long; with versions before Win8 it ends 16 bytes earlier (no
+/// ScsiRequestExtension).
 inline constexpr size_t kPacketSize = 64;
 inline constexpr size_t kPacketSizeBeforeWin8 = 48;
 
@@ -72,8 +75,8 @@ enum class Direction : uint8_t { Write = 0, Read = 1, None = 2 };
 
 /// ExecuteSrb and its completion, in which the CDB's place holds the sense data.
 struct ScsiRequest {
-  uint16_t length;       ///< of this structure, extension included
-  uint8_t srb_status;    ///< two flag bits and a code of six bits
+  uint16_t length;     ///< of this structure, extension included
+  uint8_t srb_status;  ///< two flag bits and a code of six bits
   uint8_t scsi_status;
   uint8_t port_number;
   uint8_t path_id;
@@ -157,7 +160,7 @@ struct ChannelProperties {
   uint32_t reserved1;
   uint16_t max_sub_channels;  ///< beyond the primary
   uint16_t reserved2;
-  uint32_t flags;             ///< kSupportsMultiChannel
+  uint32_t flags;  ///< kSupportsMultiChannel
   uint32_t max_transfer_bytes;
   uint64_t reserved3;
 };
@@ -180,7 +183,8 @@ struct SubChannelCount {
   uint16_t count;
 };
 
-/// Opens the user-defined bytes of an IDE disk's offer; newer guests look at the instance GUID alone.
+/// Opens the user-defined bytes of an IDE disk's offer; newer guests look at the instance GUID
+/// alone.
 struct OfferProperties {
   uint16_t reserved1;
   uint8_t path_id;

@@ -7,8 +7,8 @@
 
 #include "core/base/guid.hpp"
 
-/// The control messages of VMBus, little-endian, at most 240 bytes each, in SynIC messages of type 1.
-/// Source: vmbus_core protocol (OpenVMM); names as in the field.
+/// The control messages of VMBus, little-endian, at most 240 bytes each, in SynIC messages of
+/// type 1. Source: vmbus_core protocol (OpenVMM); names as in the field.
 namespace hv::wire::vmbus {
 
 inline constexpr uint32_t kMessageSint = 2;
@@ -16,20 +16,21 @@ inline constexpr uint32_t kSynicMessageType = 1;
 inline constexpr size_t kMaxMessageSize = 240;
 inline constexpr uint32_t kMessageConnectionId = 1;       ///< versions below 5.0
 inline constexpr uint32_t kMessageConnectionIdWin10 = 4;  ///< from 5.0 on
-inline constexpr uint32_t kMaxChannels = 2048;            ///< event flags of one SINT; relid 0 is never a channel
+inline constexpr uint32_t kMaxChannels =
+    2048;  ///< event flags of one SINT; relid 0 is never a channel
 
 /// Upper half: major, lower half: minor.
 enum class Version : uint32_t {
   V0_13 = 0x0000000d,
   V1_1 = 0x00010001,
-  V2_4 = 0x00020004,   ///< Windows 8, Server 2012
-  V3_0 = 0x00030000,   ///< 8.1, 2012 R2
-  V4_0 = 0x00040000,   ///< 10, 2016
-  V4_1 = 0x00040001,   ///< modify channel
-  V5_0 = 0x00050000,   ///< message connection id 4
+  V2_4 = 0x00020004,  ///< Windows 8, Server 2012
+  V3_0 = 0x00030000,  ///< 8.1, 2012 R2
+  V4_0 = 0x00040000,  ///< 10, 2016
+  V4_1 = 0x00040001,  ///< modify channel
+  V5_0 = 0x00050000,  ///< message connection id 4
   V5_1 = 0x00050001,
-  V5_2 = 0x00050002,   ///< 2019
-  V5_3 = 0x00050003,   ///< 2022: modify channel acknowledged
+  V5_2 = 0x00050002,  ///< 2019
+  V5_3 = 0x00050003,  ///< 2022: modify channel acknowledged
   V6_0 = 0x00060000,
 };
 
@@ -69,7 +70,8 @@ inline constexpr uint16_t kOfferNamedPipeMode = 0x0010;
 inline constexpr uint16_t kOfferTlnpiProvider = 0x2000;  ///< hvsocket
 inline constexpr uint8_t kNoMonitor = 0xff;
 
-/// The channel's HvCallSignalEvent connection on a host of VTL 0 is `channel_id | kMessageSint << 12`.
+/// The channel's HvCallSignalEvent connection on a host of VTL 0 is `channel_id | kMessageSint <<
+/// 12`.
 inline constexpr uint32_t kSignalConnectionBase = kMessageSint << 12;
 /// As target VP of OpenChannel: the host never interrupts, the guest polls.
 inline constexpr uint32_t kNoInterrupt = 0xffffffff;
@@ -89,11 +91,12 @@ struct [[gnu::packed]] OfferChannel {
   std::array<std::byte, 120> user_defined;
   uint16_t sub_channel_index;
   uint16_t mmio_megabytes_optional;
-  uint32_t channel_id;          ///< the "relid": names the channel, and its event flag
-  uint8_t monitor_id;           ///< kNoMonitor when none
-  uint8_t monitor_allocated;    ///< bit 0
-  uint16_t dedicated_interrupt; ///< bit 0: the guest does not touch the interrupt page; always set from 2.4 on
-  uint32_t connection_id;       ///< for HvCallSignalEvent
+  uint32_t channel_id;           ///< the "relid": names the channel, and its event flag
+  uint8_t monitor_id;            ///< kNoMonitor when none
+  uint8_t monitor_allocated;     ///< bit 0
+  uint16_t dedicated_interrupt;  ///< bit 0: the guest does not touch the interrupt page; always set
+                                 ///< from 2.4 on
+  uint32_t connection_id;        ///< for HvCallSignalEvent
 };
 static_assert(sizeof(OfferChannel) == 188);
 static_assert(offsetof(OfferChannel, user_defined) == 52);
@@ -107,9 +110,9 @@ struct ChannelId {
 struct [[gnu::packed]] OpenChannel {
   uint32_t channel_id;
   uint32_t open_id;
-  uint32_t gpadl_id;            ///< of both rings
-  uint32_t target_vp;           ///< index of the VP it interrupts
-  uint32_t downstream_offset;   ///< pages from the start of the GPADL to the host-to-guest ring
+  uint32_t gpadl_id;           ///< of both rings
+  uint32_t target_vp;          ///< index of the VP it interrupts
+  uint32_t downstream_offset;  ///< pages from the start of the GPADL to the host-to-guest ring
   std::array<std::byte, 120> user_data;
 };
 static_assert(sizeof(OpenChannel) == 140);
@@ -121,16 +124,18 @@ struct OpenChannelResult {
 };
 static_assert(sizeof(OpenChannelResult) == 12);
 
-/// Ranges follow: GpaRangeHeader and page frame numbers, as many bytes as fit; the rest in GpadlBody messages.
+/// Ranges follow: GpaRangeHeader and page frame numbers, as many bytes as fit; the rest in
+/// GpadlBody messages.
 struct [[gnu::packed]] GpadlHeader {
   uint32_t channel_id;
   uint32_t gpadl_id;
-  uint16_t range_bytes;   ///< of all ranges, those in bodies included
+  uint16_t range_bytes;  ///< of all ranges, those in bodies included
   uint16_t range_count;
 };
 static_assert(sizeof(GpadlHeader) == 12);
 
-/// Page frame numbers follow. It does not name the channel, and Linux leaves the number 0: only the id and the order count.
+/// Page frame numbers follow. It does not name the channel, and Linux leaves the number 0: only the
+/// id and the order count.
 struct GpadlBody {
   uint32_t message_number;
   uint32_t gpadl_id;
@@ -156,8 +161,9 @@ struct GpadlTorndown {
 
 struct [[gnu::packed]] InitiateContact {
   Version version;
-  uint32_t target_vp;       ///< where the host's messages go, from 3.0 on; below always to VP 0
-  uint64_t interrupt_page;  ///< below 5.0; from 5.0: byte 0 is the SINT; from 5.1: byte 1 is the VTL
+  uint32_t target_vp;  ///< where the host's messages go, from 3.0 on; below always to VP 0
+  uint64_t
+      interrupt_page;  ///< below 5.0; from 5.0: byte 0 is the SINT; from 5.1: byte 1 is the VTL
   uint64_t monitor_page1;
   uint64_t monitor_page2;
 };
@@ -166,9 +172,10 @@ static_assert(sizeof(InitiateContact) == 32);
 /// The version cannot be spoken when `supported` is 0, and all else is 0 then.
 struct [[gnu::packed]] VersionResponse {
   uint8_t supported;
-  uint8_t connection_state;        ///< 0: connected; else why not
+  uint8_t connection_state;  ///< 0: connected; else why not
   uint16_t reserved;
-  uint32_t message_connection_id;  ///< from 5.0 on: where to post from now; below: the version again
+  uint32_t
+      message_connection_id;  ///< from 5.0 on: where to post from now; below: the version again
 };
 static_assert(sizeof(VersionResponse) == 8);
 

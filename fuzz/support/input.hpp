@@ -25,7 +25,9 @@ class Input {
     return value;
   }
   /// 0..most.
-  uint32_t number(uint32_t most) { return most < 256 ? take<uint8_t>() % (most + 1) : take<uint32_t>() % (most + 1); }
+  uint32_t number(uint32_t most) {
+    return most < 256 ? take<uint8_t>() % (most + 1) : take<uint32_t>() % (most + 1);
+  }
 
   /// At most `count` bytes.
   std::span<const uint8_t> bytes(size_t count) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Runs a fuzz target once over each file of the folders given: a corpus as a unit test, with any compiler.
+// Runs a fuzz target once over each file of the folders given: a corpus as a unit test, with any
+// compiler.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

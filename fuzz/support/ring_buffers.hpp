@@ -11,10 +11,12 @@ namespace hv::fuzz {
 
 inline constexpr size_t kRingData = 4096;
 
-/// Memory of one ring for all runs: plain from the heap, so that AddressSanitizer sees both ends, or mapped twice.
+/// Memory of one ring for all runs: plain from the heap, so that AddressSanitizer sees both ends,
+/// or mapped twice.
 inline std::span<std::byte> ring_bytes(bool mirrored) {
   static test::RingPages twice(kRingData, true);
-  static auto* const once = static_cast<std::byte*>(std::aligned_alloc(wire::kPageSize, wire::kPageSize + kRingData));
+  static auto* const once =
+      static_cast<std::byte*>(std::aligned_alloc(wire::kPageSize, wire::kPageSize + kRingData));
   const auto bytes = mirrored ? twice.bytes() : std::span(once, wire::kPageSize + kRingData);
   __builtin_memset(bytes.data(), 0, bytes.size());
   return bytes;

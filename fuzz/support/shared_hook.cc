@@ -6,8 +6,13 @@ namespace {
 SharedRing* current = nullptr;
 }
 
-SharedRing::SharedRing(std::span<std::byte> ring, bool mirrored, Side side, std::span<const uint8_t> script)
-    : ring_(ring), data_size_(ring.size() - wire::kPageSize), mirrored_(mirrored), side_(side), script_(script) {
+SharedRing::SharedRing(std::span<std::byte> ring, bool mirrored, Side side,
+                       std::span<const uint8_t> script)
+    : ring_(ring),
+      data_size_(ring.size() - wire::kPageSize),
+      mirrored_(mirrored),
+      side_(side),
+      script_(script) {
   if (data_size_ > kMostData) __builtin_trap();
   current = this;
 }
@@ -18,7 +23,8 @@ void SharedRing::before_read(const void* address, size_t length) {
   const auto begin = reinterpret_cast<uintptr_t>(address);
   const auto base = reinterpret_cast<uintptr_t>(ring_.data());
   const size_t end_of_all = ring_.size() + (mirrored_ ? data_size_ : 0);
-  if (begin < base || begin - base > end_of_all || length > end_of_all - (begin - base)) __builtin_trap();
+  if (begin < base || begin - base > end_of_all || length > end_of_all - (begin - base))
+    __builtin_trap();
   const size_t offset = begin - base;
   if (offset >= wire::kPageSize) watch(offset - wire::kPageSize, length);
   if (length != 0) change(ring_.data() + offset, length);

@@ -11,10 +11,11 @@
 
 namespace hv::fuzz {
 
-/// Stands in the place of the peer while one ring is used: between any two reads of shared memory it may change what is read next, as bytes
-/// of a script say. Once the script is used up nothing changes. It also watches: a byte of ring data that is read twice before `forget`, or
-/// read at all by a producer, ends the run (a double fetch). One at a time, one thread.
-/// In builds without HV_SHARED_HOOK (the replay of a corpus) nothing changes and nothing is watched.
+/// Stands in the place of the peer while one ring is used: between any two reads of shared memory
+/// it may change what is read next, as bytes of a script say. Once the script is used up nothing
+/// changes. It also watches: a byte of ring data that is read twice before `forget`, or read at all
+/// by a producer, ends the run (a double fetch). One at a time, one thread. In builds without
+/// HV_SHARED_HOOK (the replay of a corpus) nothing changes and nothing is watched.
 class SharedRing {
  public:
   static constexpr size_t kMostData = 65536;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// A hostile guest against a NIC: any NVSP message, any RNDIS message in sections and pages, forged completions, buffers that come and go,
-// over real rings. What asked for an answer gets exactly one or the channel is broken off; what reaches the backend is a frame, and what it
-// is told of it is true of it; no memory but the guest's is touched.
+// A hostile guest against a NIC: any NVSP message, any RNDIS message in sections and pages, forged
+// completions, buffers that come and go, over real rings. What asked for an answer gets exactly one
+// or the channel is broken off; what reaches the backend is a frame, and what it is told of it is
+// true of it; no memory but the guest's is touched.
 #include <array>
 #include <cstring>
 #include <map>
@@ -28,13 +29,16 @@ class Backend final : public host::NetBackend {
   void start(Receive) override {}
   void stop() override {}
   bool send(std::span<std::byte> frame, const host::net::Offload& offload, uint16_t) override {
-    if (frame.size() < host::net::kMinFrame || frame.size() > host::net::kMaxFrame + 4) __builtin_trap();
-    if (offload.kind != host::net::Offload::Kind::None && size_t{offload.checksum_start} + offload.checksum_offset + 2 > frame.size())
+    if (frame.size() < host::net::kMinFrame || frame.size() > host::net::kMaxFrame + 4)
+      __builtin_trap();
+    if (offload.kind != host::net::Offload::Kind::None &&
+        size_t{offload.checksum_start} + offload.checksum_offset + 2 > frame.size())
       __builtin_trap();
     size_t frames = 0;
     host::net::finish(frame, offload, [&](std::span<const std::byte> finished) {
       frames++;
-      if (finished.size() < host::net::kMinFrame || finished.size() > frame.size()) __builtin_trap();
+      if (finished.size() < host::net::kMinFrame || finished.size() > frame.size())
+        __builtin_trap();
       last.assign(finished.begin(), finished.end());
     });
     if (frames == 0 || frames > 65536 / host::net::kLeastSegment + 1) __builtin_trap();
@@ -65,14 +69,29 @@ class Attack {
     if (input_.take<uint8_t>() & 1) set_up();
     while (!input_.empty()) {
       switch (input_.take<uint8_t>() % 8) {
-        case 0: any_message(); break;
-        case 1: set_up(); break;
-        case 2: control(); break;
+        case 0:
+          any_message();
+          break;
+        case 1:
+          set_up();
+          break;
+        case 2:
+          control();
+          break;
         case 3:
-        case 4: packets(); break;
-        case 5: guest_.complete(input_.take<uint8_t>() & 1 ? last_received_ : input_.take<uint64_t>()); break;
-        case 6: host_side(); break;
-        case 7: service_.step(); drain(); break;
+        case 4:
+          packets();
+          break;
+        case 5:
+          guest_.complete(input_.take<uint8_t>() & 1 ? last_received_ : input_.take<uint64_t>());
+          break;
+        case 6:
+          host_side();
+          break;
+        case 7:
+          service_.step();
+          drain();
+          break;
       }
     }
     for (int i = 0; i < 50; i++) {
@@ -101,51 +120,68 @@ class Attack {
         for (const auto& message : packet->messages) {
           const auto view = host::netvsp::first_message(message);
           if (!view || view->size != message.size()) __builtin_trap();
-          if (view->type == rndis::MessageType::Packet && !host::netvsp::parse_packet(*view)) __builtin_trap();
+          if (view->type == rndis::MessageType::Packet && !host::netvsp::parse_packet(*view))
+            __builtin_trap();
         }
       }
     }
   }
   void any_message() {
-    const auto type = input_.take<uint8_t>() & 1 ? static_cast<nvsp::MessageType>(100 + input_.number(40)) : nvsp::MessageType::Init;
+    const auto type = input_.take<uint8_t>() & 1
+                          ? static_cast<nvsp::MessageType>(100 + input_.number(40))
+                          : nvsp::MessageType::Init;
     std::array<uint32_t, 3> body{};
-    for (uint32_t& word : body) word = input_.take<uint8_t>() & 1 ? input_.take<uint32_t>() : input_.number(3);
+    for (uint32_t& word : body)
+      word = input_.take<uint8_t>() & 1 ? input_.take<uint32_t>() : input_.number(3);
     using enum nvsp::MessageType;
-    for (const auto buffers : {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer, RevokeSendBuffer}) own_buffers_ |= type == buffers;
+    for (const auto buffers :
+         {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer, RevokeSendBuffer})
+      own_buffers_ |= type == buffers;
     auto bytes = NetworkGuest::nvsp(type, body);
     if (input_.number(20) == 0) bytes.resize(input_.number(40));
     const bool wants = input_.number(7) != 0;
     const auto id = guest_.send(bytes, {}, wire::PacketType::DataInBand, wants);
     if (!wants || !id) return;
     owed_[*id] = 1;
-    // These are answered when the GPADL is found; revoked before that, never. A revocation has no answer, nor have versions and MTUs.
-    for (const auto silent : {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer, RevokeSendBuffer, SendNdisVersion, SendNdisConfig}) {
+    // These are answered when the GPADL is found; revoked before that, never. A revocation has no
+    // answer, nor have versions and MTUs.
+    for (const auto silent : {SendReceiveBuffer, SendSendBuffer, RevokeReceiveBuffer,
+                              RevokeSendBuffer, SendNdisVersion, SendNdisConfig}) {
       if (type == silent) asks_for_buffer_[*id] = true;
     }
   }
   void set_up() {
-    sent(guest_.send(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V1, nvsp::Version::V6_1})));
-    guest_.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig, nvsp::NdisConfig{input_.take<uint16_t>(), 0, 0}), {},
-                wire::PacketType::DataInBand, false);
-    for (const auto& [type, gpadl] : {std::pair{nvsp::MessageType::SendReceiveBuffer, 1u}, std::pair{nvsp::MessageType::SendSendBuffer, 2u}}) {
+    sent(guest_.send(NetworkGuest::nvsp(nvsp::MessageType::Init,
+                                        nvsp::Init{nvsp::Version::V1, nvsp::Version::V6_1})));
+    guest_.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig,
+                                   nvsp::NdisConfig{input_.take<uint16_t>(), 0, 0}),
+                {}, wire::PacketType::DataInBand, false);
+    for (const auto& [type, gpadl] : {std::pair{nvsp::MessageType::SendReceiveBuffer, 1u},
+                                      std::pair{nvsp::MessageType::SendSendBuffer, 2u}}) {
       if (const auto id = guest_.send(NetworkGuest::nvsp(type, nvsp::SendBuffer{gpadl, 7}))) {
         owed_[*id] = 1;
         asks_for_buffer_[*id] = true;
       }
     }
     for (int i = 0; i < 3; i++) service_.step();
-    sent(guest_.send_pages(nvsp::RndisChannel::Control, NetworkGuest::rndis(rndis::MessageType::Initialize, rndis::Initialize{1, 1, 0, 0})));
+    sent(guest_.send_pages(
+        nvsp::RndisChannel::Control,
+        NetworkGuest::rndis(rndis::MessageType::Initialize, rndis::Initialize{1, 1, 0, 0})));
     service_.step();
     drain();
   }
   void control() {
-    constexpr std::array oids = {rndis::Oid::CurrentPacketFilter, rndis::Oid::OffloadParameters, rndis::Oid::ReceiveScaleParameters,
-                                 rndis::Oid::RndisConfigParameter, rndis::Oid::OffloadHardwareCapabilities, rndis::Oid::SupportedList};
+    constexpr std::array oids = {
+        rndis::Oid::CurrentPacketFilter,         rndis::Oid::OffloadParameters,
+        rndis::Oid::ReceiveScaleParameters,      rndis::Oid::RndisConfigParameter,
+        rndis::Oid::OffloadHardwareCapabilities, rndis::Oid::SupportedList};
     rndis::Set request{1, static_cast<uint32_t>(oids[input_.number(oids.size() - 1)]), 0, 20, 0};
     const auto tail = input_.bytes(input_.number(255));
-    request.buffer_length = input_.number(15) == 0 ? input_.take<uint32_t>() : static_cast<uint32_t>(tail.size());
+    request.buffer_length =
+        input_.number(15) == 0 ? input_.take<uint32_t>() : static_cast<uint32_t>(tail.size());
     if (input_.number(15) == 0) request.buffer_offset = input_.take<uint32_t>();
-    auto message = NetworkGuest::rndis(static_cast<rndis::MessageType>(1 + input_.number(8)), request, std::as_bytes(tail));
+    auto message = NetworkGuest::rndis(static_cast<rndis::MessageType>(1 + input_.number(8)),
+                                       request, std::as_bytes(tail));
     if (input_.number(15) == 0) message.resize(1 + input_.number(30));
     sent(guest_.send_pages(nvsp::RndisChannel::Control, message));
   }
@@ -169,37 +205,47 @@ class Attack {
       const std::array<uint32_t, 2> info = {types[input_.number(3)], input_.take<uint32_t>()};
       auto message = NetworkGuest::packet(frame, info);
       for (uint32_t wild = input_.number(3) == 0 ? input_.number(3) : 0; wild > 0; wild--)
-        message[input_.take<uint8_t>() % message.size()] = static_cast<std::byte>(input_.take<uint8_t>());
+        message[input_.take<uint8_t>() % message.size()] =
+            static_cast<std::byte>(input_.take<uint8_t>());
       messages.insert(messages.end(), message.begin(), message.end());
     }
-    if (messages.size() <= nvsp::kSendSectionSize && input_.take<uint8_t>() & 1) sent(guest_.send_section(input_.number(3), messages));
-    else sent(guest_.send_pages(nvsp::RndisChannel::Data, messages));
+    if (messages.size() <= nvsp::kSendSectionSize && input_.take<uint8_t>() & 1)
+      sent(guest_.send_section(input_.number(3), messages));
+    else
+      sent(guest_.send_pages(nvsp::RndisChannel::Data, messages));
   }
   void host_side() {
     switch (input_.number(3)) {
       case 0:
-        if (net_.last.size() >= host::net::kMinFrame) service_.deliver({.bytes = net_.last, .checked = (input_.take<uint8_t>() & 1) != 0}, 5u);
+        if (net_.last.size() >= host::net::kMinFrame)
+          service_.deliver({.bytes = net_.last, .checked = (input_.take<uint8_t>() & 1) != 0}, 5u);
         break;
       case 1:
         shared_.device.set_link((input_.take<uint8_t>() & 1) != 0);
         service_.link_changed();
         break;
-      case 2: service_.announce_channels(static_cast<uint16_t>(1 + input_.number(3))); break;
-      case 3: service_.gpadl_gone(1 + input_.number(2)); break;
+      case 2:
+        service_.announce_channels(static_cast<uint16_t>(1 + input_.number(3)));
+        break;
+      case 3:
+        service_.gpadl_gone(1 + input_.number(2));
+        break;
     }
   }
 
   fuzz::Input& input_;
   test::FakeChannel channel_{machine(), 0, 8192};
   Backend net_;
-  host::netvsp::NicShared shared_{{.newest = nvsp::Version::V6_1, .queues = 2}, {.mac = {}, .name = "fuzz"}, net_};
+  host::netvsp::NicShared shared_{
+      {.newest = nvsp::Version::V6_1, .queues = 2}, {.mac = {}, .name = "fuzz"}, net_};
   ChannelService service_{channel_, shared_};
   test::NetHandle handle_;
   NetworkGuest guest_{channel_, machine()};
   std::map<uint64_t, int> owed_;
   std::map<uint64_t, bool> asks_for_buffer_;
   uint64_t last_received_ = 0;
-  bool own_buffers_ = false;  ///< it took others than `set_up` gives, or took one twice: what is in them is its own affair
+  bool own_buffers_ = false;  ///< it took others than `set_up` gives, or took one twice: what is in
+                              ///< them is its own affair
 };
 
 }  // namespace

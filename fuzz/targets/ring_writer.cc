@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The producer's side of a ring: against a hostile consumer nothing is written outside the ring and no data is read back; with an honest
-// consumer every packet arrives whole, whatever the order of steps.
+// The producer's side of a ring: against a hostile consumer nothing is written outside the ring and
+// no data is read back; with an honest consumer every packet arrives whole, whatever the order of
+// steps.
 #include <algorithm>
 #include <array>
 #include <deque>
@@ -21,13 +22,28 @@ struct Sent {
   uint8_t fill;
 };
 
-enum Step : uint8_t { Stage, CommitStaged, Revert, FreeBytes, WaitForSpace, PeerReads, PeerGivesBack, PeerMoves, PeerMasks, kSteps };
+enum Step : uint8_t {
+  Stage,
+  CommitStaged,
+  Revert,
+  FreeBytes,
+  WaitForSpace,
+  PeerReads,
+  PeerGivesBack,
+  PeerMoves,
+  PeerMasks,
+  kSteps
+};
 
 void expect(const Packet& packet, const Sent& sent) {
-  if (packet.transaction_id != sent.id || packet.extra.size() != sent.extra || packet.payload.size() != align_up(sent.payload, 8)) __builtin_trap();
-  for (const auto byte : packet.extra) if (byte != std::byte{sent.fill}) __builtin_trap();
+  if (packet.transaction_id != sent.id || packet.extra.size() != sent.extra ||
+      packet.payload.size() != align_up(sent.payload, 8))
+    __builtin_trap();
+  for (const auto byte : packet.extra)
+    if (byte != std::byte{sent.fill}) __builtin_trap();
   for (size_t i = 0; i < packet.payload.size(); i++) {
-    if (packet.payload[i] != (i < sent.payload ? std::byte{sent.fill} : std::byte{0})) __builtin_trap();
+    if (packet.payload[i] != (i < sent.payload ? std::byte{sent.fill} : std::byte{0}))
+      __builtin_trap();
   }
 }
 
@@ -67,7 +83,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       continue;
     }
     if (step == PeerMoves) {
-      if (!honest) control.read_index = (control.read_index + argument * 8u) % (fuzz::kRingData + (argument == 255 ? 8 : 0));
+      if (!honest)
+        control.read_index =
+            (control.read_index + argument * 8u) % (fuzz::kRingData + (argument == 255 ? 8 : 0));
       continue;
     }
     if (step == PeerMasks) {
@@ -77,13 +95,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
     fuzz::SharedRing shared(bytes, mirrored, fuzz::SharedRing::Side::Producer, script);
     if (step == Stage) {
-      const Sent sent{id++, argument % 8 * 8u, input.take<uint16_t>() % 1000u, static_cast<uint8_t>(argument + id)};
+      const Sent sent{id++, argument % 8 * 8u, input.take<uint16_t>() % 1000u,
+                      static_cast<uint8_t>(argument + id)};
       content.fill(std::byte{sent.fill});
       const size_t cut = sent.payload / (1 + argument % 3);
-      const std::array<std::span<const std::byte>, 2> parts{std::span(content).first(cut), std::span(content).subspan(cut, sent.payload - cut)};
-      const auto result = writer.stage(wire::PacketType::DataUsingGpaDirect, argument & 1, sent.id, std::span(content).first(sent.extra), parts);
-      if (result) staged.push_back(sent);
-      else if (honest && result.error() != Error::RingFull) __builtin_trap();
+      const std::array<std::span<const std::byte>, 2> parts{
+          std::span(content).first(cut), std::span(content).subspan(cut, sent.payload - cut)};
+      const auto result = writer.stage(wire::PacketType::DataUsingGpaDirect, argument & 1, sent.id,
+                                       std::span(content).first(sent.extra), parts);
+      if (result)
+        staged.push_back(sent);
+      else if (honest && result.error() != Error::RingFull)
+        __builtin_trap();
     } else if (step == CommitStaged) {
       (void)writer.commit();
       published.insert(published.end(), staged.begin(), staged.end());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// A hostile guest against storvsp and its SCSI units: any packets, any CDBs, any page lists, over real rings. Every
-// packet that asked for an answer is answered exactly once or the channel is broken off; no memory but the guest's is
-// touched; the medium keeps its size.
+// A hostile guest against storvsp and its SCSI units: any packets, any CDBs, any page lists, over
+// real rings. Every packet that asked for an answer is answered exactly once or the channel is
+// broken off; no memory but the guest's is touched; the medium keeps its size.
 #include <array>
 #include <cstring>
 #include <map>
@@ -34,15 +34,17 @@ test::FakeMachine& machine() {
 struct Host {
   explicit Host(bool announce_first) {
     shared.luns.add({0, 0, 0}, std::make_shared<host::scsi::Disk>(disk, host::scsi::DiskOptions{}));
-    shared.luns.add({0, 0, 1},
-                    std::make_shared<host::scsi::Disk>(read_only, host::scsi::DiskOptions{.block_size = 4096}));
+    shared.luns.add({0, 0, 1}, std::make_shared<host::scsi::Disk>(
+                                   read_only, host::scsi::DiskOptions{.block_size = 4096}));
     shared.luns.add({0, 0, 2}, std::make_shared<host::scsi::Dvd>(image, host::scsi::DiskId{}));
     if (announce_first) service.luns_changed(true);
   }
 
   std::shared_ptr<host::MemoryBackend> disk = std::make_shared<host::MemoryBackend>(64 * 512);
-  std::shared_ptr<host::MemoryBackend> read_only = std::make_shared<host::MemoryBackend>(4 * 4096, true);
-  std::shared_ptr<host::MemoryBackend> image = std::make_shared<host::MemoryBackend>(8 * 2048, true);
+  std::shared_ptr<host::MemoryBackend> read_only =
+      std::make_shared<host::MemoryBackend>(4 * 4096, true);
+  std::shared_ptr<host::MemoryBackend> image =
+      std::make_shared<host::MemoryBackend>(8 * 2048, true);
   test::FakeChannel channel{machine(), 0, 4096};
   ControllerShared shared{{.max_transfer_bytes = 16 * 4096, .max_sub_channels = 2}};
   ChannelService service{channel, shared};
@@ -109,12 +111,13 @@ class Guest {
   }
 
   void negotiate() {
-    constexpr std::array steps = {proto::Operation::BeginInitialization, proto::Operation::QueryProtocolVersion,
-                                  proto::Operation::QueryProperties, proto::Operation::EndInitialization};
+    constexpr std::array steps = {
+        proto::Operation::BeginInitialization, proto::Operation::QueryProtocolVersion,
+        proto::Operation::QueryProperties, proto::Operation::EndInitialization};
     for (const auto step : steps) {
       auto bytes = packet(step);
-      const proto::ProtocolVersion version{input_.take<uint8_t>() & 1 ? proto::Version::Win7 : proto::Version::Win10,
-                                           0};
+      const proto::ProtocolVersion version{
+          input_.take<uint8_t>() & 1 ? proto::Version::Win7 : proto::Version::Win10, 0};
       std::memcpy(bytes.data() + sizeof(proto::Header), &version, sizeof(version));
       send(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, {}, bytes);
       host_.service.step(host_.queue);
@@ -123,7 +126,8 @@ class Guest {
   }
 
   void garbage() {
-    constexpr std::array types = {wire::PacketType::DataInBand, wire::PacketType::DataUsingGpaDirect,
+    constexpr std::array types = {wire::PacketType::DataInBand,
+                                  wire::PacketType::DataUsingGpaDirect,
                                   wire::PacketType::Completion};
     const auto type = types[input_.number(2)];
     const auto extra = std::as_bytes(input_.bytes(input_.number(8) * 8u));
@@ -150,21 +154,25 @@ class Guest {
     const auto cdb = input_.bytes(16);
     if (!cdb.empty()) std::memcpy(request.cdb_or_sense.data(), cdb.data(), cdb.size());
     const size_t frames = input_.number(20);
-    request.transfer_length =
-        frames == 0 ? input_.number(1) * 512 : input_.number(static_cast<uint32_t>(frames) * 4096 + 512);
+    request.transfer_length = frames == 0
+                                  ? input_.number(1) * 512
+                                  : input_.number(static_cast<uint32_t>(frames) * 4096 + 512);
     std::memcpy(bytes.data() + sizeof(proto::Header), &request, sizeof(request));
     std::vector<std::byte> extra(vmbus::GpaDirectBuilder::size_for(frames));
     const wire::GpaDirectHeader header{0, input_.take<uint8_t>() == 3 ? 2u : 1u};
     const uint32_t offset = input_.take<uint16_t>() % 5000;
-    const wire::GpaRangeHeader range{static_cast<uint32_t>(frames * 4096) - (frames ? offset % 4096 : 0), offset};
+    const wire::GpaRangeHeader range{
+        static_cast<uint32_t>(frames * 4096) - (frames ? offset % 4096 : 0), offset};
     std::memcpy(extra.data(), &header, sizeof(header));
     std::memcpy(extra.data() + sizeof(header), &range, sizeof(range));
     for (size_t i = 0; i < frames; i++) {
       const uint64_t frame = input_.take<uint8_t>() % (kPages + 1);
       std::memcpy(extra.data() + sizeof(header) + sizeof(range) + i * 8, &frame, 8);
     }
-    const auto type = frames == 0 ? wire::PacketType::DataInBand : wire::PacketType::DataUsingGpaDirect;
-    send(type, wire::kPacketCompletionRequested, frames == 0 ? std::span<const std::byte>() : extra, bytes);
+    const auto type =
+        frames == 0 ? wire::PacketType::DataInBand : wire::PacketType::DataUsingGpaDirect;
+    send(type, wire::kPacketCompletionRequested, frames == 0 ? std::span<const std::byte>() : extra,
+         bytes);
   }
 
   void drain() {
@@ -175,7 +183,8 @@ class Guest {
         break;
       }
       if (packet->type == wire::PacketType::Completion) {
-        if (owed_.erase(packet->transaction_id) != 1) __builtin_trap();  // answered twice, or never asked
+        if (owed_.erase(packet->transaction_id) != 1)
+          __builtin_trap();  // answered twice, or never asked
         if (packet->payload.size() < sizeof(proto::Header)) __builtin_trap();
       } else if (packet->transaction_id != 0) {
         __builtin_trap();

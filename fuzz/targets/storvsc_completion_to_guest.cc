@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// A hostile host against the guest's storvsc machine: any packets, in the dialogue and after it, with live, stale and
-// forged ids. Every request completes exactly once or is cancelled, nothing else completes, and what the machine says
-// of a completion keeps within its bounds.
+// A hostile host against the guest's storvsc machine: any packets, in the dialogue and after it,
+// with live, stale and forged ids. Every request completes exactly once or is cancelled, nothing
+// else completes, and what the machine says of a completion keeps within its bounds.
 #include <array>
 #include <bitset>
 #include <cstring>
@@ -19,13 +19,17 @@ constexpr size_t kRequests = 8;
 
 /// Takes what is sent and remembers the ids of each slot's lives.
 struct Wire {
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) { return sent(packet, id); }
-  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet, uint64_t id) {
+  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
+    return sent(packet, id);
+  }
+  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet,
+                               uint64_t id) {
     return sent(packet, id);
   }
   Result<void> sent(std::span<const std::byte> packet, uint64_t id) {
     if (full) return Error::RingFull;
-    if (id == 0 || (packet.size() != proto::kPacketSize && packet.size() != proto::kPacketSizeBeforeWin8))
+    if (id == 0 ||
+        (packet.size() != proto::kPacketSize && packet.size() != proto::kPacketSizeBeforeWin8))
       __builtin_trap();
     last_id = id;
     return {};
@@ -40,7 +44,9 @@ class Guest {
 
   void run() {
     const uint8_t wishes = input_.take<uint8_t>();
-    if (!converse({.fibre_channel = (wishes & 1) != 0, .sub_channels = static_cast<uint16_t>(wishes >> 1)})) return;
+    if (!converse({.fibre_channel = (wishes & 1) != 0,
+                   .sub_channels = static_cast<uint16_t>(wishes >> 1)}))
+      return;
     while (!input_.empty()) {
       switch (input_.take<uint8_t>() % 4) {
         case 0:
@@ -66,8 +72,9 @@ class Guest {
     const auto bytes = input_.bytes(length);
     if (!bytes.empty()) std::memcpy(buffer_.data(), bytes.data(), bytes.size());
     if (shape & 2) {
-      const proto::Header header{
-          .operation = proto::Operation::CompleteIo, .flags = 0, .status = shape & 4 ? 0u : 0xc0000059u};
+      const proto::Header header{.operation = proto::Operation::CompleteIo,
+                                 .flags = 0,
+                                 .status = shape & 4 ? 0u : 0xc0000059u};
       std::memcpy(buffer_.data(), &header, sizeof(header));
     }
     return std::span(buffer_).first(length);
@@ -80,7 +87,8 @@ class Guest {
       if (round > 9) __builtin_trap();
       if (!machine_.submit(wire_, Machine::Control::Dialogue, handshake.packet())) __builtin_trap();
       auto event = machine_.receive(completion(wire_.last_id, packet()));
-      if (!event || event->kind != Event::Kind::Answered || event->slot != machine_.slot_of(Machine::Control::Dialogue))
+      if (!event || event->kind != Event::Kind::Answered ||
+          event->slot != machine_.slot_of(Machine::Control::Dialogue))
         __builtin_trap();
       if (!handshake.answered(event->packet)) {
         if (handshake.state() != Handshake::State::Failed) __builtin_trap();
@@ -88,7 +96,8 @@ class Guest {
       }
     }
     const auto& found = handshake.properties();
-    if (found.max_transfer < kLeastTransfer || found.max_transfer > kMostTransfer || found.max_transfer % 4096 != 0)
+    if (found.max_transfer < kLeastTransfer || found.max_transfer > kMostTransfer ||
+        found.max_transfer % 4096 != 0)
       __builtin_trap();
     if (found.sub_channels > wishes.sub_channels) __builtin_trap();
     machine_.adopt(found.dialect);
@@ -125,7 +134,11 @@ class Guest {
   }
 
   vmbus::Packet completion(uint64_t id, std::span<const std::byte> payload) {
-    return {.type = wire::PacketType::Completion, .flags = 0, .transaction_id = id, .extra = {}, .payload = payload};
+    return {.type = wire::PacketType::Completion,
+            .flags = 0,
+            .transaction_id = id,
+            .extra = {},
+            .payload = payload};
   }
 
   void receive() {
@@ -159,15 +172,17 @@ class Guest {
     if (!event.intelligible) return;
     const auto& sense = event.completion.sense;
     if (sense.size() > proto::kSenseSize) __builtin_trap();
-    if (!sense.empty() &&
-        (reinterpret_cast<const std::byte*>(sense.data()) < buffer_.data() ||
-         reinterpret_cast<const std::byte*>(sense.data() + sense.size()) > buffer_.data() + buffer_.size())) {
+    if (!sense.empty() && (reinterpret_cast<const std::byte*>(sense.data()) < buffer_.data() ||
+                           reinterpret_cast<const std::byte*>(sense.data() + sense.size()) >
+                               buffer_.data() + buffer_.size())) {
       __builtin_trap();
     }
-    const auto outcome = judge({.opcode = opcodes_[slot], .fibre_channel = false, .length = asked_length_, .least = 0},
-                               event.completion);
+    const auto outcome = judge(
+        {.opcode = opcodes_[slot], .fibre_channel = false, .length = asked_length_, .least = 0},
+        event.completion);
     if (outcome.moved > asked_length_ || outcome.sense.size() > sense.size()) __builtin_trap();
-    if (outcome.verdict != Verdict::Done && (outcome.moved != 0 || !outcome.sense.empty())) __builtin_trap();
+    if (outcome.verdict != Verdict::Done && (outcome.moved != 0 || !outcome.sense.empty()))
+      __builtin_trap();
   }
 
   fuzz::Input& input_;

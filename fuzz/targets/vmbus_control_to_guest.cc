@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The host's control messages, forged at will, against the guest's connection, between calls of its operating system in any order.
-// Checked: each request ends once, each channel and GPADL comes back once, what both sides have let go of in time, and unload ends everything.
+// The host's control messages, forged at will, against the guest's connection, between calls of its
+// operating system in any order. Checked: each request ends once, each channel and GPADL comes back
+// once, what both sides have let go of in time, and unload ends everything.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -43,7 +44,9 @@ constexpr std::array<uint64_t, 64> kFrames{};
 
 class Guest {
  public:
-  explicit Guest(uint8_t flags) : connection_({.max_version = flags & 1 ? wire::Version::V5_3 : wire::Version::V4_0, .isolated = (flags & 2) != 0}) {
+  explicit Guest(uint8_t flags)
+      : connection_({.max_version = flags & 1 ? wire::Version::V5_3 : wire::Version::V4_0,
+                     .isolated = (flags & 2) != 0}) {
     for (auto& channel : channels_) connection_.donate(channel);
   }
 
@@ -86,47 +89,87 @@ class Guest {
         message(wire::MessageType::OfferChannel, offer);
         break;
       }
-      case 2: message(wire::MessageType::RescindChannelOffer, wire::ChannelId{which % 12u}); break;
-      case 3: message(wire::MessageType::OpenChannelResult, wire::OpenChannelResult{which % 12u, which / 16u + 1, input.byte() & 1u}); break;
-      case 4: message(wire::MessageType::GpadlCreated, wire::GpadlCreated{which % 12u, 0xE1E10u + which / 16, input.byte() & 1u}); break;
-      case 5: message(wire::MessageType::GpadlTorndown, wire::GpadlTorndown{0xE1E10u + which}); break;
-      case 6: message(wire::MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{which % 12u, which & 16u}); break;
-      case 7: message(wire::MessageType::AllOffersDelivered, uint32_t{}); break;
-      case 8: message(wire::MessageType::VersionResponse, wire::VersionResponse{static_cast<uint8_t>(which & 1), 0, 0, which}); break;
-      case 9: message(wire::MessageType::UnloadResponse, uint32_t{}); break;
-      case 10:
-        if (live(channel)) call(request, [&](Request& r) { return create(channel, gpadl, r, input.byte()); });
+      case 2:
+        message(wire::MessageType::RescindChannelOffer, wire::ChannelId{which % 12u});
         break;
-      case 11: (void)teardown(gpadl, request); break;
+      case 3:
+        message(wire::MessageType::OpenChannelResult,
+                wire::OpenChannelResult{which % 12u, which / 16u + 1, input.byte() & 1u});
+        break;
+      case 4:
+        message(wire::MessageType::GpadlCreated,
+                wire::GpadlCreated{which % 12u, 0xE1E10u + which / 16, input.byte() & 1u});
+        break;
+      case 5:
+        message(wire::MessageType::GpadlTorndown, wire::GpadlTorndown{0xE1E10u + which});
+        break;
+      case 6:
+        message(wire::MessageType::ModifyChannelResponse,
+                wire::ModifyChannelResponse{which % 12u, which & 16u});
+        break;
+      case 7:
+        message(wire::MessageType::AllOffersDelivered, uint32_t{});
+        break;
+      case 8:
+        message(wire::MessageType::VersionResponse,
+                wire::VersionResponse{static_cast<uint8_t>(which & 1), 0, 0, which});
+        break;
+      case 9:
+        message(wire::MessageType::UnloadResponse, uint32_t{});
+        break;
+      case 10:
+        if (live(channel))
+          call(request, [&](Request& r) { return create(channel, gpadl, r, input.byte()); });
+        break;
+      case 11:
+        (void)teardown(gpadl, request);
+        break;
       case 12:
-        if (live(channel)) call(request, [&](Request& r) { return connection_.open(channel, gpadl, 1, 0, {}, r, now_); });
+        if (live(channel))
+          call(request,
+               [&](Request& r) { return connection_.open(channel, gpadl, 1, 0, {}, r, now_); });
         break;
       case 13:
         if (live(channel)) (void)connection_.close(channel);
         break;
       case 14:
-        if (live(channel)) call(request, [&](Request& r) { return connection_.modify(channel, which, r, now_); });
+        if (live(channel))
+          call(request, [&](Request& r) { return connection_.modify(channel, which, r, now_); });
         break;
       case 15:
         if (live(channel) && connection_.release(channel).ok()) released_[index(channel)] = true;
         break;
-      case 16: post(which); break;
-      case 17: events(); break;
+      case 16:
+        post(which);
+        break;
+      case 17:
+        events();
+        break;
       case 18:
         now_ += which * 1000u;
         connection_.expire(now_);
         break;
-      default: lifecycle(which, request); break;
+      default:
+        lifecycle(which, request);
+        break;
     }
     check();
   }
 
   void lifecycle(uint8_t which, Request& request) {
     switch (which % 6) {
-      case 0: call(request, [&](Request& r) { return connection_.connect(r, now_); }); break;
-      case 1: call(request, [&](Request& r) { return connection_.request_offers(r, now_); }); break;
-      case 2: call(request, [&](Request& r) { return connection_.unload(which & 64, r, now_); }); break;
-      case 3: call(request, [&](Request& r) { return connection_.resume(r, now_); }); break;
+      case 0:
+        call(request, [&](Request& r) { return connection_.connect(r, now_); });
+        break;
+      case 1:
+        call(request, [&](Request& r) { return connection_.request_offers(r, now_); });
+        break;
+      case 2:
+        call(request, [&](Request& r) { return connection_.unload(which & 64, r, now_); });
+        break;
+      case 3:
+        call(request, [&](Request& r) { return connection_.resume(r, now_); });
+        break;
       case 4:
         if (waiting_[index(request)] && request.waiting()) {
           (void)connection_.abandon(request);
@@ -134,7 +177,9 @@ class Guest {
           waiting_[index(request)] = false;
         }
         break;
-      default: (void)connection_.connect_service(hv::Guid{}, hv::Guid{}); break;
+      default:
+        (void)connection_.connect_service(hv::Guid{}, hv::Guid{});
+        break;
     }
   }
 
@@ -160,7 +205,8 @@ class Guest {
   }
   hv::Result<void> create(Channel& channel, Gpadl& gpadl, Request& request, uint8_t pages) {
     const size_t count = pages % kFrames.size() + 1;
-    return connection_.create_gpadl(channel, gpadl, std::span(kFrames).first(count), static_cast<uint32_t>(count * 4096), 0, request, now_);
+    return connection_.create_gpadl(channel, gpadl, std::span(kFrames).first(count),
+                                    static_cast<uint32_t>(count * 4096), 0, request, now_);
   }
   bool teardown(Gpadl& gpadl, Request& request) {
     call(request, [&](Request& r) { return connection_.teardown_gpadl(gpadl, &r, now_); });
@@ -241,7 +287,8 @@ class Guest {
     now_ += 10'000;
     connection_.expire(now_);
     settle();
-    for (const auto& channel : channels_) require(!released_[index(channel)] || !channel.rescinded());
+    for (const auto& channel : channels_)
+      require(!released_[index(channel)] || !channel.rescinded());
   }
 
   /// Whatever was done to it, the guest can leave.
@@ -270,14 +317,19 @@ class Guest {
     connection_.expire(now_ + 1'000'000);
     Event event;
     while (connection_.next_event(event)) {
-      if (event.kind == Event::Kind::RequestDone && event.request == &last) require(!last.waiting());
+      if (event.kind == Event::Kind::RequestDone && event.request == &last)
+        require(!last.waiting());
     }
     require(connection_.channel_count() == 0);
   }
 
   bool live(const Channel& channel) { return told_[index(channel)]; }
-  size_t index(const Channel& channel) const { return static_cast<size_t>(&channel - channels_.data()); }
-  size_t index(const Request& request) const { return static_cast<size_t>(&request - requests_.data()); }
+  size_t index(const Channel& channel) const {
+    return static_cast<size_t>(&channel - channels_.data());
+  }
+  size_t index(const Request& request) const {
+    return static_cast<size_t>(&request - requests_.data());
+  }
 
   Connection connection_;
   std::array<Channel, 8> channels_;

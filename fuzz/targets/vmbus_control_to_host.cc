@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// A guest's control messages in any order, with devices coming and going: the tables stay sound and every action is one that the
-// port may perform.
+// A guest's control messages in any order, with devices coming and going: the tables stay sound and
+// every action is one that the port may perform.
 #include <cstdint>
 #include <map>
 #include <set>
@@ -25,7 +25,9 @@ class Port {
     for (size_t i = 0; i < actions.size(); i++) {
       const Action action = actions[i];
       if (const auto* post = std::get_if<PostMessage>(&action)) {
-        if (post->vp >= 4 || post->sint != 2 || post->message.bytes().size() > proto::kMaxMessageSize) broken();
+        if (post->vp >= 4 || post->sint != 2 ||
+            post->message.bytes().size() > proto::kMaxMessageSize)
+          broken();
         if (post->message.bytes().size() < sizeof(proto::MessageHeader)) broken();
       } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
         if (i + 1 != actions.size()) broken();
@@ -48,7 +50,8 @@ class Port {
       }
     }
     actions.clear();
-    // It looks at every relid: often enough, but not each time, or the fuzzer would do nothing else.
+    // It looks at every relid: often enough, but not each time, or the fuzzer would do nothing
+    // else.
     if (++performed_ % 16 == 0) check();
     if (!machine_.version() && !open_.empty()) broken();
     if (machine_.channels().size() > 3 * proto::kMaxChannels) broken();
@@ -80,7 +83,8 @@ OfferInfo info(uint8_t number) {
 
 }  // namespace
 
-/// Each step: a byte that says what happens, a byte for it, and for messages a length and that many bytes.
+/// Each step: a byte that says what happens, a byte for it, and for messages a length and that many
+/// bytes.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteReader reader(std::as_bytes(std::span(data, size)));
   const auto limit = reader.take<uint8_t>();
@@ -101,15 +105,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t what = reader.take<uint8_t>().take();
     const uint8_t which = reader.take<uint8_t>().take();
     switch (what % 16) {
-      case 0: offer(which); continue;
-      case 1: (void)machine.rescind(some(port.devices(), which), actions).ok(); break;
-      case 2: (void)machine.force(some(port.devices(), which), actions).ok(); break;
-      case 3: (void)machine.offer_sub_channels(some(port.devices(), which), which % 8, actions).ok(); break;
+      case 0:
+        offer(which);
+        continue;
+      case 1:
+        (void)machine.rescind(some(port.devices(), which), actions).ok();
+        break;
+      case 2:
+        (void)machine.force(some(port.devices(), which), actions).ok();
+        break;
+      case 3:
+        (void)machine.offer_sub_channels(some(port.devices(), which), which % 8, actions).ok();
+        break;
       case 4:
         if (which == 0) machine.reset(actions);
         break;
       default: {
-        const size_t length = std::min<size_t>(which, std::min<size_t>(reader.remaining(), proto::kMaxMessageSize));
+        const size_t length =
+            std::min<size_t>(which, std::min<size_t>(reader.remaining(), proto::kMaxMessageSize));
         const auto bytes = reader.take_bytes(length).take();
         machine.message(what & 0x10 ? 1 : 4, bytes, actions);
         break;

@@ -17,7 +17,8 @@ struct BlockIo {
     Write,
     Flush,  ///< everything written before is on stable storage
     Punch,  ///< [offset, offset + length) reads as zeros and takes no space
-    Zero,   ///< [offset, offset + length) reads as zeros and keeps its space where the file system can do that
+    Zero,   ///< [offset, offset + length) reads as zeros and keeps its space where the file system
+            ///< can do that
   };
   Kind kind = Kind::Read;
   bool durable = false;        ///< Write: on stable storage before it completes
@@ -26,7 +27,8 @@ struct BlockIo {
   std::span<iovec> buffers{};  ///< Read and Write; alive and unchanged until the completion
 };
 
-/// Where a disk keeps its bytes. Shared by the threads of all channels; every method may be called from any of them.
+/// Where a disk keeps its bytes. Shared by the threads of all channels; every method may be called
+/// from any of them.
 class BlockBackend {
  public:
   virtual ~BlockBackend() = default;
@@ -42,7 +44,8 @@ class BlockBackend {
   /// Performs `io` before it returns. Bytes moved (Read, Write) or 0; negative: an errno.
   virtual int64_t perform(const BlockIo& io) = 0;
 
-  /// The first byte at or behind `offset` that is a hole (`hole`) or data (not `hole`); size() when there is none.
+  /// The first byte at or behind `offset` that is a hole (`hole`) or data (not `hole`); size() when
+  /// there is none.
   virtual uint64_t seek(uint64_t offset, bool hole) const { return hole ? size() : offset; }
 
   /// Grows or shrinks to `bytes`. An error message, or nullopt.

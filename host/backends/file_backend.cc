@@ -33,9 +33,10 @@ void lock(int fd, const std::string& path, bool read_only) {
   range.l_whence = SEEK_SET;
   if (::fcntl(fd, F_OFD_SETLK, &range) == 0) return;
   if (errno == EACCES || errno == EAGAIN) {
-    throw BackendError(fmt::format(
-        "disk {}: in use by another machine (it holds a lock on the file); stop that one, or open both with ,ro",
-        path));
+    throw BackendError(
+        fmt::format("disk {}: in use by another machine (it holds a lock on the file); stop that "
+                    "one, or open both with ,ro",
+                    path));
   }
   // A file system without locks: better to go on than to refuse a disk that works.
 }
@@ -43,8 +44,8 @@ void lock(int fd, const std::string& path, bool read_only) {
 int64_t write_zeros(int fd, uint64_t offset, uint64_t length) {
   static constexpr std::array<std::byte, 65536> zeros{};
   while (length > 0) {
-    const ssize_t count =
-        ::pwrite(fd, zeros.data(), std::min<uint64_t>(length, zeros.size()), static_cast<off_t>(offset));
+    const ssize_t count = ::pwrite(fd, zeros.data(), std::min<uint64_t>(length, zeros.size()),
+                                   static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return -errno;
     offset += static_cast<uint64_t>(count);
@@ -65,22 +66,24 @@ std::shared_ptr<FileBackend> FileBackend::open(const std::string& path, Options 
   if (fd.fd < 0) {
     const int error = errno;
     if (error == ENOENT)
-      throw BackendError(
-          fmt::format("disk {}: no such file; give the path of an existing raw image or block device", path));
+      throw BackendError(fmt::format(
+          "disk {}: no such file; give the path of an existing raw image or block device", path));
     if ((error == EACCES || error == EROFS || error == EPERM) && !options.read_only) {
-      throw BackendError(
-          fmt::format("disk {}: not writable ({}); add ,ro to use it read-only", path, std::strerror(error)));
+      throw BackendError(fmt::format("disk {}: not writable ({}); add ,ro to use it read-only",
+                                     path, std::strerror(error)));
     }
     throw BackendError(fmt::format("disk {}: cannot be opened: {}", path, std::strerror(error)));
   }
-  if (::fstat(fd.fd, &status) != 0) throw BackendError(fmt::format("disk {}: {}", path, std::strerror(errno)));
+  if (::fstat(fd.fd, &status) != 0)
+    throw BackendError(fmt::format("disk {}: {}", path, std::strerror(errno)));
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
     throw BackendError(fmt::format("disk {}: neither a file nor a block device", path));
   }
   lock(fd.fd, path, options.read_only);
   std::shared_ptr<FileBackend> backend(new FileBackend(path, options, fd.release()));
   backend->block_device_ = S_ISBLK(status.st_mode);
-  backend->hole_size_ = std::clamp<uint32_t>(static_cast<uint32_t>(status.st_blksize), options.block_size, 65536);
+  backend->hole_size_ =
+      std::clamp<uint32_t>(static_cast<uint32_t>(status.st_blksize), options.block_size, 65536);
   backend->size_ = backend->measure();
   return backend;
 }
@@ -94,14 +97,16 @@ uint64_t FileBackend::measure() const {
       throw BackendError(fmt::format("disk {}: {}", path_, std::strerror(errno)));
   } else {
     struct stat status {};
-    if (::fstat(fd_, &status) != 0) throw BackendError(fmt::format("disk {}: {}", path_, std::strerror(errno)));
+    if (::fstat(fd_, &status) != 0)
+      throw BackendError(fmt::format("disk {}: {}", path_, std::strerror(errno)));
     bytes = static_cast<uint64_t>(status.st_size);
   }
-  if (bytes == 0) throw BackendError(fmt::format("disk {}: is empty; make it with truncate -s SIZE", path_));
+  if (bytes == 0)
+    throw BackendError(fmt::format("disk {}: is empty; make it with truncate -s SIZE", path_));
   if (bytes % options_.block_size != 0) {
-    throw BackendError(fmt::format("disk {}: its size, {} bytes, is no multiple of {}; make it so with truncate -s {}",
-                                   path_, bytes, options_.block_size,
-                                   (bytes / options_.block_size + 1) * options_.block_size));
+    throw BackendError(fmt::format(
+        "disk {}: its size, {} bytes, is no multiple of {}; make it so with truncate -s {}", path_,
+        bytes, options_.block_size, (bytes / options_.block_size + 1) * options_.block_size));
   }
   return bytes;
 }
@@ -123,11 +128,13 @@ int64_t FileBackend::perform(const BlockIo& io) {
       break;
     case BlockIo::Kind::Punch:
       result = ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
-      if (result < 0 && (errno == EOPNOTSUPP || errno == ENOTTY)) return write_zeros(fd_, io.offset, io.length);
+      if (result < 0 && (errno == EOPNOTSUPP || errno == ENOTTY))
+        return write_zeros(fd_, io.offset, io.length);
       break;
     case BlockIo::Kind::Zero:
       result = ::fallocate(fd_, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
-      if (result < 0 && (errno == EOPNOTSUPP || errno == ENOTTY)) return write_zeros(fd_, io.offset, io.length);
+      if (result < 0 && (errno == EOPNOTSUPP || errno == ENOTTY))
+        return write_zeros(fd_, io.offset, io.length);
       break;
   }
   return result < 0 ? -errno : result;
@@ -144,8 +151,11 @@ std::optional<std::string> FileBackend::resize(uint64_t bytes) {
   if (bytes == 0 || bytes % options_.block_size != 0) {
     return fmt::format("disk {}: {} bytes is no multiple of {}", path_, bytes, options_.block_size);
   }
-  if (block_device_) return fmt::format("disk {}: a block device; resize it itself, then resize without a size", path_);
-  if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0) return fmt::format("disk {}: {}", path_, std::strerror(errno));
+  if (block_device_)
+    return fmt::format("disk {}: a block device; resize it itself, then resize without a size",
+                       path_);
+  if (::ftruncate(fd_, static_cast<off_t>(bytes)) != 0)
+    return fmt::format("disk {}: {}", path_, std::strerror(errno));
   size_ = bytes;
   return std::nullopt;
 }

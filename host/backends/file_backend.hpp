@@ -15,16 +15,16 @@ class BackendError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A raw file or a block device. It holds a lock on it, so that no second host writes the same bytes: exclusive when it
-/// may write, shared when it is read-only.
+/// A raw file or a block device. It holds a lock on it, so that no second host writes the same
+/// bytes: exclusive when it may write, shared when it is read-only.
 class FileBackend final : public BlockBackend {
  public:
   struct Options {
     bool read_only = false;
     uint32_t block_size = 512;  ///< the size must be a multiple of it
   };
-  /// Throws BackendError: missing, unreadable, not a file or block device, empty, locked by another process, or of a
-  /// size that is no multiple of the block size.
+  /// Throws BackendError: missing, unreadable, not a file or block device, empty, locked by another
+  /// process, or of a size that is no multiple of the block size.
   static std::shared_ptr<FileBackend> open(const std::string& path, Options options);
   ~FileBackend() override;
   FileBackend(const FileBackend&) = delete;
@@ -41,7 +41,8 @@ class FileBackend final : public BlockBackend {
   std::string describe() const override { return path_; }
 
  private:
-  FileBackend(std::string path, Options options, int fd) : path_(std::move(path)), options_(options), fd_(fd) {}
+  FileBackend(std::string path, Options options, int fd)
+      : path_(std::move(path)), options_(options), fd_(fd) {}
   uint64_t measure() const;  ///< throws BackendError
 
   const std::string path_;

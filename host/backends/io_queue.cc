@@ -13,8 +13,8 @@
 namespace hv::host {
 namespace {
 
-/// A buffered write copies into the page cache. io_uring hands it to a worker thread, which costs about as much again
-/// and takes each out of its batch; above this size a worker is worth it.
+/// A buffered write copies into the page cache. io_uring hands it to a worker thread, which costs
+/// about as much again and takes each out of its batch; above this size a worker is worth it.
 constexpr uint64_t kWriteHere = 64 * 1024;
 
 bool at_once(const BlockIo& io) {
@@ -38,13 +38,14 @@ bool needs_retry(int64_t result) { return result == -EINTR || result == -EAGAIN;
 IoQueue::IoQueue(bool allow_uring) {
   if (!allow_uring) return;
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-                 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   params.cq_entries = 8 * kEntries;
   int result = io_uring_queue_init_params(kEntries, &ring_, &params);
   if (result == -EINVAL) {  // before Linux 6.1
     params = {};
-    params.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;  // completions come without being asked for
+    params.flags =
+        IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;  // completions come without being asked for
     params.cq_entries = 8 * kEntries;
     result = io_uring_queue_init_params(kEntries, &ring_, &params);
   }
@@ -104,14 +105,16 @@ void IoQueue::submit(BlockBackend& backend, const BlockIo& io, uint64_t token) {
   switch (io.kind) {
     case BlockIo::Kind::Read:
       if (count == 1) {
-        io_uring_prep_read(sqe, fd, io.buffers[0].iov_base, static_cast<unsigned>(io.buffers[0].iov_len), io.offset);
+        io_uring_prep_read(sqe, fd, io.buffers[0].iov_base,
+                           static_cast<unsigned>(io.buffers[0].iov_len), io.offset);
       } else {
         io_uring_prep_readv(sqe, fd, io.buffers.data(), count, io.offset);
       }
       break;
     case BlockIo::Kind::Write:
       if (count == 1) {
-        io_uring_prep_write(sqe, fd, io.buffers[0].iov_base, static_cast<unsigned>(io.buffers[0].iov_len), io.offset);
+        io_uring_prep_write(sqe, fd, io.buffers[0].iov_base,
+                            static_cast<unsigned>(io.buffers[0].iov_len), io.offset);
       } else {
         io_uring_prep_writev(sqe, fd, io.buffers.data(), count, io.offset);
       }
@@ -160,7 +163,8 @@ void IoQueue::reap() {
       continue;
     }
     watched->armed = false;
-    if (cqe->res == sizeof(watched->count)) events_.push_back({watched->token, static_cast<int64_t>(watched->count)});
+    if (cqe->res == sizeof(watched->count))
+      events_.push_back({watched->token, static_cast<int64_t>(watched->count)});
   }
   io_uring_cq_advance(&ring_, seen);
 }
@@ -180,9 +184,11 @@ std::span<const IoQueue::Event> IoQueue::collect(bool wait) {
       }
     }
     if (block || queued_ > 0 ||
-        (__atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))) {
+        (__atomic_load_n(ring_.sq.kflags, __ATOMIC_RELAXED) &
+         (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))) {
       system_calls_++;
-      const int result = block ? io_uring_submit_and_wait(&ring_, 1) : io_uring_submit_and_get_events(&ring_);
+      const int result =
+          block ? io_uring_submit_and_wait(&ring_, 1) : io_uring_submit_and_get_events(&ring_);
       if (result >= 0) queued_ = 0;
     }
     reap();

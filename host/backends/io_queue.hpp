@@ -12,9 +12,10 @@
 
 namespace hv::host {
 
-/// What one thread waits for: the I/O it submitted and the eventfds it watches, behind one system call. Where the
-/// kernel has no io_uring it does the same with poll and plain reads and writes. Concurrency: made, used and destroyed
-/// by one thread. Everything submitted must have completed before it dies.
+/// What one thread waits for: the I/O it submitted and the eventfds it watches, behind one system
+/// call. Where the kernel has no io_uring it does the same with poll and plain reads and writes.
+/// Concurrency: made, used and destroyed by one thread. Everything submitted must have completed
+/// before it dies.
 class IoQueue {
  public:
   struct Event {
@@ -27,16 +28,18 @@ class IoQueue {
   IoQueue(const IoQueue&) = delete;
   IoQueue& operator=(const IoQueue&) = delete;
 
-  /// Queues `io`; the kernel sees it with the next `wait` or `poll`. A backend without a descriptor performs it
-  /// here, and so are small writes that need not be durable.
-  /// `token` is not one of the watched ones. `io` and its buffers live until the event comes.
+  /// Queues `io`; the kernel sees it with the next `wait` or `poll`. A backend without a descriptor
+  /// performs it here, and so are small writes that need not be durable. `token` is not one of the
+  /// watched ones. `io` and its buffers live until the event comes.
   void submit(BlockBackend& backend, const BlockIo& io, uint64_t token);
 
-  /// Watches an eventfd (at most two): an event with `token` each time somebody wrote to it; the count is taken out of
-  /// it. From now on nobody else reads it, and the descriptor is a blocking one.
+  /// Watches an eventfd (at most two): an event with `token` each time somebody wrote to it; the
+  /// count is taken out of it. From now on nobody else reads it, and the descriptor is a blocking
+  /// one.
   void watch(int event_fd, uint64_t token);
 
-  /// Hands over what is queued and waits until there is at least one event. The events are valid until the next call.
+  /// Hands over what is queued and waits until there is at least one event. The events are valid
+  /// until the next call.
   std::span<const Event> wait() { return collect(true); }
   /// Hands over what is queued and takes what has completed already, without waiting.
   std::span<const Event> poll() { return collect(false); }

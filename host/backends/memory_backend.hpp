@@ -18,7 +18,9 @@ class NullBackend final : public BlockBackend {
   bool read_only() const override { return false; }
   uint32_t hole_size() const override { return 4096; }
   int64_t perform(const BlockIo& io) override {
-    return io.kind == BlockIo::Kind::Read || io.kind == BlockIo::Kind::Write ? static_cast<int64_t>(io.length) : 0;
+    return io.kind == BlockIo::Kind::Read || io.kind == BlockIo::Kind::Write
+               ? static_cast<int64_t>(io.length)
+               : 0;
   }
   std::optional<std::string> resize(uint64_t bytes) override {
     size_ = bytes;
@@ -33,7 +35,8 @@ class NullBackend final : public BlockBackend {
 /// A disk of plain memory, for tests and fuzzing; `fail_next` makes the next I/O fail.
 class MemoryBackend final : public BlockBackend {
  public:
-  explicit MemoryBackend(size_t bytes, bool read_only = false) : bytes_(bytes), read_only_(read_only) {}
+  explicit MemoryBackend(size_t bytes, bool read_only = false)
+      : bytes_(bytes), read_only_(read_only) {}
   uint64_t size() const override;
   bool read_only() const override { return read_only_; }
   uint32_t hole_size() const override { return 4096; }

@@ -21,10 +21,12 @@ class NetBackend {
   /// From now on frames for the guest are given to `receive`, on any thread, until `stop` returns.
   virtual void start(Receive receive) = 0;
   virtual void stop() = 0;
-  /// Takes a frame of the guest, which is used up by it, and does what `offload` says is left. `queue` is the channel that it came by: frames
-  /// of one are kept in order. Any thread; does not wait for the network. False: it was not taken, now.
+  /// Takes a frame of the guest, which is used up by it, and does what `offload` says is left.
+  /// `queue` is the channel that it came by: frames of one are kept in order. Any thread; does not
+  /// wait for the network. False: it was not taken, now.
   virtual bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) = 0;
-  /// Whether the guest takes TCP segments joined (net::Frame::joined), from now on; at first it does not. Any thread. A backend need not join.
+  /// Whether the guest takes TCP segments joined (net::Frame::joined), from now on; at first it
+  /// does not. Any thread. A backend need not join.
   virtual void join([[maybe_unused]] bool joined) {}
   virtual std::string describe() const = 0;
 };

@@ -23,7 +23,8 @@
 namespace hv::host {
 namespace {
 
-/// virtio-net's header, as the kernel puts it in front of each frame. (Its own C header is none of C++.)
+/// virtio-net's header, as the kernel puts it in front of each frame. (Its own C header is none of
+/// C++.)
 struct VnetHeader {
   uint8_t flags;
   uint8_t gso_type;
@@ -46,19 +47,24 @@ constexpr uint16_t kMostQueues = 64;
 /// One queue of the interface; the error number instead when it cannot be had.
 Attached attach(const std::string& interface, bool several) {
   const int fd = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) throw NetError(fmt::format("tap={}: /dev/net/tun: {}", interface, std::strerror(errno)));
+  if (fd < 0)
+    throw NetError(fmt::format("tap={}: /dev/net/tun: {}", interface, std::strerror(errno)));
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0));
-  // Only checksums are left to us: frames come in no more than the interface's MTU long, until the guest takes joined ones.
-  if (::ioctl(fd, TUNSETIFF, &request) == 0 && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0) return {fd, 0};
+  request.ifr_flags =
+      static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (several ? IFF_MULTI_QUEUE : 0));
+  // Only checksums are left to us: frames come in no more than the interface's MTU long, until the
+  // guest takes joined ones.
+  if (::ioctl(fd, TUNSETIFF, &request) == 0 && ::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM) == 0)
+    return {fd, 0};
   const int error = errno;
   ::close(fd);
   return {-1, error};
 }
 
 std::vector<int> open_tap(const std::string& interface, uint16_t queues) {
-  if (interface.empty() || interface.size() >= IFNAMSIZ) throw NetError(fmt::format("tap={}: no interface has such a name", interface));
+  if (interface.empty() || interface.size() >= IFNAMSIZ)
+    throw NetError(fmt::format("tap={}: no interface has such a name", interface));
   std::vector<int> fds;
   Attached one = attach(interface, queues > 1);
   // It was made for one queue.
@@ -67,7 +73,8 @@ std::vector<int> open_tap(const std::string& interface, uint16_t queues) {
     const char* hint = "";
     if (one.error == EPERM) hint = " (make it: ip tuntap add mode tap user YOU)";
     if (one.error == EBUSY) hint = " (another program uses it)";
-    throw NetError(fmt::format("tap={}: cannot be used: {}{}", interface, std::strerror(one.error), hint));
+    throw NetError(
+        fmt::format("tap={}: cannot be used: {}{}", interface, std::strerror(one.error), hint));
   }
   while (one.fd >= 0) {
     fds.push_back(one.fd);
@@ -77,7 +84,8 @@ std::vector<int> open_tap(const std::string& interface, uint16_t queues) {
   return fds;
 }
 
-/// What the interface says of a frame, without its bytes, into which a checksum that is still to be made is put. Nothing: it cannot be as it says.
+/// What the interface says of a frame, without its bytes, into which a checksum that is still to be
+/// made is put. Nothing: it cannot be as it says.
 std::optional<net::Frame> understand(const VnetHeader& header, std::span<std::byte> bytes) {
   net::Frame frame{.bytes = {}, .checked = (header.flags & kDataValid) != 0};
   if (header.gso_type == kGsoTcp4 || header.gso_type == kGsoTcp6) {
@@ -111,7 +119,9 @@ VnetHeader header_of(const net::Offload& offload) {
 }  // namespace
 
 TapNet::TapNet(const std::string& interface, uint16_t queues)
-    : interface_(interface), fds_(open_tap(interface, queues)), stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
+    : interface_(interface),
+      fds_(open_tap(interface, queues)),
+      stop_fd_(::eventfd(0, EFD_CLOEXEC)) {}
 
 TapNet::~TapNet() {
   stop();
@@ -133,7 +143,8 @@ void TapNet::stop() {
 }
 
 void TapNet::join(bool joined) {
-  for (const int fd : fds_) (void)::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | (joined ? TUN_F_TSO4 | TUN_F_TSO6 : 0));
+  for (const int fd : fds_)
+    (void)::ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | (joined ? TUN_F_TSO4 | TUN_F_TSO6 : 0));
 }
 
 void TapNet::read_frames(int fd) {
@@ -144,8 +155,10 @@ void TapNet::read_frames(int fd) {
     const ssize_t size = ::readv(fd, parts, 2);
     if (size < 0) {
       pollfd fds[] = {{fd, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
-      if (errno != EAGAIN && errno != EINTR) fds[0].fd = -1;  // the interface is gone or down for good
-      if (::poll(fds, 2, errno == EAGAIN || errno == EINTR ? -1 : 1000) > 0 && fds[1].revents != 0) return;
+      if (errno != EAGAIN && errno != EINTR)
+        fds[0].fd = -1;  // the interface is gone or down for good
+      if (::poll(fds, 2, errno == EAGAIN || errno == EINTR ? -1 : 1000) > 0 && fds[1].revents != 0)
+        return;
       continue;
     }
     if (static_cast<size_t>(size) < sizeof(header) + net::kMinFrame) continue;
@@ -160,7 +173,8 @@ void TapNet::read_frames(int fd) {
 bool TapNet::send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) {
   VnetHeader header = header_of(offload);
   const iovec parts[] = {{&header, sizeof(header)}, {frame.data(), frame.size()}};
-  return ::writev(fds_[queue % fds_.size()], parts, 2) == static_cast<ssize_t>(sizeof(header) + frame.size());
+  return ::writev(fds_[queue % fds_.size()], parts, 2) ==
+         static_cast<ssize_t>(sizeof(header) + frame.size());
 }
 
 }  // namespace hv::host

@@ -11,9 +11,11 @@
 
 namespace hv::host {
 
-/// A TAP interface of this machine, with virtio-net headers: checksums and segments that the guest leaves are left to the kernel, which
-/// does them or passes them on; segments that it has joined are passed to a guest that takes them so.
-/// With several queues, where the interface has them (made by `ip tuntap add ... multi_queue`, or by us), each has a descriptor and a thread of its own, and the kernel sends a flow's answers to the queue that the flow was sent by.
+/// A TAP interface of this machine, with virtio-net headers: checksums and segments that the guest
+/// leaves are left to the kernel, which does them or passes them on; segments that it has joined
+/// are passed to a guest that takes them so. With several queues, where the interface has them
+/// (made by `ip tuntap add ... multi_queue`, or by us), each has a descriptor and a thread of its
+/// own, and the kernel sends a flow's answers to the queue that the flow was sent by.
 class TapNet final : public NetBackend {
  public:
   /// Attaches to `interface`, made if it is not there, with up to `queues` queues. Throws NetError.

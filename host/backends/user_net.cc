@@ -40,17 +40,23 @@ std::optional<uint16_t> parse_port(std::string_view text) {
 }
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
 
 PortForward parse_forward(const std::string& text) {
-  const auto bad = [&] { return NetError(fmt::format("{}: give a forward as tcp:127.0.0.1:2222-:22", text)); };
+  const auto bad = [&] {
+    return NetError(fmt::format("{}: give a forward as tcp:127.0.0.1:2222-:22", text));
+  };
   PortForward forward;
   std::string_view rest = text;
-  if (rest.starts_with("udp:")) forward.udp = true;
-  else if (!rest.starts_with("tcp:")) throw bad();
+  if (rest.starts_with("udp:"))
+    forward.udp = true;
+  else if (!rest.starts_with("tcp:"))
+    throw bad();
   rest.remove_prefix(4);
   const size_t dash = rest.find("-:");
   if (dash == std::string_view::npos) throw bad();
@@ -68,10 +74,12 @@ PortForward parse_forward(const std::string& text) {
   return forward;
 }
 
-/// libslirp and the thread that waits for its sockets. libslirp is used under one lock; it calls back under it.
+/// libslirp and the thread that waits for its sockets. libslirp is used under one lock; it calls
+/// back under it.
 class UserNet::Stack {
  public:
-  explicit Stack(const std::vector<PortForward>& forwards) : wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  explicit Stack(const std::vector<PortForward>& forwards)
+      : wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     SlirpConfig config{};
     config.version = 1;
     config.in_enabled = true;
@@ -116,7 +124,8 @@ class UserNet::Stack {
     {
       const std::lock_guard lock(mutex_);
       net::finish(frame, offload, [this](std::span<const std::byte> finished) {
-        ::slirp_input(slirp_, reinterpret_cast<const uint8_t*>(finished.data()), static_cast<int>(finished.size()));
+        ::slirp_input(slirp_, reinterpret_cast<const uint8_t*>(finished.data()),
+                      static_cast<int>(finished.size()));
       });
     }
     wake();
@@ -135,7 +144,8 @@ class UserNet::Stack {
       SlirpCb cb{};
       cb.send_packet = [](const void* bytes, size_t size, void* opaque) -> ssize_t {
         const auto* from = static_cast<const std::byte*>(bytes);
-        if (self(opaque).receive_) self(opaque).receive_({.bytes = {from, from + size}, .checked = false});
+        if (self(opaque).receive_)
+          self(opaque).receive_({.bytes = {from, from + size}, .checked = false});
         return static_cast<ssize_t>(size);
       };
       cb.guest_error = [](const char*, void*) {};
@@ -146,7 +156,9 @@ class UserNet::Stack {
       cb.timer_free = [](void* timer, void* opaque) {
         self(opaque).timers_.remove_if([timer](const Timer& one) { return &one == timer; });
       };
-      cb.timer_mod = [](void* timer, int64_t at_ms, void*) { static_cast<Timer*>(timer)->at_ms = at_ms; };
+      cb.timer_mod = [](void* timer, int64_t at_ms, void*) {
+        static_cast<Timer*>(timer)->at_ms = at_ms;
+      };
       cb.register_poll_fd = [](int, void*) {};
       cb.unregister_poll_fd = [](int, void*) {};
       cb.notify = [](void* opaque) { self(opaque).wake(); };
@@ -157,8 +169,11 @@ class UserNet::Stack {
 
   void add(const PortForward& forward) {
     const in_addr guest = address("10.0.2.15");
-    if (::slirp_add_hostfwd(slirp_, forward.udp, address(forward.address.c_str()), forward.port, guest, forward.guest_port) == 0) return;
-    throw NetError(fmt::format("forward {}:{}:{}: the port cannot be had: {}", forward.udp ? "udp" : "tcp", forward.address, forward.port,
+    if (::slirp_add_hostfwd(slirp_, forward.udp, address(forward.address.c_str()), forward.port,
+                            guest, forward.guest_port) == 0)
+      return;
+    throw NetError(fmt::format("forward {}:{}:{}: the port cannot be had: {}",
+                               forward.udp ? "udp" : "tcp", forward.address, forward.port,
                                std::strerror(errno)));
   }
 
@@ -174,14 +189,17 @@ class UserNet::Stack {
         ::slirp_pollfds_fill(slirp_, &timeout, add_poll, &fds);
         for (const Timer& timer : timers_) {
           if (timer.at_ms < 0) continue;
-          timeout = std::min(timeout, static_cast<uint32_t>(std::clamp<int64_t>(timer.at_ms - now_ns() / 1'000'000, 0, 1000)));
+          timeout = std::min(timeout, static_cast<uint32_t>(std::clamp<int64_t>(
+                                          timer.at_ms - now_ns() / 1'000'000, 0, 1000)));
         }
       }
       const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(timeout));
       eventfd_t ignored;
       if (ready > 0 && fds[0].revents != 0) (void)::eventfd_read(wake_fd_, &ignored);
       const std::lock_guard lock(mutex_);
-      ::slirp_pollfds_poll(slirp_, ready < 0, [](int index, void* opaque) { return events_of(opaque, index); }, &fds);
+      ::slirp_pollfds_poll(
+          slirp_, ready < 0, [](int index, void* opaque) { return events_of(opaque, index); },
+          &fds);
       run_timers();
     }
   }
@@ -190,7 +208,9 @@ class UserNet::Stack {
   void run_timers() {
     const int64_t now_ms = now_ns() / 1'000'000;
     while (true) {
-      const auto due = std::find_if(timers_.begin(), timers_.end(), [&](const Timer& one) { return one.at_ms >= 0 && one.at_ms <= now_ms; });
+      const auto due = std::find_if(timers_.begin(), timers_.end(), [&](const Timer& one) {
+        return one.at_ms >= 0 && one.at_ms <= now_ms;
+      });
       if (due == timers_.end()) return;
       due->at_ms = -1;
       due->call(due->opaque);
@@ -207,7 +227,8 @@ class UserNet::Stack {
     return static_cast<int>(fds.size() - 1);
   }
   static int events_of(void* opaque, int index) {
-    const short got = (*static_cast<std::vector<pollfd>*>(opaque))[static_cast<size_t>(index)].revents;
+    const short got =
+        (*static_cast<std::vector<pollfd>*>(opaque))[static_cast<size_t>(index)].revents;
     int events = 0;
     if (got & POLLIN) events |= SLIRP_POLL_IN;
     if (got & POLLOUT) events |= SLIRP_POLL_OUT;
@@ -226,7 +247,8 @@ class UserNet::Stack {
   std::thread thread_;
 };
 
-UserNet::UserNet(const std::vector<PortForward>& forwards) : stack_(std::make_unique<Stack>(forwards)) {}
+UserNet::UserNet(const std::vector<PortForward>& forwards)
+    : stack_(std::make_unique<Stack>(forwards)) {}
 UserNet::~UserNet() = default;
 void UserNet::start(Receive receive) { stack_->start(std::move(receive)); }
 void UserNet::stop() { stack_->stop(); }

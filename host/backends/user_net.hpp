@@ -21,8 +21,9 @@ struct PortForward {
 /// "tcp:127.0.0.1:2222-:22"; the address may be left out. Throws NetError, naming the text.
 PortForward parse_forward(const std::string& text);
 
-/// A network of the guest's own behind address translation (libslirp), for which no privilege is needed: 10.0.2.0/24 with DHCP
-/// (10.0.2.15), a gateway that is this machine (10.0.2.2), and this machine's DNS (10.0.2.3); fec0::/64 with router advertisements.
+/// A network of the guest's own behind address translation (libslirp), for which no privilege is
+/// needed: 10.0.2.0/24 with DHCP (10.0.2.15), a gateway that is this machine (10.0.2.2), and this
+/// machine's DNS (10.0.2.3); fec0::/64 with router advertisements.
 class UserNet final : public NetBackend {
  public:
   /// Throws NetError: a port that cannot be had.

@@ -14,7 +14,9 @@ namespace hv::host::control {
 inline std::optional<sockaddr_un> socket_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path) || path.find('\0') != std::string::npos) return std::nullopt;
+  if (path.empty() || path.size() >= sizeof(address.sun_path) ||
+      path.find('\0') != std::string::npos)
+    return std::nullopt;
   std::memcpy(address.sun_path, path.c_str(), path.size());
   return address;
 }

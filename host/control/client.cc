@@ -26,7 +26,8 @@ class Connection {
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
       const int error = errno;
       ::close(fd_);
-      if (error == ENOENT) throw std::runtime_error("there is no such socket: is the host running with --control?");
+      if (error == ENOENT)
+        throw std::runtime_error("there is no such socket: is the host running with --control?");
       if (error == ECONNREFUSED) throw std::runtime_error("nobody serves it: the host has ended");
       throw std::runtime_error(std::strerror(error));
     }
@@ -87,7 +88,9 @@ json parse_params(const std::vector<std::string>& words) {
 }
 
 int run_client(const ClientOptions& options, std::ostream& out, std::ostream& err) {
-  const auto complain = [&err](const std::string& what) { err << "enlighten-host ctl: " << what << "\n"; };
+  const auto complain = [&err](const std::string& what) {
+    err << "enlighten-host ctl: " << what << "\n";
+  };
   if (options.words.empty()) {
     complain("give a method; 'help' lists them");
     return 2;
@@ -113,7 +116,9 @@ int run_client(const ClientOptions& options, std::ostream& out, std::ostream& er
   }
   if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
     const json& error = answer["error"];
-    complain(error.contains("message") && error["message"].is_string() ? error["message"].get<std::string>() : error.dump());
+    complain(error.contains("message") && error["message"].is_string()
+                 ? error["message"].get<std::string>()
+                 : error.dump());
     return 1;
   }
   if (!answer.is_object() || !answer.contains("result")) {

@@ -2,16 +2,16 @@
 #pragma once
 
 #include <iosfwd>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 namespace hv::host::control {
 
-/// The parameters that words of a command line say: one JSON object or array, or key=value words (a value is JSON if it reads as a
-/// number, true, false, null, an array, an object or a quoted string; else it is text; a word alone is key=true).
-/// Throws std::invalid_argument naming the word.
+/// The parameters that words of a command line say: one JSON object or array, or key=value words (a
+/// value is JSON if it reads as a number, true, false, null, an array, an object or a quoted
+/// string; else it is text; a word alone is key=true). Throws std::invalid_argument naming the
+/// word.
 nlohmann::json parse_params(const std::vector<std::string>& words);
 
 /// A result for people: tables for lists of objects, lines for the rest.
@@ -23,7 +23,8 @@ struct ClientOptions {
   bool people = false;             ///< a table instead of JSON
 };
 
-/// `enlighten-host ctl`. Exit status: 0, 1 (the host cannot be reached or the method failed), 2 (a wrong command line).
+/// `enlighten-host ctl`. Exit status: 0, 1 (the host cannot be reached or the method failed), 2 (a
+/// wrong command line).
 int run_client(const ClientOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace hv::host::control

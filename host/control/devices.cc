@@ -15,7 +15,9 @@ std::string text(const Guid& guid) {
 }
 
 json channel_json(const vmbus::ChannelStatus& channel) {
-  json out = {{"channel", channel.index}, {"relid", channel.relid}, {"state", channel.open ? "open" : "closed"}};
+  json out = {{"channel", channel.index},
+              {"relid", channel.relid},
+              {"state", channel.open ? "open" : "closed"}};
   if (channel.failed) out["state"] = "failed";
   if (channel.relid == 0) out["state"] = "not offered";
   if (!channel.open) return out;
@@ -43,7 +45,8 @@ json devices_json(const vmbus::ServerStatus& status) {
     if (device.leaving) entry["leaving"] = true;
     devices.push_back(std::move(entry));
   }
-  return {{"vmbus", status.version ? json(vmbus::text(*status.version)) : json(nullptr)}, {"devices", std::move(devices)}};
+  return {{"vmbus", status.version ? json(vmbus::text(*status.version)) : json(nullptr)},
+          {"devices", std::move(devices)}};
 }
 
 void add_server_methods(Methods& methods, vmbus::Server& server) {

@@ -15,10 +15,13 @@ class BadParams : public std::runtime_error {
 };
 
 json error_object(int code, const std::string& message, json id) {
-  return {{"jsonrpc", "2.0"}, {"error", {{"code", code}, {"message", message}}}, {"id", std::move(id)}};
+  return {
+      {"jsonrpc", "2.0"}, {"error", {{"code", code}, {"message", message}}}, {"id", std::move(id)}};
 }
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 /// Whether arrays and objects are nested deeper than any request needs: copying a value recurses.
 bool nested_too_deeply(std::string_view text) {
@@ -43,10 +46,14 @@ bool nested_too_deeply(std::string_view text) {
 
 const char* type_name(ParameterType type) {
   switch (type) {
-    case ParameterType::String: return "string";
-    case ParameterType::Integer: return "integer";
-    case ParameterType::Boolean: return "boolean";
-    case ParameterType::Any: return "any";
+    case ParameterType::String:
+      return "string";
+    case ParameterType::Integer:
+      return "integer";
+    case ParameterType::Boolean:
+      return "boolean";
+    case ParameterType::Any:
+      return "any";
   }
   return "any";
 }
@@ -59,14 +66,16 @@ json fit(const Parameter& parameter, const json& value) {
       if (value.is_number() || value.is_boolean()) return value.dump();
       break;
     case ParameterType::Integer:
-      if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) break;
+      if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+        break;
       if (value.is_number_integer()) return value;
       break;
     case ParameterType::Boolean:
       if (value.is_boolean()) return value;
       if (value.is_number_integer() && (value == 0 || value == 1)) return value == 1;
       break;
-    case ParameterType::Any: return value;
+    case ParameterType::Any:
+      return value;
   }
   throw BadParams("'" + parameter.name + "' must be of type " + type_name(parameter.type));
 }
@@ -75,7 +84,8 @@ json check_params(const std::vector<Parameter>& parameters, const json& given) {
   json params = json::object();
   if (given.is_array()) {
     if (given.size() > parameters.size()) throw BadParams("too many parameters");
-    for (size_t i = 0; i < given.size(); i++) params[parameters[i].name] = fit(parameters[i], given[i]);
+    for (size_t i = 0; i < given.size(); i++)
+      params[parameters[i].name] = fit(parameters[i], given[i]);
   } else if (given.is_object()) {
     for (const auto& [name, value] : given.items()) {
       const auto at = std::ranges::find(parameters, name, &Parameter::name);
@@ -86,14 +96,17 @@ json check_params(const std::vector<Parameter>& parameters, const json& given) {
     throw BadParams("parameters must be an object or an array");
   }
   for (const auto& parameter : parameters) {
-    if (parameter.required && !params.contains(parameter.name)) throw BadParams("'" + parameter.name + "' is missing");
+    if (parameter.required && !params.contains(parameter.name))
+      throw BadParams("'" + parameter.name + "' is missing");
   }
   return params;
 }
 
 }  // namespace
 
-std::string error_answer(int code, const std::string& message) { return dump(error_object(code, message, nullptr)); }
+std::string error_answer(int code, const std::string& message) {
+  return dump(error_object(code, message, nullptr));
+}
 
 Methods::Methods() {
   for (const char* name : {"help", "rpc.help"}) {
@@ -101,7 +114,8 @@ Methods::Methods() {
   }
 }
 
-void Methods::add(const std::string& name, std::string help, std::vector<Parameter> parameters, Handler handler) {
+void Methods::add(const std::string& name, std::string help, std::vector<Parameter> parameters,
+                  Handler handler) {
   methods_[name] = {std::move(help), std::move(parameters), std::move(handler)};
 }
 
@@ -123,21 +137,27 @@ json Methods::list() const {
 
 /// Null for a notification.
 json Methods::answer_one(const json& request) {
-  if (!request.is_object()) return error_object(kInvalidRequest, "a request must be an object", nullptr);
+  if (!request.is_object())
+    return error_object(kInvalidRequest, "a request must be an object", nullptr);
   const bool notification = !request.contains("id");
   json id = notification ? json() : request["id"];
   if (!id.is_null() && !id.is_string() && !id.is_number()) {
     return error_object(kInvalidRequest, "the id must be a string or a number", nullptr);
   }
   const auto version = request.find("jsonrpc");
-  if (version == request.end() || *version != "2.0") return error_object(kInvalidRequest, "\"jsonrpc\" must be \"2.0\"", id);
+  if (version == request.end() || *version != "2.0")
+    return error_object(kInvalidRequest, "\"jsonrpc\" must be \"2.0\"", id);
   const auto name = request.find("method");
-  if (name == request.end() || !name->is_string()) return error_object(kInvalidRequest, "\"method\" must be a string", id);
+  if (name == request.end() || !name->is_string())
+    return error_object(kInvalidRequest, "\"method\" must be a string", id);
 
-  const auto refuse = [&](int code, const std::string& message) { return notification ? json() : error_object(code, message, id); };
+  const auto refuse = [&](int code, const std::string& message) {
+    return notification ? json() : error_object(code, message, id);
+  };
   const auto method = methods_.find(name->get<std::string>());
   if (method == methods_.end()) {
-    return refuse(kMethodNotFound, "there is no method '" + name->get<std::string>() + "': 'help' lists them");
+    return refuse(kMethodNotFound,
+                  "there is no method '" + name->get<std::string>() + "': 'help' lists them");
   }
   try {
     const json params = check_params(method->second.parameters, request.value("params", json()));

@@ -3,12 +3,11 @@
 
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace hv::host::control {
 
@@ -34,9 +33,11 @@ using Handler = std::function<nlohmann::json(const nlohmann::json& params)>;
 class Methods {
  public:
   Methods();
-  void add(const std::string& name, std::string help, std::vector<Parameter> parameters, Handler handler);
+  void add(const std::string& name, std::string help, std::vector<Parameter> parameters,
+           Handler handler);
 
-  /// Answers one request or batch, a JSON text. Empty: nothing to answer (notifications). Never throws because of `text`.
+  /// Answers one request or batch, a JSON text. Empty: nothing to answer (notifications). Never
+  /// throws because of `text`.
   std::string answer(std::string_view text);
 
  private:

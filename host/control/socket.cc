@@ -34,7 +34,8 @@ bool served(const sockaddr_un& address) {
 
 }  // namespace
 
-ControlSocket::ControlSocket(std::string path, Methods& methods) : path_(std::move(path)), methods_(methods) {
+ControlSocket::ControlSocket(std::string path, Methods& methods)
+    : path_(std::move(path)), methods_(methods) {
   try {
     listen();
     stop_ = ::eventfd(0, EFD_CLOEXEC);
@@ -56,23 +57,26 @@ ControlSocket::~ControlSocket() {
   ::close(listener_);
   ::close(stop_);
   // Only ours: someone may have put another there meanwhile.
-  struct stat info{};
-  if (::lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_) ::unlink(path_.c_str());
+  struct stat info {};
+  if (::lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_ && info.st_dev == device_)
+    ::unlink(path_.c_str());
 }
 
 void ControlSocket::listen() {
   const auto address = socket_address(path_);
   if (!address) refuse(path_, "the path is empty or longer than 107 bytes: give a shorter one");
-  struct stat info{};
+  struct stat info {};
   if (::lstat(path_.c_str(), &info) == 0) {
     if (!S_ISSOCK(info.st_mode)) refuse(path_, "this is a file and no socket: give another path");
-    if (served(*address)) refuse(path_, "another host is serving it: end that one or give another path");
+    if (served(*address))
+      refuse(path_, "another host is serving it: end that one or give another path");
     ::unlink(path_.c_str());
   }
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener_ < 0) refuse(path_, std::strerror(errno));
   ::fchmod(listener_, 0600);
-  if (::bind(listener_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) refuse(path_, std::strerror(errno));
+  if (::bind(listener_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+    refuse(path_, std::strerror(errno));
   if (::lstat(path_.c_str(), &info) == 0) {
     device_ = info.st_dev;
     inode_ = info.st_ino;
@@ -82,10 +86,12 @@ void ControlSocket::listen() {
 
 void ControlSocket::serve() {
   for (;;) {
-    std::vector<pollfd> fds{{.fd = stop_, .events = POLLIN, .revents = 0},
-                            {.fd = clients_.size() < kClientLimit ? listener_ : -1, .events = POLLIN, .revents = 0}};
+    std::vector<pollfd> fds{
+        {.fd = stop_, .events = POLLIN, .revents = 0},
+        {.fd = clients_.size() < kClientLimit ? listener_ : -1, .events = POLLIN, .revents = 0}};
     for (const auto& [fd, client] : clients_) {
-      const auto wanted = static_cast<short>((client.ending ? 0 : POLLIN) | (client.out.empty() ? 0 : POLLOUT));
+      const auto wanted =
+          static_cast<short>((client.ending ? 0 : POLLIN) | (client.out.empty() ? 0 : POLLOUT));
       fds.push_back({.fd = fd, .events = wanted, .revents = 0});
     }
     if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
@@ -94,7 +100,8 @@ void ControlSocket::serve() {
       const int fd = fds[i].fd;
       Client& client = clients_.at(fd);
       bool alive = (fds[i].revents & POLLERR) == 0;
-      if (alive && !client.ending && (fds[i].revents & (POLLIN | POLLHUP)) != 0) alive = read_from(fd, client);
+      if (alive && !client.ending && (fds[i].revents & (POLLIN | POLLHUP)) != 0)
+        alive = read_from(fd, client);
       if (alive && !client.out.empty()) alive = write_to(fd, client);
       if (!alive || (client.ending && client.out.empty())) end(fd);
     }
@@ -130,8 +137,9 @@ void ControlSocket::answer_lines(Client& client) {
   for (size_t end; (end = client.in.find('\n', start)) != std::string::npos; start = end + 1) {
     const std::string_view line(client.in.data() + start, end - start);
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string answer =
-        line.size() > kRequestLimit ? error_answer(kInvalidRequest, "a request of more than 1 MiB") : methods_.answer(line);
+    const std::string answer = line.size() > kRequestLimit
+                                   ? error_answer(kInvalidRequest, "a request of more than 1 MiB")
+                                   : methods_.answer(line);
     if (!answer.empty()) client.out += answer + "\n";
   }
   client.in.erase(0, start);

@@ -9,16 +9,19 @@
 
 namespace hv::host::control {
 
-/// Serves JSON-RPC 2.0 on a Unix socket: one request a line (or the rest when the client stops writing), one answer a line. One
-/// thread, several clients; methods run in that thread. The socket file is of mode 0600 and goes away with the object.
+/// Serves JSON-RPC 2.0 on a Unix socket: one request a line (or the rest when the client stops
+/// writing), one answer a line. One thread, several clients; methods run in that thread. The socket
+/// file is of mode 0600 and goes away with the object.
 class ControlSocket {
  public:
-  static constexpr size_t kRequestLimit = 1u << 20;  ///< bytes of one request; a longer one is refused and the client dropped
-  static constexpr size_t kAnswerLimit = 16u << 20;  ///< bytes that wait for a client that does not read; then it is dropped
+  static constexpr size_t kRequestLimit =
+      1u << 20;  ///< bytes of one request; a longer one is refused and the client dropped
+  static constexpr size_t kAnswerLimit =
+      16u << 20;  ///< bytes that wait for a client that does not read; then it is dropped
   static constexpr size_t kClientLimit = 32;
 
-  /// Listens at once. A socket file that nobody serves any more is replaced. Throws std::runtime_error naming `path`: someone else serves
-  /// it, it is no socket, it cannot be made.
+  /// Listens at once. A socket file that nobody serves any more is replaced. Throws
+  /// std::runtime_error naming `path`: someone else serves it, it is no socket, it cannot be made.
   ControlSocket(std::string path, Methods& methods);
   ~ControlSocket();
   ControlSocket(const ControlSocket&) = delete;

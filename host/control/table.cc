@@ -11,7 +11,8 @@ using nlohmann::json;
 using Row = std::map<std::string, std::string>;
 
 bool list_of_objects(const json& value) {
-  return value.is_array() && !value.empty() && std::ranges::all_of(value, [](const json& entry) { return entry.is_object(); });
+  return value.is_array() && !value.empty() &&
+         std::ranges::all_of(value, [](const json& entry) { return entry.is_object(); });
 }
 
 std::string scalar(const json& value) {
@@ -44,12 +45,16 @@ class Table {
 
   std::string text() const {
     std::string out;
-    line(out, [](const std::string& column, const Row*) { return column; }, nullptr);
+    line(
+        out, [](const std::string& column, const Row*) { return column; }, nullptr);
     for (const auto& row : rows_) {
-      line(out, [](const std::string& column, const Row* cells) {
-        const auto at = cells->find(column);
-        return at == cells->end() ? std::string() : at->second;
-      }, &row);
+      line(
+          out,
+          [](const std::string& column, const Row* cells) {
+            const auto at = cells->find(column);
+            return at == cells->end() ? std::string() : at->second;
+          },
+          &row);
     }
     return out;
   }

@@ -15,7 +15,8 @@ using hv::vmbus::RingMemory;
 using hv::vmbus::RingReader;
 using hv::vmbus::RingWriter;
 
-constexpr size_t kShadowBytes = wire::kPageSize + 256 * 1024;  // more than a device stages between two signals
+constexpr size_t kShadowBytes =
+    wire::kPageSize + 256 * 1024;  // more than a device stages between two signals
 constexpr size_t kPacketMost = 128 * 1024;
 // So long a full ring is waited for; then a packet is lost.
 constexpr auto kPatience = std::chrono::seconds(1);
@@ -24,13 +25,17 @@ RingMemory ring_in(std::vector<std::byte>& pages) {
   void* start = pages.data();
   size_t room = pages.size();
   std::align(alignof(uint64_t), kShadowBytes, start, room);
-  const RingMemory ring = RingMemory::create(std::span(static_cast<std::byte*>(start), kShadowBytes)).take();
+  const RingMemory ring =
+      RingMemory::create(std::span(static_cast<std::byte*>(start), kShadowBytes)).take();
   ring.reset();
   return ring;
 }
 
-/// The index is in the guest's memory: what it says now need not be what it said when the channel was opened.
-uint32_t start_index(const RingMemory& ring) { return (ring.control().write_index % ring.size()) & ~7u; }
+/// The index is in the guest's memory: what it says now need not be what it said when the channel
+/// was opened.
+uint32_t start_index(const RingMemory& ring) {
+  return (ring.control().write_index % ring.size()) & ~7u;
+}
 
 }  // namespace
 
@@ -63,7 +68,8 @@ void Channel::pass_on() {
       send(packet);
       continue;
     }
-    if (buffer_of_frames_ && stream_.dice().chance(500) && buffer_of_frames_->spoil(stream_.dice(), packet)) {
+    if (buffer_of_frames_ && stream_.dice().chance(500) &&
+        buffer_of_frames_->spoil(stream_.dice(), packet)) {
       intent_.did(Deed::SpoiltMessage);
       send(packet);
       continue;
@@ -81,7 +87,8 @@ void Channel::send(const Packet& packet) {
   const std::span<const std::byte> parts[] = {packet.payload};
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
-    const auto staged = ring.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts);
+    const auto staged =
+        ring.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts);
     if (staged) break;
     if (staged.error() != Error::RingFull || std::chrono::steady_clock::now() > give_up) return;
     (void)ring.commit();
@@ -125,8 +132,9 @@ bool Channel::attack_buffer(Dice& dice) {
   return true;
 }
 
-/// Puts an awkward number into a word of a ring: of its data, or of its control page; an index, which ends the channel, seldom. The
-/// indices that are the guest's stay: it does not read them, and the honest device behind us does.
+/// Puts an awkward number into a word of a ring: of its data, or of its control page; an index,
+/// which ends the channel, seldom. The indices that are the guest's stay: it does not read them,
+/// and the honest device behind us does.
 void Channel::scribble(Dice& dice) {
   intent_.did(Deed::Scribble);
   const bool out = dice.chance(700);
@@ -149,7 +157,8 @@ void Channel::scribble(Dice& dice) {
       word = &control.feature_bits;
       break;
     default:
-      word = reinterpret_cast<uint32_t*>(memory.data()) + dice.below(memory.size() / sizeof(uint32_t));
+      word =
+          reinterpret_cast<uint32_t*>(memory.data()) + dice.below(memory.size() / sizeof(uint32_t));
       break;
   }
   const uint32_t value = dice.chance(300) ? 8 * dice.below(memory.size() / 8) : dice.awkward();

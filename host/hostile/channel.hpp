@@ -12,13 +12,15 @@
 
 namespace hv::host::hostile {
 
-/// Stands between an honest device and the guest: the device writes to a ring of ours, and what it wrote goes on, as it is or worse,
-/// when it signals. The guest's packets are read by the device from the real ring.
-/// Concurrency: as OpenChannel; `attack` from any other thread.
+/// Stands between an honest device and the guest: the device writes to a ring of ours, and what it
+/// wrote goes on, as it is or worse, when it signals. The guest's packets are read by the device
+/// from the real ring. Concurrency: as OpenChannel; `attack` from any other thread.
 class Channel final : public vmbus::OpenChannel {
  public:
-  /// `buffer`: where a network adapter's frames for the guest lie, for as long as the channel is there; nullptr: it is no network channel.
-  Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place, ReceiveBuffer* buffer = nullptr);
+  /// `buffer`: where a network adapter's frames for the guest lie, for as long as the channel is
+  /// there; nullptr: it is no network channel.
+  Channel(vmbus::OpenChannel& inner, Intent& intent, uint64_t place,
+          ReceiveBuffer* buffer = nullptr);
 
   uint16_t index() const override { return inner_.index(); }
   hv::vmbus::RingReader& incoming() override { return inner_.incoming(); }

@@ -40,7 +40,8 @@ void Device::closed(vmbus::OpenChannel& channel) {
   channels_.remove(channel);
 }
 
-void Device::gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) {
+void Device::gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id,
+                         std::span<const uint64_t> frames) {
   if (is_network()) buffer_.found(channel.machine(), gpadl_id, frames);
   inner_->gpadl_found(channels_.of(channel), gpadl_id, frames);
 }

@@ -36,7 +36,8 @@ class OpenChannels {
 /// An honest device whose packets pass through a hostile channel.
 class Device final : public vmbus::Device {
  public:
-  Device(std::shared_ptr<vmbus::Device> inner, OpenChannels& channels) : inner_(std::move(inner)), channels_(channels) {}
+  Device(std::shared_ptr<vmbus::Device> inner, OpenChannels& channels)
+      : inner_(std::move(inner)), channels_(channels) {}
 
   const vmbus::OfferInfo& offer() const override { return inner_->offer(); }
   std::string name() const override { return inner_->name(); }
@@ -44,7 +45,8 @@ class Device final : public vmbus::Device {
   void detached() override { inner_->detached(); }
   bool opened(vmbus::OpenChannel& channel) override;
   void closed(vmbus::OpenChannel& channel) override;
-  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) override;
+  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id,
+                   std::span<const uint64_t> frames) override;
   void gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) override;
 
  private:

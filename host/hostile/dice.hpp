@@ -30,10 +30,12 @@ class Dice {
   const T& pick(std::span<const T> of) {  // not empty
     return of[below(of.size())];
   }
-  /// A number of the sort that breaks code: nothing, all ones, the edges of types and tables, or any.
+  /// A number of the sort that breaks code: nothing, all ones, the edges of types and tables, or
+  /// any.
   uint32_t awkward() {
-    static constexpr std::array<uint32_t, 15> kEdges = {0,      1,      7,      8,          255,        256,        2047,      2048,
-                                                        0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff};
+    static constexpr std::array<uint32_t, 15> kEdges = {
+        0,      1,      7,      8,          255,        256,        2047,      2048,
+        0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff};
     return chance(750) ? pick(kEdges) : static_cast<uint32_t>(next());
   }
   void fill(std::span<std::byte> bytes) {

@@ -5,15 +5,24 @@ namespace hv::host::hostile {
 
 const char* name(Deed deed) {
   switch (deed) {
-    case Deed::TamperedMessage: return "messages_tampered";
-    case Deed::ForgedMessage: return "messages_forged";
-    case Deed::TamperedPacket: return "packets_tampered";
-    case Deed::ForgedPacket: return "packets_forged";
-    case Deed::Scribble: return "scribbles";
-    case Deed::SpoiltMessage: return "rndis_spoilt";
-    case Deed::ForgedRndis: return "rndis_forged";
-    case Deed::Signal: return "signals";
-    case Deed::Count: break;
+    case Deed::TamperedMessage:
+      return "messages_tampered";
+    case Deed::ForgedMessage:
+      return "messages_forged";
+    case Deed::TamperedPacket:
+      return "packets_tampered";
+    case Deed::ForgedPacket:
+      return "packets_forged";
+    case Deed::Scribble:
+      return "scribbles";
+    case Deed::SpoiltMessage:
+      return "rndis_spoilt";
+    case Deed::ForgedRndis:
+      return "rndis_forged";
+    case Deed::Signal:
+      return "signals";
+    case Deed::Count:
+      break;
   }
   return "nothing";
 }

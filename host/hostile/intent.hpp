@@ -14,7 +14,7 @@ namespace hv::host::hostile {
 
 struct Plan {
   uint64_t seed = 0;
-  uint32_t rate = 100;                         ///< per mille of what passes by
+  uint32_t rate = 100;                             ///< per mille of what passes by
   std::optional<std::chrono::seconds> after = {};  ///< since the start; none: when somebody says so
 };
 
@@ -24,10 +24,10 @@ enum class Deed {
   ForgedMessage,    ///< a control message that nobody asked for
   TamperedPacket,
   ForgedPacket,
-  Scribble,         ///< over the shared memory of a ring
-  SpoiltMessage,    ///< an RNDIS message in a receive buffer left otherwise than it should
-  ForgedRndis,      ///< an RNDIS message that nobody sends
-  Signal,           ///< an event flag for nothing
+  Scribble,       ///< over the shared memory of a ring
+  SpoiltMessage,  ///< an RNDIS message in a receive buffer left otherwise than it should
+  ForgedRndis,    ///< an RNDIS message that nobody sends
+  Signal,         ///< an event flag for nothing
   Count,
 };
 const char* name(Deed deed);
@@ -47,7 +47,9 @@ class Intent {
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
   void did(Deed deed) { deeds_[static_cast<size_t>(deed)].fetch_add(1, std::memory_order_relaxed); }
-  uint64_t deeds(Deed deed) const { return deeds_[static_cast<size_t>(deed)].load(std::memory_order_relaxed); }
+  uint64_t deeds(Deed deed) const {
+    return deeds_[static_cast<size_t>(deed)].load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<bool> evil_{false};
@@ -57,7 +59,8 @@ class Intent {
   std::array<std::atomic<uint64_t>, static_cast<size_t>(Deed::Count)> deeds_{};
 };
 
-/// The dice of one place: what other places draw, and when, does not matter to it. Its owner's lock protects it.
+/// The dice of one place: what other places draw, and when, does not matter to it. Its owner's lock
+/// protects it.
 class Stream {
  public:
   Stream(const Intent& intent, uint64_t place) : intent_(intent), place_(place), dice_(0) {}

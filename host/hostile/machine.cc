@@ -9,7 +9,8 @@ namespace hv::host::hostile {
 
 namespace wire = hv::wire::vmbus;
 
-bool Machine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) {
+bool Machine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type,
+                           std::span<const std::byte> payload) {
   const std::lock_guard lock(mutex_);
   forger_.listen(payload);
   if (!stream_.strikes()) return inner_.post_message(vp, sint, message_type, payload);
@@ -21,16 +22,21 @@ bool Machine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type, st
   return taken;
 }
 
-void Machine::signal_event(uint32_t vp, uint32_t sint, uint32_t flag) { inner_.signal_event(vp, sint, flag); }
+void Machine::signal_event(uint32_t vp, uint32_t sint, uint32_t flag) {
+  inner_.signal_event(vp, sint, flag);
+}
 
 void Machine::attack(Dice& dice) {
   const uint32_t vp = dice.below(vp_count());
   if (dice.chance(400)) {
     intent_.did(Deed::Signal);
-    return signal_event(vp, wire::kMessageSint, dice.chance(700) ? dice.below(64) : dice.below(wire::kMaxChannels));
+    return signal_event(vp, wire::kMessageSint,
+                        dice.chance(700) ? dice.below(64) : dice.below(wire::kMaxChannels));
   }
-  // A message of another kind than VMBus's: an expired timer (0x80000010), an unhandled intercept, or none that exists.
-  static constexpr std::array<uint32_t, 4> kTypes = {0x80000010, 0x80000000, 0x80010000, 0xffffffff};
+  // A message of another kind than VMBus's: an expired timer (0x80000010), an unhandled intercept,
+  // or none that exists.
+  static constexpr std::array<uint32_t, 4> kTypes = {0x80000010, 0x80000000, 0x80010000,
+                                                     0xffffffff};
   const uint32_t type = dice.chance(900) ? wire::kSynicMessageType : dice.pick(kTypes);
   const std::lock_guard lock(mutex_);
   intent_.did(Deed::ForgedMessage);

@@ -31,7 +31,8 @@ Message message(MessageType type, const T& payload) {
 }
 
 void flip(Dice& dice, Message& bytes) {
-  if (!bytes.empty()) bytes[dice.below(bytes.size())] ^= static_cast<std::byte>(1u << dice.below(8));
+  if (!bytes.empty())
+    bytes[dice.below(bytes.size())] ^= static_cast<std::byte>(1u << dice.below(8));
 }
 
 uint32_t status(Dice& dice) { return dice.chance(600) ? wire::kStatusSuccess : dice.awkward(); }
@@ -49,7 +50,8 @@ void MessageForger::listen(std::span<const std::byte> message) {
     if (!offer || channels_.size() >= kIdsRemembered) return;
     const uint32_t id = offer->channel_id;  // in the message it may lie anywhere
     if (std::ranges::find(channels_, id) == channels_.end()) channels_.push_back(id);
-    if (std::ranges::find(instances_, offer->instance_id) == instances_.end()) instances_.push_back(offer->instance_id);
+    if (std::ranges::find(instances_, offer->instance_id) == instances_.end())
+      instances_.push_back(offer->instance_id);
   } else if (header->type == MessageType::GpadlCreated) {
     if (const auto created = reader.take<wire::GpadlCreated>()) last_gpadl_ = created->gpadl_id;
   }
@@ -135,29 +137,36 @@ Message MessageForger::offer(Dice& dice) {
     offer.instance_id = "0bad0bad-0bad-0bad-0bad-0bad0bad0b00"_guid;
     offer.instance_id.bytes[15] = static_cast<uint8_t>(dice.below(16));
   }
-  offer.flags = static_cast<uint16_t>(dice.chance(700) ? wire::kOfferEnumerateDeviceInterface : dice.next());
+  offer.flags =
+      static_cast<uint16_t>(dice.chance(700) ? wire::kOfferEnumerateDeviceInterface : dice.next());
   offer.mmio_megabytes = static_cast<uint16_t>(dice.chance(800) ? 0 : dice.next());
   dice.fill(offer.user_defined);
-  offer.sub_channel_index = static_cast<uint16_t>(dice.chance(500) ? 0 : dice.chance(800) ? dice.below(8) : dice.awkward());
+  offer.sub_channel_index = static_cast<uint16_t>(dice.chance(500)   ? 0
+                                                  : dice.chance(800) ? dice.below(8)
+                                                                     : dice.awkward());
   offer.channel_id = channel_id(dice);
   offer.monitor_id = static_cast<uint8_t>(dice.next());
   offer.monitor_allocated = static_cast<uint8_t>(dice.below(2));
   offer.dedicated_interrupt = static_cast<uint16_t>(dice.below(2));
-  offer.connection_id = dice.chance(500) ? wire::kSignalConnectionBase | offer.channel_id : dice.awkward();
+  offer.connection_id =
+      dice.chance(500) ? wire::kSignalConnectionBase | offer.channel_id : dice.awkward();
   return message(MessageType::OfferChannel, offer);
 }
 
 Message MessageForger::answer(Dice& dice) {
   switch (dice.below(8)) {
     case 0:
-      return message(MessageType::GpadlCreated, wire::GpadlCreated{channel_id(dice), gpadl_id(dice), status(dice)});
+      return message(MessageType::GpadlCreated,
+                     wire::GpadlCreated{channel_id(dice), gpadl_id(dice), status(dice)});
     case 1:
       return message(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl_id(dice)});
     case 2:
       return message(MessageType::VersionResponse,
-                     wire::VersionResponse{static_cast<uint8_t>(dice.next()), static_cast<uint8_t>(dice.next()), 0, dice.awkward()});
+                     wire::VersionResponse{static_cast<uint8_t>(dice.next()),
+                                           static_cast<uint8_t>(dice.next()), 0, dice.awkward()});
     case 3:
-      return message(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{channel_id(dice), status(dice)});
+      return message(MessageType::ModifyChannelResponse,
+                     wire::ModifyChannelResponse{channel_id(dice), status(dice)});
     case 4:
       return message(MessageType::TlConnectResult, wire::TlConnectResult{{}, {}, status(dice)});
     case 5:
@@ -165,7 +174,8 @@ Message MessageForger::answer(Dice& dice) {
     case 6:
       return message(MessageType::UnloadResponse);
     default:
-      return message(MessageType::OpenChannelResult, wire::OpenChannelResult{channel_id(dice), channel_id(dice), status(dice)});
+      return message(MessageType::OpenChannelResult,
+                     wire::OpenChannelResult{channel_id(dice), channel_id(dice), status(dice)});
   }
 }
 

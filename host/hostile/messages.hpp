@@ -15,12 +15,14 @@ namespace hv::host::hostile {
 
 using Message = std::vector<std::byte>;  ///< header included, at most 240 bytes
 
-/// Lies in control messages. It listens to what is said, so that its lies name what exists. No I/O, one caller at a time.
+/// Lies in control messages. It listens to what is said, so that its lies name what exists. No I/O,
+/// one caller at a time.
 class MessageForger {
  public:
   /// Every honest message on its way to the guest.
   void listen(std::span<const std::byte> message);
-  /// What becomes of `honest`: nothing, one message or several, in this order. It may come back later.
+  /// What becomes of `honest`: nothing, one message or several, in this order. It may come back
+  /// later.
   std::vector<Message> tamper(Dice& dice, Message honest);
   /// A message that nobody asked for.
   Message forge(Dice& dice);

@@ -6,7 +6,8 @@
 
 namespace hv::host::hostile {
 
-/// Adds `hostile.start`, `hostile.stop` and `hostile.status`. `plan` has what a start does not name. `intent` outlives the methods.
+/// Adds `hostile.start`, `hostile.stop` and `hostile.status`. `plan` has what a start does not
+/// name. `intent` outlives the methods.
 void add_hostile_methods(control::Methods& methods, Intent& intent, const Plan& plan);
 
 }  // namespace hv::host::hostile

@@ -19,20 +19,29 @@ using wire::PacketType;
 template <WireStruct... Parts>
 std::vector<std::byte> join(const Parts&... parts) {
   std::vector<std::byte> out;
-  const auto put = [&](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
+  const auto put = [&](std::span<const std::byte> bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+  };
   (put(bytes_of(parts)), ...);
   return out;
 }
 
 void overwrite(std::span<std::byte> bytes, size_t at, uint32_t value) {
-  if (bytes.size() >= sizeof(value) && at <= bytes.size() - sizeof(value)) std::memcpy(bytes.data() + at, &value, sizeof(value));
+  if (bytes.size() >= sizeof(value) && at <= bytes.size() - sizeof(value))
+    std::memcpy(bytes.data() + at, &value, sizeof(value));
 }
 
-nvsp::Status status(Dice& dice) { return static_cast<nvsp::Status>(dice.chance(600) ? 1 : dice.chance(700) ? dice.below(9) : dice.awkward()); }
+nvsp::Status status(Dice& dice) {
+  return static_cast<nvsp::Status>(dice.chance(600)   ? 1
+                                   : dice.chance(700) ? dice.below(9)
+                                                      : dice.awkward());
+}
 
-/// Sizes of sections, counts and offsets that a buffer is cut by: nothing, less than a frame, a sum that wraps round, all but right.
+/// Sizes of sections, counts and offsets that a buffer is cut by: nothing, less than a frame, a sum
+/// that wraps round, all but right.
 uint32_t cut(Dice& dice) {
-  static constexpr std::array<uint32_t, 10> kCuts = {0, 1, 14, 67, 68, 1728, 6144, 0x10000, 0x01000000, 0xfffff000};
+  static constexpr std::array<uint32_t, 10> kCuts = {0,    1,    14,      67,         68,
+                                                     1728, 6144, 0x10000, 0x01000000, 0xfffff000};
   return dice.chance(800) ? dice.pick(kCuts) : dice.awkward();
 }
 
@@ -40,19 +49,25 @@ uint32_t cut(Dice& dice) {
 void spoil_transfer(Dice& dice, std::span<std::byte> extra) {
   constexpr size_t kRanges = sizeof(wire::TransferPageHeader);
   if (extra.size() < kRanges + sizeof(wire::TransferPageRange)) return;
-  const size_t range = kRanges + sizeof(wire::TransferPageRange) * dice.below((extra.size() - kRanges) / sizeof(wire::TransferPageRange));
+  const size_t range =
+      kRanges + sizeof(wire::TransferPageRange) *
+                    dice.below((extra.size() - kRanges) / sizeof(wire::TransferPageRange));
   switch (dice.below(5)) {
     case 0: {
       const auto set = static_cast<uint16_t>(dice.awkward());
-      std::memcpy(extra.data() + offsetof(wire::TransferPageHeader, transfer_page_set_id), &set, sizeof(set));
+      std::memcpy(extra.data() + offsetof(wire::TransferPageHeader, transfer_page_set_id), &set,
+                  sizeof(set));
       return;
     }
     case 1:
-      return overwrite(extra, offsetof(wire::TransferPageHeader, range_count), dice.chance(500) ? dice.below(64) : dice.awkward());
+      return overwrite(extra, offsetof(wire::TransferPageHeader, range_count),
+                       dice.chance(500) ? dice.below(64) : dice.awkward());
     case 2:
-      return overwrite(extra, range + offsetof(wire::TransferPageRange, byte_offset), dice.chance(300) ? 8 * dice.below(1u << 21) : dice.awkward());
+      return overwrite(extra, range + offsetof(wire::TransferPageRange, byte_offset),
+                       dice.chance(300) ? 8 * dice.below(1u << 21) : dice.awkward());
     case 3:
-      return overwrite(extra, range + offsetof(wire::TransferPageRange, byte_count), dice.chance(500) ? dice.below(256) : dice.awkward());
+      return overwrite(extra, range + offsetof(wire::TransferPageRange, byte_count),
+                       dice.chance(500) ? dice.below(256) : dice.awkward());
     default:
       return overwrite(extra, 4 * dice.below(extra.size() / 4), dice.awkward());
   }
@@ -61,7 +76,8 @@ void spoil_transfer(Dice& dice, std::span<std::byte> extra) {
 }  // namespace
 
 void spoil_nvsp(Dice& dice, Packet& packet) {
-  if (packet.type == PacketType::DataUsingTransferPages && dice.chance(700)) return spoil_transfer(dice, packet.extra);
+  if (packet.type == PacketType::DataUsingTransferPages && dice.chance(700))
+    return spoil_transfer(dice, packet.extra);
   const std::span<std::byte> body = packet.payload;
   // The answers' fields lie behind the type; a cut is the third or fourth of them.
   switch (dice.below(6)) {
@@ -87,9 +103,11 @@ std::vector<std::byte> forge_nvsp(Dice& dice) {
   std::vector<std::byte> out;
   switch (dice.below(9)) {
     case 0:
-    case 1: {  // channels that there are, that there are not, and tables that end behind their message
+    case 1: {  // channels that there are, that there are not, and tables that end behind their
+               // message
       const uint32_t count = dice.chance(700) ? nvsp::kSendTableEntries : dice.awkward();
-      const uint32_t offset = dice.chance(700) ? static_cast<uint32_t>(nvsp::kMessageSize) : dice.awkward();
+      const uint32_t offset =
+          dice.chance(700) ? static_cast<uint32_t>(nvsp::kMessageSize) : dice.awkward();
       out = join(nvsp::Header{MessageType::SendIndirectionTable}, nvsp::SendTable{count, offset});
       out.resize(nvsp::kMessageSize);
       for (size_t i = dice.below(nvsp::kSendTableEntries + 2); i > 0; i--) {
@@ -99,27 +117,38 @@ std::vector<std::byte> forge_nvsp(Dice& dice) {
       return out;
     }
     case 2:
-      out = join(nvsp::Header{MessageType::SendVfAssociation}, nvsp::VfAssociation{dice.below(2), dice.awkward()});
+      out = join(nvsp::Header{MessageType::SendVfAssociation},
+                 nvsp::VfAssociation{dice.below(2), dice.awkward()});
       break;
     case 3:
-      out = join(nvsp::Header{MessageType::SubChannel}, nvsp::SubChannelComplete{status(dice), dice.chance(500) ? dice.below(65) : dice.awkward()});
+      out = join(nvsp::Header{MessageType::SubChannel},
+                 nvsp::SubChannelComplete{status(dice),
+                                          dice.chance(500) ? dice.below(65) : dice.awkward()});
       break;
     case 4:
       out = join(nvsp::Header{MessageType::SendReceiveBufferComplete},
-                 nvsp::ReceiveBufferComplete{status(dice), dice.below(3), {dice.chance(700) ? 0 : cut(dice), cut(dice), cut(dice), dice.awkward()}});
+                 nvsp::ReceiveBufferComplete{
+                     status(dice),
+                     dice.below(3),
+                     {dice.chance(700) ? 0 : cut(dice), cut(dice), cut(dice), dice.awkward()}});
       break;
     case 5:
-      out = join(nvsp::Header{MessageType::SendSendBufferComplete}, nvsp::SendBufferComplete{status(dice), cut(dice)});
+      out = join(nvsp::Header{MessageType::SendSendBufferComplete},
+                 nvsp::SendBufferComplete{status(dice), cut(dice)});
       break;
     case 6:
       out = join(nvsp::Header{MessageType::InitComplete},
-                 nvsp::InitComplete{static_cast<nvsp::Version>(dice.awkward()), dice.awkward(), status(dice)});
+                 nvsp::InitComplete{static_cast<nvsp::Version>(dice.awkward()), dice.awkward(),
+                                    status(dice)});
       break;
     case 7:
-      out = join(nvsp::Header{MessageType::SendRndisPacketComplete}, nvsp::RndisPacketComplete{status(dice)});
+      out = join(nvsp::Header{MessageType::SendRndisPacketComplete},
+                 nvsp::RndisPacketComplete{status(dice)});
       break;
     default:
-      out = join(nvsp::Header{static_cast<MessageType>(dice.chance(800) ? 100 + dice.below(40) : dice.awkward())}, dice.next(), dice.next());
+      out = join(nvsp::Header{static_cast<MessageType>(dice.chance(800) ? 100 + dice.below(40)
+                                                                        : dice.awkward())},
+                 dice.next(), dice.next());
       break;
   }
   if (dice.chance(800)) out.resize(nvsp::kMessageSize);
@@ -137,8 +166,10 @@ Packet transfer_of(Dice& dice, uint64_t transaction_id, uint32_t offset, uint32_
     const auto range = join(wire::TransferPageRange{length, offset});
     packet.extra.insert(packet.extra.end(), range.begin(), range.end());
   }
-  packet.payload = join(nvsp::Header{MessageType::SendRndisPacket},
-                        nvsp::RndisPacket{dice.chance(700) ? nvsp::RndisChannel::Data : nvsp::RndisChannel::Control, nvsp::kNoSection, 0});
+  packet.payload = join(
+      nvsp::Header{MessageType::SendRndisPacket},
+      nvsp::RndisPacket{dice.chance(700) ? nvsp::RndisChannel::Data : nvsp::RndisChannel::Control,
+                        nvsp::kNoSection, 0});
   return packet;
 }
 

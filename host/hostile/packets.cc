@@ -76,8 +76,9 @@ Packet PacketForger::forge(Dice& dice) {
     packet.payload.resize(8 * dice.below(kPayloadMost / 8));
     dice.fill(packet.payload);
   }
-  static constexpr std::array<PacketType, 4> kTypes = {PacketType::DataInBand, PacketType::DataUsingTransferPages,
-                                                       PacketType::DataUsingGpaDirect, PacketType::Completion};
+  static constexpr std::array<PacketType, 4> kTypes = {
+      PacketType::DataInBand, PacketType::DataUsingTransferPages, PacketType::DataUsingGpaDirect,
+      PacketType::Completion};
   packet.type = dice.chance(800) ? dice.pick(kTypes) : static_cast<PacketType>(dice.awkward());
   packet.flags = static_cast<uint16_t>(dice.chance(500) ? dice.below(2) : dice.next());
   packet.transaction_id = transaction_id(dice);
@@ -94,7 +95,9 @@ Packet PacketForger::forge(Dice& dice) {
 void PacketForger::forge_head(Dice& dice, Packet& packet) {
   switch (protocol_) {
     case Protocol::Storage:
-      return overwrite(packet.payload, 0, static_cast<storvsc::Operation>(dice.chance(900) ? dice.below(16) : dice.awkward()));
+      return overwrite(
+          packet.payload, 0,
+          static_cast<storvsc::Operation>(dice.chance(900) ? dice.below(16) : dice.awkward()));
     case Protocol::Network:
       packet.payload = forge_nvsp(dice);
       return;
@@ -114,8 +117,9 @@ void PacketForger::spoil(Dice& dice, Packet& packet) {
       break;
     case 3: {
       const auto whole = static_cast<uint16_t>((packet.size() - wire::kPacketTrailerSize) / 8);
-      packet.lie = Packet::Lengths{static_cast<uint16_t>(dice.chance(500) ? 2 : dice.awkward()),
-                                   static_cast<uint16_t>(dice.chance(300) ? dice.below(whole + 3) : dice.awkward())};
+      packet.lie = Packet::Lengths{
+          static_cast<uint16_t>(dice.chance(500) ? 2 : dice.awkward()),
+          static_cast<uint16_t>(dice.chance(300) ? dice.below(whole + 3) : dice.awkward())};
       break;
     }
     case 4:
@@ -145,23 +149,30 @@ void PacketForger::spoil_storage(Dice& dice, Packet& packet) {
     case 1:
       return overwrite(packet.payload, offsetof(storvsc::Header, status), dice.awkward());
     case 2:
-      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, srb_status), static_cast<uint8_t>(dice.next()));
+      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, srb_status),
+                       static_cast<uint8_t>(dice.next()));
     case 3:
-      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, scsi_status), static_cast<uint8_t>(dice.next()));
+      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, scsi_status),
+                       static_cast<uint8_t>(dice.next()));
     case 4: {  // sense data of any sort and length
       overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, srb_status),
-                static_cast<uint8_t>(storvsc::kSrbAutosenseValid | static_cast<uint8_t>(storvsc::SrbStatus::Error)));
+                static_cast<uint8_t>(storvsc::kSrbAutosenseValid |
+                                     static_cast<uint8_t>(storvsc::SrbStatus::Error)));
       overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, scsi_status), uint8_t{2});
-      overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, sense_length), static_cast<uint8_t>(dice.next()));
+      overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, sense_length),
+                static_cast<uint8_t>(dice.next()));
       std::array<std::byte, storvsc::kSenseSize> sense;
       dice.fill(sense);
       if (dice.chance(700)) sense[0] = std::byte{0x70};
-      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, cdb_or_sense), sense);
+      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, cdb_or_sense),
+                       sense);
     }
     case 5:
-      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, transfer_length), dice.awkward());
+      return overwrite(packet.payload, kRequest + offsetof(storvsc::ScsiRequest, transfer_length),
+                       dice.awkward());
     default:
-      if (packet.payload.size() >= 4) overwrite(packet.payload, 4 * dice.below(packet.payload.size() / 4), dice.awkward());
+      if (packet.payload.size() >= 4)
+        overwrite(packet.payload, 4 * dice.below(packet.payload.size() / 4), dice.awkward());
       return;
   }
 }
@@ -169,7 +180,7 @@ void PacketForger::spoil_storage(Dice& dice, Packet& packet) {
 uint64_t PacketForger::transaction_id(Dice& dice) const {
   if (heard_ != 0 && dice.chance(700)) {
     const uint64_t heard = ids_[dice.below(std::min(heard_, ids_.size()))];
-    return dice.chance(600) ? heard : heard ^ uint64_t{1} << dice.below(64);
+    return dice.chance(600) ? heard : heard ^ uint64_t { 1 } << dice.below(64);
   }
   return dice.chance(500) ? dice.awkward() : dice.next();
 }

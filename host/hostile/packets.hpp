@@ -33,14 +33,16 @@ struct Packet {
 /// What a channel's packets speak, as far as lies need to know it.
 enum class Protocol : uint8_t { Storage, Network };
 
-/// Lies in the packets of one channel. It listens to what is said, so that its lies name what exists. No I/O, one caller at a time.
+/// Lies in the packets of one channel. It listens to what is said, so that its lies name what
+/// exists. No I/O, one caller at a time.
 class PacketForger {
  public:
   explicit PacketForger(Protocol protocol = Protocol::Storage) : protocol_(protocol) {}
 
   /// Every honest packet on its way to the guest.
   void listen(const Packet& packet);
-  /// What becomes of `honest`: nothing, one packet or several, in this order. It may come back later.
+  /// What becomes of `honest`: nothing, one packet or several, in this order. It may come back
+  /// later.
   std::vector<Packet> tamper(Dice& dice, Packet honest);
   /// A packet that nobody asked for.
   Packet forge(Dice& dice);

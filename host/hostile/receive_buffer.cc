@@ -13,16 +13,21 @@ namespace {
 
 /// Where one of the packet's ranges begins.
 std::optional<uint32_t> some_offset(Dice& dice, const Packet& packet) {
-  constexpr size_t kHead = sizeof(wire::TransferPageHeader), kRange = sizeof(wire::TransferPageRange);
-  if (packet.type != wire::PacketType::DataUsingTransferPages || packet.extra.size() < kHead + kRange) return std::nullopt;
+  constexpr size_t kHead = sizeof(wire::TransferPageHeader),
+                   kRange = sizeof(wire::TransferPageRange);
+  if (packet.type != wire::PacketType::DataUsingTransferPages ||
+      packet.extra.size() < kHead + kRange)
+    return std::nullopt;
   const size_t at = kHead + kRange * dice.below((packet.extra.size() - kHead) / kRange);
-  const auto range = ByteReader(std::span(packet.extra).subspan(at)).take<wire::TransferPageRange>();
+  const auto range =
+      ByteReader(std::span(packet.extra).subspan(at)).take<wire::TransferPageRange>();
   return range ? std::optional(range->byte_offset) : std::nullopt;
 }
 
 }  // namespace
 
-void ReceiveBuffer::found(host::Machine& machine, uint32_t gpadl_id, std::span<const uint64_t> frames) {
+void ReceiveBuffer::found(host::Machine& machine, uint32_t gpadl_id,
+                          std::span<const uint64_t> frames) {
   auto pages = netvsp::SharedPages::resolve(machine, frames);
   const std::lock_guard lock(mutex_);
   if (pages && !shared_) shared_.emplace(Shared{gpadl_id, std::move(*pages)});
@@ -43,7 +48,8 @@ bool ReceiveBuffer::spoil(Dice& dice, const Packet& packet) {
   const auto offset = some_offset(dice, packet);
   if (!shared_ || !offset || *offset >= shared_->pages.size()) return false;
   std::array<std::byte, kRndisHead> bytes;
-  const auto head = std::span(bytes).first(std::min<uint64_t>(bytes.size(), shared_->pages.size() - *offset));
+  const auto head =
+      std::span(bytes).first(std::min<uint64_t>(bytes.size(), shared_->pages.size() - *offset));
   if (!shared_->pages.read(*offset, head)) return false;
   spoil_rndis(dice, head);
   last_offset_ = *offset;
@@ -66,7 +72,8 @@ bool ReceiveBuffer::scribble(Dice& dice) {
   const std::lock_guard lock(mutex_);
   if (!shared_) return false;
   const uint64_t words = shared_->pages.size() / sizeof(uint32_t);
-  const uint64_t word = dice.chance(700) ? last_offset_ / sizeof(uint32_t) + dice.below(24) : dice.below(words);
+  const uint64_t word =
+      dice.chance(700) ? last_offset_ / sizeof(uint32_t) + dice.below(24) : dice.below(words);
   const uint32_t value = dice.awkward();
   return shared_->pages.write(word * sizeof(value), bytes_of(value));
 }

@@ -12,19 +12,23 @@
 
 namespace hv::host::hostile {
 
-/// The memory that a network adapter's guest has shared for what it receives: the first buffer that an adapter is told of. All its channels'.
-/// Concurrency: any thread; nothing of the guest's is touched any more when `gone` or `drop` returns.
+/// The memory that a network adapter's guest has shared for what it receives: the first buffer that
+/// an adapter is told of. All its channels'. Concurrency: any thread; nothing of the guest's is
+/// touched any more when `gone` or `drop` returns.
 class ReceiveBuffer {
  public:
   void found(host::Machine& machine, uint32_t gpadl_id, std::span<const uint64_t> frames);
   void gone(uint32_t gpadl_id);
   void drop();
 
-  /// Spoils the RNDIS message that one of the packet's ranges names, where it lies. False: there is none.
+  /// Spoils the RNDIS message that one of the packet's ranges names, where it lies. False: there is
+  /// none.
   bool spoil(Dice& dice, const Packet& packet);
-  /// Puts a message that nobody sends somewhere, and makes the packet for it. Nothing: there is no buffer.
+  /// Puts a message that nobody sends somewhere, and makes the packet for it. Nothing: there is no
+  /// buffer.
   std::optional<Packet> forge(Dice& dice, uint64_t transaction_id);
-  /// Puts an awkward number into some word: of a message that is being read, or of none. False: there is no buffer.
+  /// Puts an awkward number into some word: of a message that is being read, or of none. False:
+  /// there is no buffer.
   bool scribble(Dice& dice);
 
  private:

@@ -13,7 +13,8 @@
 
 namespace hv::host::hostile {
 
-/// What stands around a server that means harm, and the thread that acts unasked. While the intent is good it does nothing.
+/// What stands around a server that means harm, and the thread that acts unasked. While the intent
+/// is good it does nothing.
 class Conspiracy {
  public:
   Conspiracy(host::Machine& machine, const Plan& plan);

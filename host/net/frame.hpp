@@ -26,7 +26,8 @@ struct Offload {
 struct Frame {
   std::vector<std::byte> bytes;
   bool checked = false;  ///< its TCP or UDP checksum is known to be good
-  /// Segment: TCP segments of one flow, joined on the way, so longer than the wire takes. Who cannot pass it on so cuts it (`finish`).
+  /// Segment: TCP segments of one flow, joined on the way, so longer than the wire takes. Who
+  /// cannot pass it on so cuts it (`finish`).
   Offload joined{};
 };
 

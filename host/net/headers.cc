@@ -6,12 +6,15 @@ namespace {
 
 constexpr uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kVlan = 0x8100, kServiceVlan = 0x88a8;
 constexpr uint8_t kTcp = 6, kUdp = 17;
-constexpr size_t kEthernet = 14, kVlanTag = 4, kIpv4Least = 20, kIpv6Header = 40, kTcpLeast = 20, kUdpHeader = 8;
+constexpr size_t kEthernet = 14, kVlanTag = 4, kIpv4Least = 20, kIpv6Header = 40, kTcpLeast = 20,
+                 kUdpHeader = 8;
 constexpr int kMostTags = 2, kMostExtensions = 8;
 
 using Bytes = std::span<const std::byte>;
 
-bool room(Bytes frame, size_t at, size_t count) { return at <= frame.size() && frame.size() - at >= count; }
+bool room(Bytes frame, size_t at, size_t count) {
+  return at <= frame.size() && frame.size() - at >= count;
+}
 uint8_t load8(Bytes bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
 
 Result<Headers> parse_transport(Bytes frame, Headers headers, uint8_t protocol) {
@@ -45,7 +48,8 @@ Result<Headers> parse_ipv4(Bytes frame, Headers headers) {
   headers.network = Headers::Network::Ipv4;
   headers.transport_at = at + length;
   const bool fragment = (load_be16(frame, at + 6) & 0x3fff) != 0;  // more to come, or an offset
-  return fragment ? Result<Headers>(headers) : parse_transport(frame, headers, load8(frame, at + 9));
+  return fragment ? Result<Headers>(headers)
+                  : parse_transport(frame, headers, load8(frame, at + 9));
 }
 
 Result<Headers> parse_ipv6(Bytes frame, Headers headers) {
@@ -62,7 +66,8 @@ Result<Headers> parse_ipv6(Bytes frame, Headers headers) {
   uint8_t next = load8(frame, at + 6);
   for (int i = 0; i < kMostExtensions; i++) {
     constexpr uint8_t kHopByHop = 0, kRouting = 43, kDestination = 60;
-    if (next != kHopByHop && next != kRouting && next != kDestination) return parse_transport(frame, headers, next);
+    if (next != kHopByHop && next != kRouting && next != kDestination)
+      return parse_transport(frame, headers, next);
     if (!room(frame.first(headers.end), headers.transport_at, 8)) return Error::Truncated;
     next = load8(frame, headers.transport_at);
     headers.transport_at += size_t{8} * (load8(frame, headers.transport_at + 1) + 1u);
@@ -73,8 +78,12 @@ Result<Headers> parse_ipv6(Bytes frame, Headers headers) {
 
 }  // namespace
 
-uint16_t load_be16(Bytes bytes, size_t at) { return static_cast<uint16_t>(load8(bytes, at) << 8 | load8(bytes, at + 1)); }
-uint32_t load_be32(Bytes bytes, size_t at) { return uint32_t{load_be16(bytes, at)} << 16 | load_be16(bytes, at + 2); }
+uint16_t load_be16(Bytes bytes, size_t at) {
+  return static_cast<uint16_t>(load8(bytes, at) << 8 | load8(bytes, at + 1));
+}
+uint32_t load_be32(Bytes bytes, size_t at) {
+  return uint32_t{load_be16(bytes, at)} << 16 | load_be16(bytes, at + 2);
+}
 void store_be16(std::span<std::byte> bytes, size_t at, uint16_t value) {
   bytes[at] = static_cast<std::byte>(value >> 8);
   bytes[at + 1] = static_cast<std::byte>(value);

@@ -29,7 +29,8 @@ std::optional<uint32_t> flow_hash(const RssKey& key, std::span<const std::byte> 
   const bool ipv4 = headers->network == Headers::Network::Ipv4;
   const auto addresses = frame.subspan(headers->network_at + (ipv4 ? 12 : 8), ipv4 ? 8 : 32);
   std::array<std::byte, 36> input{};
-  size_t size = static_cast<size_t>(std::copy(addresses.begin(), addresses.end(), input.begin()) - input.begin());
+  size_t size = static_cast<size_t>(std::copy(addresses.begin(), addresses.end(), input.begin()) -
+                                    input.begin());
   if (headers->transport == Headers::Transport::Tcp) {
     const auto ports = frame.subspan(headers->transport_at, 4);
     std::copy(ports.begin(), ports.end(), input.begin() + static_cast<ptrdiff_t>(size));

@@ -22,7 +22,8 @@ void for_pages(uint64_t offset, size_t count, Each&& each) {
 
 }  // namespace
 
-std::optional<SharedPages> SharedPages::resolve(Machine& machine, std::span<const uint64_t> frames) {
+std::optional<SharedPages> SharedPages::resolve(Machine& machine,
+                                                std::span<const uint64_t> frames) {
   if (frames.empty()) return std::nullopt;
   SharedPages pages;
   pages.pages_.reserve(frames.size());

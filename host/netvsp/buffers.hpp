@@ -16,7 +16,8 @@
 
 namespace hv::host::netvsp {
 
-/// The pages of a GPADL, page by page: they need not be neighbours. The guest goes on writing to them.
+/// The pages of a GPADL, page by page: they need not be neighbours. The guest goes on writing to
+/// them.
 class SharedPages {
  public:
   /// Nothing when a page is not RAM or there is none.
@@ -28,12 +29,14 @@ class SharedPages {
   bool read(uint64_t offset, std::span<std::byte> to) const;
 
  private:
-  bool within(uint64_t offset, size_t count) const { return offset <= size() && count <= size() - offset; }
+  bool within(uint64_t offset, size_t count) const {
+    return offset <= size() && count <= size() - offset;
+  }
   std::vector<std::byte*> pages_;
 };
 
-/// The receive and the send buffer of one NIC. They are used under the shared lock and changed under the exclusive one, so that nothing
-/// of them is in use when `drop` returns.
+/// The receive and the send buffer of one NIC. They are used under the shared lock and changed
+/// under the exclusive one, so that nothing of them is in use when `drop` returns.
 class Buffers {
  public:
   struct Receive {
@@ -44,7 +47,8 @@ class Buffers {
     uint64_t generation;  ///< tells this buffer from earlier ones
   };
 
-  void put_receive(uint32_t gpadl_id, SharedPages pages, Sections sections, uint16_t id, uint16_t shares) {
+  void put_receive(uint32_t gpadl_id, SharedPages pages, Sections sections, uint16_t id,
+                   uint16_t shares) {
     const std::unique_lock lock(mutex_);
     receive_.emplace(Receive{std::move(pages), sections, id, shares, ++generation_});
     receive_gpadl_ = gpadl_id;
@@ -70,7 +74,8 @@ class Buffers {
     const std::shared_lock lock(mutex_);
     return use(receive_ ? &*receive_ : nullptr);
   }
-  /// Copies the first `to.size()` bytes of a section of the send buffer out. False: no such section, or it is shorter.
+  /// Copies the first `to.size()` bytes of a section of the send buffer out. False: no such
+  /// section, or it is shorter.
   bool read_section(uint32_t section, std::span<std::byte> to) const;
 
  private:

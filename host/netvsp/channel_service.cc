@@ -105,13 +105,15 @@ bool ChannelService::step() {
     send_notices();
   }
   send_replies();
-  const auto staged = receive_.stage(shared_.buffers, shared_.device, channel_.outgoing(), channel_.counters());
+  const auto staged =
+      receive_.stage(shared_.buffers, shared_.device, channel_.outgoing(), channel_.counters());
   if (!staged) {
     break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
     return true;
   }
   staged_ |= staged->packets > 0;
-  if (std::exchange(staged_, false) && channel_.outgoing().commit() == Signal::Yes) signal_due_ = true;
+  if (std::exchange(staged_, false) && channel_.outgoing().commit() == Signal::Yes)
+    signal_due_ = true;
   if (std::exchange(signal_due_, false)) channel_.signal_guest();
   wants_room_ = !replies_.empty() || staged->stop == ReceiveQueue::Stop::NoRoom;
   return may_sleep();
@@ -141,13 +143,15 @@ bool ChannelService::take_packet(const hv::vmbus::Packet& packet) {
     receive_.completed(packet.transaction_id);
     return true;
   }
-  if (packet.type != wire::PacketType::DataInBand && packet.type != wire::PacketType::DataUsingGpaDirect) {
+  if (packet.type != wire::PacketType::DataInBand &&
+      packet.type != wire::PacketType::DataUsingGpaDirect) {
     break_off("a packet of a type that the protocol does not use");
     return false;
   }
   const auto message = parse_message(packet.payload);
   if (!message) {
-    break_off(fmt::format("a packet that is none of the protocol's: {}", hv::name(message.error())));
+    break_off(
+        fmt::format("a packet that is none of the protocol's: {}", hv::name(message.error())));
     return false;
   }
   if (const auto* rndis = std::get_if<proto::RndisPacket>(&*message)) {
@@ -166,7 +170,8 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
   if (const auto* answer = std::get_if<Answer>(&step)) {
     reply(packet, answer->message);
   } else if (const auto* find = std::get_if<FindBuffer>(&step)) {
-    asked_[static_cast<size_t>(find->which)] = Asked{find->gpadl_id, packet.transaction_id, packet.wants_completion()};
+    asked_[static_cast<size_t>(find->which)] =
+        Asked{find->gpadl_id, packet.transaction_id, packet.wants_completion()};
     vmbus::DeviceHandle* handle = shared_.handle.load(std::memory_order_acquire);
     if (handle) handle->find_gpadl(channel_.index(), find->gpadl_id);
   } else if (const auto* drop = std::get_if<DropBuffer>(&step)) {
@@ -182,7 +187,8 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
 
 void ChannelService::take_found() {
   if (!primary_) return;
-  // Under this lock, so that a GPADL that goes meanwhile is not put to use behind the back of `gpadl_gone`.
+  // Under this lock, so that a GPADL that goes meanwhile is not put to use behind the back of
+  // `gpadl_gone`.
   const std::lock_guard lock(found_mutex_);
   for (Found& found : found_) {
     for (const Buffer which : {Buffer::Receive, Buffer::Send}) {
@@ -205,28 +211,34 @@ void ChannelService::put_buffer(Buffer which, Found& found) {
   if (asked->wants_answer) replies_.push_back({asked->transaction_id, answer});
   asked.reset();
   if (!there) return;
-  if (which == Buffer::Send) return shared_.buffers.put_send(found.gpadl_id, std::move(*found.pages));
+  if (which == Buffer::Send)
+    return shared_.buffers.put_send(found.gpadl_id, std::move(*found.pages));
   if (session.receive_sections().count == 0) return;
-  shared_.buffers.put_receive(found.gpadl_id, std::move(*found.pages), session.receive_sections(), session.receive_buffer_id(),
-                              session.queues());
+  shared_.buffers.put_receive(found.gpadl_id, std::move(*found.pages), session.receive_sections(),
+                              session.receive_buffer_id(), session.queues());
 }
 
-/// The whole RNDIS message, of which a part may be in the send buffer and the rest in pages, as a private copy.
-Result<std::span<std::byte>> ChannelService::gather(const proto::RndisPacket& message, const hv::vmbus::Packet& packet) {
+/// The whole RNDIS message, of which a part may be in the send buffer and the rest in pages, as a
+/// private copy.
+Result<std::span<std::byte>> ChannelService::gather(const proto::RndisPacket& message,
+                                                    const hv::vmbus::Packet& packet) {
   const size_t in_section = message.section == proto::kNoSection ? 0 : message.section_size;
   size_t in_pages = 0;
   if (packet.type == wire::PacketType::DataUsingGpaDirect) {
-    const auto ranges = HV_TRY(hv::vmbus::GpaRanges::parse(packet.extra, {.ranges = 64, .frames = kMostFrames}));
+    const auto ranges =
+        HV_TRY(hv::vmbus::GpaRanges::parse(packet.extra, {.ranges = 64, .frames = kMostFrames}));
     if (ranges.byte_count() > kMostMessage) return Error::BadLength;
     in_pages = static_cast<size_t>(ranges.byte_count());
   }
   if (in_section > proto::kSendSectionSize) return Error::BadLength;
   if (message_.size() < in_section + in_pages) message_.resize(in_section + in_pages);
   const std::span<std::byte> out = std::span(message_).first(in_section + in_pages);
-  if (in_section > 0 && !shared_.buffers.read_section(message.section, out.first(in_section))) return Error::BadId;
+  if (in_section > 0 && !shared_.buffers.read_section(message.section, out.first(in_section)))
+    return Error::BadId;
   if (in_pages > 0) {
     std::vector<iovec> parts;
-    HV_TRY(vmbus::resolve_guest_buffer(channel_.machine(), packet.extra, static_cast<uint32_t>(in_pages), kMostFrames, parts));
+    HV_TRY(vmbus::resolve_guest_buffer(channel_.machine(), packet.extra,
+                                       static_cast<uint32_t>(in_pages), kMostFrames, parts));
     std::byte* to = out.data() + in_section;
     for (const iovec& part : parts) {
       std::memcpy(to, part.iov_base, part.iov_len);
@@ -236,10 +248,12 @@ Result<std::span<std::byte>> ChannelService::gather(const proto::RndisPacket& me
   return out;
 }
 
-Status ChannelService::take_rndis(const proto::RndisPacket& message, const hv::vmbus::Packet& packet) {
+Status ChannelService::take_rndis(const proto::RndisPacket& message,
+                                  const hv::vmbus::Packet& packet) {
   const auto bytes = gather(message, packet);
   Status status = Status::InvalidRndisPacket;
-  if (bytes) status = message.channel == proto::RndisChannel::Control ? control(*bytes) : transmit(*bytes);
+  if (bytes)
+    status = message.channel == proto::RndisChannel::Control ? control(*bytes) : transmit(*bytes);
   if (status != Status::Success) count(shared_.counters.bad_packets);
   return status;
 }
@@ -268,7 +282,8 @@ Status ChannelService::transmit(std::span<std::byte> messages) {
     const auto view = first_message(messages);
     if (!view || view->type != wire::rndis::MessageType::Packet) return Status::InvalidRndisPacket;
     const auto packet = parse_packet(*view);
-    if (!packet || !transmit_one(messages.first(view->size), packet->data_at, packet->data_size, packet->info))
+    if (!packet ||
+        !transmit_one(messages.first(view->size), packet->data_at, packet->data_size, packet->info))
       return Status::InvalidRndisPacket;
     messages = messages.subspan(view->size);
   }
@@ -276,7 +291,8 @@ Status ChannelService::transmit(std::span<std::byte> messages) {
 }
 
 /// False: the guest asks for an offload that its frame does not allow.
-bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_t size, const PacketInfo& info) {
+bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_t size,
+                                  const PacketInfo& info) {
   NicCounters& counters = shared_.counters;
   // No error: what one channel has under way may come behind the HALT of another.
   if (!shared_.device.initialized()) {
@@ -290,12 +306,14 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
   const std::span<std::byte> frame = message.subspan(at, size);
   net::Offload offload;
   if (info.large_send) {
-    auto prepared = net::prepare_segments(frame, *info.large_send & wire::rndis::kLargeSendSizeMask);
+    auto prepared =
+        net::prepare_segments(frame, *info.large_send & wire::rndis::kLargeSendSizeMask);
     if (!prepared) return false;
     offload = *prepared;
     count(counters.sent_large);
   } else if (info.checksum) {
-    if (*info.checksum & wire::rndis::kChecksumIpHeader && !net::fill_ip_checksum(frame)) return false;
+    if (*info.checksum & wire::rndis::kChecksumIpHeader && !net::fill_ip_checksum(frame))
+      return false;
     if (*info.checksum & (wire::rndis::kChecksumTcp | wire::rndis::kChecksumUdp)) {
       auto prepared = net::prepare_checksum(frame);
       if (!prepared) return false;
@@ -312,12 +330,14 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
   return true;
 }
 
-void ChannelService::reply(const hv::vmbus::Packet& packet, const Outgoing& message, uint16_t then_offer) {
+void ChannelService::reply(const hv::vmbus::Packet& packet, const Outgoing& message,
+                           uint16_t then_offer) {
   if (packet.wants_completion()) replies_.push_back({packet.transaction_id, message, then_offer});
 }
 
 void ChannelService::send_replies() {
-  while (!replies_.empty() && stage(wire::PacketType::Completion, replies_.front().transaction_id, replies_.front().message.bytes())) {
+  while (!replies_.empty() && stage(wire::PacketType::Completion, replies_.front().transaction_id,
+                                    replies_.front().message.bytes())) {
     const uint16_t channels = replies_.front().then_offer;
     replies_.pop_front();
     if (channels == 0) continue;
@@ -346,17 +366,20 @@ void ChannelService::send_notices() {
     const std::lock_guard lock(shared_.session_mutex);
     offset = shared_.session.send_table_offset();
   }
-  const Outgoing head(proto::MessageType::SendIndirectionTable, proto::SendTable{proto::kSendTableEntries, offset});
+  const Outgoing head(proto::MessageType::SendIndirectionTable,
+                      proto::SendTable{proto::kSendTableEntries, offset});
   std::memcpy(table.data(), head.bytes().data(), head.bytes().size());
   for (uint32_t i = 0; i < proto::kSendTableEntries; i++) {
     const uint32_t channel = i % channels;
-    std::memcpy(table.data() + proto::kMessageSize + i * sizeof(channel), &channel, sizeof(channel));
+    std::memcpy(table.data() + proto::kMessageSize + i * sizeof(channel), &channel,
+                sizeof(channel));
   }
   // Not in the way of others when the ring is full: the next round tries again.
   if (stage(wire::PacketType::DataInBand, 0, table)) announce_.store(0, std::memory_order_release);
 }
 
-/// Of its virtual function the guest is told once its device is open, when it takes functions; and whenever that changes.
+/// Of its virtual function the guest is told once its device is open, when it takes functions; and
+/// whenever that changes.
 void ChannelService::tell_function() {
   const uint64_t function = shared_.function.load(std::memory_order_acquire);
   if (function == told_function_ || !shared_.device.initialized()) return;
@@ -364,11 +387,15 @@ void ChannelService::tell_function() {
     const std::lock_guard lock(shared_.session_mutex);
     if (!shared_.session.takes_function()) return;
   }
-  const proto::VfAssociation association{(function & kFunction) != 0 ? 1u : 0u, static_cast<uint32_t>(function)};
-  if (stage(wire::PacketType::DataInBand, 0, Outgoing(proto::MessageType::SendVfAssociation, association).bytes())) told_function_ = function;
+  const proto::VfAssociation association{(function & kFunction) != 0 ? 1u : 0u,
+                                         static_cast<uint32_t>(function)};
+  if (stage(wire::PacketType::DataInBand, 0,
+            Outgoing(proto::MessageType::SendVfAssociation, association).bytes()))
+    told_function_ = function;
 }
 
-bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id, std::span<const std::byte> message) {
+bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id,
+                           std::span<const std::byte> message) {
   if (broken_) return false;
   const std::span<const std::byte> parts[] = {message};
   const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, parts);
@@ -378,13 +405,15 @@ bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id, std::
     staged_ = true;
     return true;
   }
-  if (staged.error() != Error::RingFull) break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
+  if (staged.error() != Error::RingFull)
+    break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
   return false;
 }
 
 bool ChannelService::may_sleep() {
   if (broken_) return true;
-  const auto room = channel_.outgoing().wait_for_space(wants_room_ ? ReceiveQueue::most_packet_size() : 0);
+  const auto room =
+      channel_.outgoing().wait_for_space(wants_room_ ? ReceiveQueue::most_packet_size() : 0);
   if (!room) {
     break_off(fmt::format("outgoing ring: {}", hv::name(room.error())));
     return true;

@@ -26,7 +26,8 @@ inline constexpr uint64_t kFunction = uint64_t{1} << 32;
 
 /// What all channels of one NIC share.
 struct NicShared {
-  NicShared(SessionLimits limits, DeviceFacts facts, NetBackend& net) : session(limits), device(std::move(facts), counters), backend(net) {}
+  NicShared(SessionLimits limits, DeviceFacts facts, NetBackend& net)
+      : session(limits), device(std::move(facts), counters), backend(net) {}
 
   NicCounters counters;
   std::mutex session_mutex;
@@ -35,14 +36,17 @@ struct NicShared {
   Buffers buffers;
   NetBackend& backend;
   std::atomic<uint16_t> granted{0};  ///< sub-channels that the guest was promised
-  std::atomic<bool> leaving{false};  ///< frames for the guest are dropped, and it is told nothing that it has not asked for
-  std::atomic<uint64_t> function{0};  ///< of a virtual function: kFunction and its serial; what the guest is told
+  std::atomic<bool> leaving{false};  ///< frames for the guest are dropped, and it is told nothing
+                                     ///< that it has not asked for
+  std::atomic<uint64_t> function{
+      0};  ///< of a virtual function: kFunction and its serial; what the guest is told
   std::atomic<vmbus::DeviceHandle*> handle{nullptr};
 };
 
-/// Serves one open channel: the guest's frames to the backend, frames for it into its receive buffer, and, on the primary, the set-up.
-/// Concurrency: one thread, but for `stop`, `deliver`, `gpadl_found`, `gpadl_gone`, `link_changed`, `function_changed`, `fall_silent`, `silent`
-/// and `announce_channels`, which any may call.
+/// Serves one open channel: the guest's frames to the backend, frames for it into its receive
+/// buffer, and, on the primary, the set-up. Concurrency: one thread, but for `stop`, `deliver`,
+/// `gpadl_found`, `gpadl_gone`, `link_changed`, `function_changed`, `fall_silent`, `silent` and
+/// `announce_channels`, which any may call.
 class ChannelService {
  public:
   ChannelService(vmbus::OpenChannel& channel, NicShared& shared);
@@ -93,8 +97,10 @@ class ChannelService {
   void set_up(const Message& message, const hv::vmbus::Packet& packet);
   void take_found();
   void put_buffer(Buffer which, Found& found);
-  wire::netvsc::Status take_rndis(const wire::netvsc::RndisPacket& message, const hv::vmbus::Packet& packet);
-  Result<std::span<std::byte>> gather(const wire::netvsc::RndisPacket& message, const hv::vmbus::Packet& packet);
+  wire::netvsc::Status take_rndis(const wire::netvsc::RndisPacket& message,
+                                  const hv::vmbus::Packet& packet);
+  Result<std::span<std::byte>> gather(const wire::netvsc::RndisPacket& message,
+                                      const hv::vmbus::Packet& packet);
   wire::netvsc::Status control(std::span<const std::byte> message);
   wire::netvsc::Status transmit(std::span<std::byte> messages);
   bool transmit_one(std::span<std::byte> message, size_t at, size_t size, const PacketInfo& info);
@@ -117,9 +123,9 @@ class ChannelService {
   std::atomic<uint16_t> announce_{0};
 
   uint64_t told_function_ = 0;  ///< what the guest was told last of NicShared::function
-  bool joins_ = false;  ///< told to the backend
+  bool joins_ = false;          ///< told to the backend
   bool broken_ = false;
-  bool staged_ = false;      ///< something for `commit`
+  bool staged_ = false;  ///< something for `commit`
   bool signal_due_ = false;
   bool wants_room_ = false;  ///< the guest was asked to signal when it has read
   std::deque<Reply> replies_;

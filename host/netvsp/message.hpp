@@ -27,8 +27,10 @@ struct RevokeBuffer {
   uint16_t id;
 };
 
-using Message = std::variant<wire::netvsc::Init, wire::netvsc::NdisVersion, wire::netvsc::NdisConfig, OfferBuffer, RevokeBuffer,
-                             wire::netvsc::RndisPacket, wire::netvsc::SubChannelRequest, wire::netvsc::SwitchDataPath, Unknown>;
+using Message =
+    std::variant<wire::netvsc::Init, wire::netvsc::NdisVersion, wire::netvsc::NdisConfig,
+                 OfferBuffer, RevokeBuffer, wire::netvsc::RndisPacket,
+                 wire::netvsc::SubChannelRequest, wire::netvsc::SwitchDataPath, Unknown>;
 
 /// Takes an NVSP message of the guest apart. Pure. Errors: Truncated (shorter than its type needs).
 Result<Message> parse_message(std::span<const std::byte> payload);
@@ -60,7 +62,8 @@ class Outgoing {
 
 /// Tells a sender that its RNDIS message is done with.
 inline Outgoing packet_complete(wire::netvsc::Status status) {
-  return Outgoing(wire::netvsc::MessageType::SendRndisPacketComplete, wire::netvsc::RndisPacketComplete{status})
+  return Outgoing(wire::netvsc::MessageType::SendRndisPacketComplete,
+                  wire::netvsc::RndisPacketComplete{status})
       .cut(sizeof(wire::netvsc::Header) + sizeof(wire::netvsc::RndisPacketComplete));
 }
 

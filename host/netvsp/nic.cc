@@ -14,14 +14,18 @@ vmbus::OfferInfo offer_of(const DeviceFacts& facts) {
   vmbus::OfferInfo offer;
   offer.class_id = wire::netvsc::kNetworkClass;
   offer.instance_id = "7c2f3a10-58d4-4b6e-9a41-000000000000"_guid;
-  for (size_t i = 0; i < facts.mac.size(); i++) offer.instance_id.bytes[10 + i] = static_cast<uint8_t>(facts.mac[i]);
+  for (size_t i = 0; i < facts.mac.size(); i++)
+    offer.instance_id.bytes[10 + i] = static_cast<uint8_t>(facts.mac[i]);
   return offer;
 }
 
 }  // namespace
 
 Nic::Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend)
-    : name_(facts.name), offer_(offer_of(facts)), backend_(std::move(backend)), shared_(limits, std::move(facts), *backend_) {
+    : name_(facts.name),
+      offer_(offer_of(facts)),
+      backend_(std::move(backend)),
+      shared_(limits, std::move(facts), *backend_) {
   backend_->start([this](net::Frame&& frame) { deliver(std::move(frame)); });
 }
 
@@ -41,7 +45,8 @@ bool Nic::opened(vmbus::OpenChannel& channel) {
 void Nic::leaving() {
   shared_.leaving.store(true, std::memory_order_release);
   channels_.each([](uint16_t, ChannelService& service) { service.fall_silent(); });
-  // Linux cannot give a packet back any more once its channel is rescinded, and then waits for that without end, its locks held.
+  // Linux cannot give a packet back any more once its channel is rescinded, and then waits for that
+  // without end, its locks held.
   constexpr auto kPatience = std::chrono::milliseconds(500);
   const auto end = std::chrono::steady_clock::now() + kPatience;
   bool silent = false;
@@ -63,9 +68,11 @@ void Nic::closed(vmbus::OpenChannel& channel) {
   shared_.session.reset();
 }
 
-void Nic::gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t> frames) {
+void Nic::gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id,
+                      std::span<const uint64_t> frames) {
   auto pages = SharedPages::resolve(channel.machine(), frames);
-  channels_.with(channel.index(), [&](ChannelService& service) { service.gpadl_found(gpadl_id, std::move(pages)); });
+  channels_.with(channel.index(),
+                 [&](ChannelService& service) { service.gpadl_found(gpadl_id, std::move(pages)); });
 }
 
 void Nic::gpadl_gone(vmbus::OpenChannel& channel, uint32_t gpadl_id) {
@@ -80,7 +87,8 @@ void Nic::set_link(bool up) {
 void Nic::set_function(std::optional<uint32_t> serial) {
   // Of one that is taken away the guest still hears the serial.
   const uint64_t before = shared_.function.load(std::memory_order_relaxed);
-  shared_.function.store(serial ? kFunction | *serial : before & ~kFunction, std::memory_order_release);
+  shared_.function.store(serial ? kFunction | *serial : before & ~kFunction,
+                         std::memory_order_release);
   channels_.with(0, [](ChannelService& primary) { primary.function_changed(); });
 }
 
@@ -101,13 +109,17 @@ uint32_t Nic::protocol_version() {
 
 void Nic::deliver(net::Frame&& frame) {
   const bool leaving = shared_.leaving.load(std::memory_order_acquire);
-  if (leaving || !shared_.device.link() || !shared_.device.initialized()) return count(shared_.counters.dropped_link);
+  if (leaving || !shared_.device.link() || !shared_.device.initialized())
+    return count(shared_.counters.dropped_link);
   if (!shared_.device.wants(frame.bytes)) return count(shared_.counters.dropped_filter);
   const RndisDevice::Place place = shared_.device.place(frame.bytes);
   bool taken = false;
-  const auto give = [&](ChannelService& service) { taken = service.deliver(std::move(frame), place.hash); };
+  const auto give = [&](ChannelService& service) {
+    taken = service.deliver(std::move(frame), place.hash);
+  };
   // A channel of the table that is not open (yet): the primary does.
-  if (!channels_.with(place.channel, give) && !channels_.with(0, give)) return count(shared_.counters.dropped_link);
+  if (!channels_.with(place.channel, give) && !channels_.with(0, give))
+    return count(shared_.counters.dropped_link);
   if (!taken) count(shared_.counters.dropped_no_room);
 }
 

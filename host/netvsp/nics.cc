@@ -22,21 +22,28 @@ constexpr std::string_view kTap = "tap=";
 Mac mac_of(std::string_view name) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return {std::byte{0x00},           std::byte{0x15},
-          std::byte{0x5d},           static_cast<std::byte>(hash),
-          static_cast<std::byte>(hash >> 8), static_cast<std::byte>(hash >> 16)};
+  return {std::byte{0x00},
+          std::byte{0x15},
+          std::byte{0x5d},
+          static_cast<std::byte>(hash),
+          static_cast<std::byte>(hash >> 8),
+          static_cast<std::byte>(hash >> 16)};
 }
 
 std::unique_ptr<NetBackend> open_backend(const NicSpec& spec, uint16_t queues) {
   if (spec.net == "user") return std::make_unique<UserNet>(spec.forwards);
-  if (!spec.forwards.empty()) throw NicError(fmt::format("net {}: ports are forwarded by user alone", spec.net));
+  if (!spec.forwards.empty())
+    throw NicError(fmt::format("net {}: ports are forwarded by user alone", spec.net));
   if (spec.net == "null") return std::make_unique<NullNet>();
   if (spec.net == "echo") return std::make_unique<EchoNet>();
-  if (spec.net.starts_with(kTap)) return std::make_unique<TapNet>(spec.net.substr(kTap.size()), queues);
+  if (spec.net.starts_with(kTap))
+    return std::make_unique<TapNet>(spec.net.substr(kTap.size()), queues);
   throw NicError(fmt::format("net {}: give user, tap=INTERFACE, null or echo", spec.net));
 }
 
-std::string version_text(uint32_t version) { return version == 0 ? "-" : fmt::format("{}.{}", version >> 16, version & 0xffff); }
+std::string version_text(uint32_t version) {
+  return version == 0 ? "-" : fmt::format("{}.{}", version >> 16, version & 0xffff);
+}
 
 }  // namespace
 
@@ -51,20 +58,23 @@ NicSpec parse_nic(const std::string& text) {
     const std::string part(rest.substr(0, comma));
     if (part.starts_with("mac=")) {
       spec.mac = parse_mac(part.substr(4));
-      if (!spec.mac) throw NicError(fmt::format("{}: no unicast address as 00:15:5d:01:02:03", part));
+      if (!spec.mac)
+        throw NicError(fmt::format("{}: no unicast address as 00:15:5d:01:02:03", part));
     } else if (part.starts_with("name=") && part.size() > 5) {
       spec.name = part.substr(5);
     } else if (part.starts_with("queues=")) {
       uint16_t queues = 0;
       const auto [end, error] = std::from_chars(part.data() + 7, part.data() + part.size(), queues);
-      if (error != std::errc{} || end != part.data() + part.size()) throw NicError(fmt::format("{}: give a number from 1 to 64", part));
+      if (error != std::errc{} || end != part.data() + part.size())
+        throw NicError(fmt::format("{}: give a number from 1 to 64", part));
       spec.queues = queues;
     } else {
       throw NicError(fmt::format("net {}: unknown property '{}'", spec.net, part));
     }
   }
   if (spec.queues && (*spec.queues < 1 || *spec.queues > wire::netvsc::kMaxQueues))
-    throw NicError(fmt::format("queues={}: give a number from 1 to {}", *spec.queues, wire::netvsc::kMaxQueues));
+    throw NicError(fmt::format("queues={}: give a number from 1 to {}", *spec.queues,
+                               wire::netvsc::kMaxQueues));
   return spec;
 }
 
@@ -72,18 +82,26 @@ std::string NicManager::add(const NicSpec& spec) {
   const std::lock_guard lock(mutex_);
   std::string name = spec.name;
   for (size_t number = 0; name.empty(); number++) {
-    if (std::string candidate = fmt::format("nic{}", number); !nics_.contains(candidate)) name = std::move(candidate);
+    if (std::string candidate = fmt::format("nic{}", number); !nics_.contains(candidate))
+      name = std::move(candidate);
   }
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
-  if (!plain || name.size() > kMostName) throw NicError(fmt::format("nic name {}: up to {} letters and digits", name, kMostName));
-  if (nics_.contains(name)) throw NicError(fmt::format("nic name {}: in use; choose another with name=", name));
+  const bool plain =
+      std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (!plain || name.size() > kMostName)
+    throw NicError(fmt::format("nic name {}: up to {} letters and digits", name, kMostName));
+  if (nics_.contains(name))
+    throw NicError(fmt::format("nic name {}: in use; choose another with name=", name));
   if (spec.queues && (*spec.queues < 1 || *spec.queues > wire::netvsc::kMaxQueues))
-    throw NicError(fmt::format("nic {}: queues {}: give a number from 1 to {}", name, *spec.queues, wire::netvsc::kMaxQueues));
-  const auto queues = spec.queues.value_or(static_cast<uint16_t>(std::clamp<uint32_t>(vcpus_, 1, kDefaultQueues)));
+    throw NicError(fmt::format("nic {}: queues {}: give a number from 1 to {}", name, *spec.queues,
+                               wire::netvsc::kMaxQueues));
+  const auto queues =
+      spec.queues.value_or(static_cast<uint16_t>(std::clamp<uint32_t>(vcpus_, 1, kDefaultQueues)));
   const DeviceFacts facts{.mac = spec.mac.value_or(mac_of(name)), .name = name};
-  auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues}, open_backend(spec, queues));
+  auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues},
+                                   open_backend(spec, queues));
   if (const auto added = server_.add(nic); !added) {
-    if (added.error() == Error::BadId) throw NicError(fmt::format("nic {}: the address {} is in use", name, text(facts.mac)));
+    if (added.error() == Error::BadId)
+      throw NicError(fmt::format("nic {}: the address {} is in use", name, text(facts.mac)));
     throw NicError(fmt::format("nic {}: no room for one more ({})", name, hv::name(added.error())));
   }
   nics_.emplace(name, std::move(nic));
@@ -112,7 +130,8 @@ void NicManager::set_function(const std::string& name, std::optional<uint32_t> s
 
 Nic& NicManager::find(const std::string& name) {
   const auto found = nics_.find(name);
-  if (found == nics_.end()) throw NicError(fmt::format("no nic named {}; nic.list shows those there are", name));
+  if (found == nics_.end())
+    throw NicError(fmt::format("no nic named {}; nic.list shows those there are", name));
   return *found->second;
 }
 
@@ -121,29 +140,30 @@ nlohmann::json NicManager::list() {
   auto nics = nlohmann::json::array();
   for (const auto& [name, nic] : nics_) {
     const NicCounters& counters = nic->counters();
-    nics.push_back({{"name", name},
-                    {"net", nic->backend().describe()},
-                    {"mac", text(nic->mac())},
-                    {"link", nic->link() ? "up" : "down"},
-                    {"nvsp", version_text(nic->protocol_version())},
-                    {"vf", nic->function() ? nlohmann::json(*nic->function()) : nlohmann::json()},
-                    {"data_path", nic->data_path() == wire::netvsc::DataPath::Vf ? "vf" : "synthetic"},
-                    {"path_switches", counters.path_switches.load()},
-                    {"sent", counters.sent.load()},
-                    {"sent_bytes", counters.sent_bytes.load()},
-                    {"sent_large", counters.sent_large.load()},
-                    {"sent_checksums", counters.sent_checksums.load()},
-                    {"received", counters.received.load()},
-                    {"received_bytes", counters.received_bytes.load()},
-                    {"received_joined", counters.received_joined.load()},
-                    {"bad_packets", counters.bad_packets.load()},
-                    {"stray_completions", counters.stray_completions.load()},
-                    {"dropped_sent", counters.dropped_sent.load()},
-                    {"dropped_halted", counters.dropped_halted.load()},
-                    {"dropped_filter", counters.dropped_filter.load()},
-                    {"dropped_no_room", counters.dropped_no_room.load()},
-                    {"dropped_too_long", counters.dropped_too_long.load()},
-                    {"dropped_link", counters.dropped_link.load()}});
+    nics.push_back(
+        {{"name", name},
+         {"net", nic->backend().describe()},
+         {"mac", text(nic->mac())},
+         {"link", nic->link() ? "up" : "down"},
+         {"nvsp", version_text(nic->protocol_version())},
+         {"vf", nic->function() ? nlohmann::json(*nic->function()) : nlohmann::json()},
+         {"data_path", nic->data_path() == wire::netvsc::DataPath::Vf ? "vf" : "synthetic"},
+         {"path_switches", counters.path_switches.load()},
+         {"sent", counters.sent.load()},
+         {"sent_bytes", counters.sent_bytes.load()},
+         {"sent_large", counters.sent_large.load()},
+         {"sent_checksums", counters.sent_checksums.load()},
+         {"received", counters.received.load()},
+         {"received_bytes", counters.received_bytes.load()},
+         {"received_joined", counters.received_joined.load()},
+         {"bad_packets", counters.bad_packets.load()},
+         {"stray_completions", counters.stray_completions.load()},
+         {"dropped_sent", counters.dropped_sent.load()},
+         {"dropped_halted", counters.dropped_halted.load()},
+         {"dropped_filter", counters.dropped_filter.load()},
+         {"dropped_no_room", counters.dropped_no_room.load()},
+         {"dropped_too_long", counters.dropped_too_long.load()},
+         {"dropped_link", counters.dropped_link.load()}});
   }
   return nics;
 }

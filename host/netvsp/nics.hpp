@@ -19,10 +19,10 @@ namespace hv::host::netvsp {
 
 /// A NIC as somebody asks for it.
 struct NicSpec {
-  std::string net;                ///< "user", "tap=IF", "null", "echo"
-  std::string name{};             ///< empty: "nicN", the next free one
-  std::optional<Mac> mac{};       ///< none: made from the name
-  std::optional<uint16_t> queues{};  ///< 1 to 64; none: as Hyper-V, one per vCPU, 8 at most
+  std::string net;                      ///< "user", "tap=IF", "null", "echo"
+  std::string name{};                   ///< empty: "nicN", the next free one
+  std::optional<Mac> mac{};             ///< none: made from the name
+  std::optional<uint16_t> queues{};     ///< 1 to 64; none: as Hyper-V, one per vCPU, 8 at most
   std::vector<PortForward> forwards{};  ///< of "user"
 };
 
@@ -35,10 +35,12 @@ class NicError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// All NICs of one machine: what the command line and the control socket use. Concurrency: any thread, but none of a device's.
+/// All NICs of one machine: what the command line and the control socket use. Concurrency: any
+/// thread, but none of a device's.
 class NicManager {
  public:
-  NicManager(vmbus::Server& server, uint32_t vcpus, wire::netvsc::Version newest) : server_(server), vcpus_(vcpus), newest_(newest) {}
+  NicManager(vmbus::Server& server, uint32_t vcpus, wire::netvsc::Version newest)
+      : server_(server), vcpus_(vcpus), newest_(newest) {}
 
   /// Its name. Throws NicError, NetError.
   std::string add(const NicSpec& spec);

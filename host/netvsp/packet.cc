@@ -45,14 +45,16 @@ Result<MessageView> first_message(Bytes bytes) {
   ByteReader reader(bytes);
   const auto header = HV_TRY(reader.take<proto::Header>());
   if (header.length < sizeof(header) || header.length > bytes.size()) return Error::BadLength;
-  return MessageView{header.type, bytes.subspan(sizeof(header), header.length - sizeof(header)), header.length};
+  return MessageView{header.type, bytes.subspan(sizeof(header), header.length - sizeof(header)),
+                     header.length};
 }
 
 Result<SentPacket> parse_packet(const MessageView& message) {
   const auto packet = HV_TRY(ByteReader(message.body).take<proto::Packet>());
   if (packet.data_offset < sizeof(packet)) return Error::BadLength;
   HV_TRY(part(message.body, packet.data_offset, packet.data_length));
-  if (packet.data_length < net::kMinFrame || packet.data_length > net::kMaxFrame) return Error::BadValue;
+  if (packet.data_length < net::kMinFrame || packet.data_length > net::kMaxFrame)
+    return Error::BadValue;
   SentPacket sent{sizeof(proto::Header) + packet.data_offset, packet.data_length, {}};
   if (packet.ppi_length != 0) {
     if (packet.ppi_offset < sizeof(packet)) return Error::BadLength;
@@ -64,7 +66,8 @@ Result<SentPacket> parse_packet(const MessageView& message) {
 
 size_t insert_vlan(std::span<std::byte> bytes, size_t at, uint32_t info) {
   if (at < kVlanTag || bytes.size() - at < net::kMinFrame) __builtin_trap();
-  const auto tag = static_cast<uint16_t>((info & 7) << 13 | (info >> 3 & 1) << 12 | (info >> 4 & 0xfff));
+  const auto tag =
+      static_cast<uint16_t>((info & 7) << 13 | (info >> 3 & 1) << 12 | (info >> 4 & 0xfff));
   std::memmove(bytes.data() + at - kVlanTag, bytes.data() + at, 12);
   net::store_be16(bytes, at - kVlanTag + 12, 0x8100);
   net::store_be16(bytes, at - kVlanTag + 14, tag);
@@ -72,7 +75,8 @@ size_t insert_vlan(std::span<std::byte> bytes, size_t at, uint32_t info) {
 }
 
 std::optional<uint32_t> vlan_info(Bytes frame) {
-  if (frame.size() < net::kMinFrame + kVlanTag || net::load_be16(frame, 12) != 0x8100) return std::nullopt;
+  if (frame.size() < net::kMinFrame + kVlanTag || net::load_be16(frame, 12) != 0x8100)
+    return std::nullopt;
   const uint32_t tag = net::load_be16(frame, 14);
   return tag >> 13 | (tag >> 12 & 1) << 3 | (tag & 0xfff) << 4;
 }
@@ -91,17 +95,21 @@ size_t write_packet_header(std::span<std::byte> out, size_t data_size, const Rec
   const auto size = static_cast<uint32_t>(data_size);
   const uint32_t front = sizeof(proto::Packet) + ppi_length;
   ByteWriter writer(out);
-  bool ok = writer.put(proto::Header{proto::MessageType::Packet, static_cast<uint32_t>(sizeof(proto::Header)) + front + size}).ok();
+  bool ok = writer
+                .put(proto::Header{proto::MessageType::Packet,
+                                   static_cast<uint32_t>(sizeof(proto::Header)) + front + size})
+                .ok();
   ok &= writer
-            .put(proto::Packet{.data_offset = front,
-                               .data_length = size,
-                               .oob_offset = 0,
-                               .oob_length = 0,
-                               .oob_count = 0,
-                               .ppi_offset = ppi_length == 0 ? 0 : static_cast<uint32_t>(sizeof(proto::Packet)),
-                               .ppi_length = ppi_length,
-                               .vc_handle = 0,
-                               .reserved = 0})
+            .put(proto::Packet{
+                .data_offset = front,
+                .data_length = size,
+                .oob_offset = 0,
+                .oob_length = 0,
+                .oob_count = 0,
+                .ppi_offset = ppi_length == 0 ? 0 : static_cast<uint32_t>(sizeof(proto::Packet)),
+                .ppi_length = ppi_length,
+                .vc_handle = 0,
+                .reserved = 0})
             .ok();
   for (const auto& item : items) {
     if (!item.value) continue;

@@ -34,12 +34,13 @@ struct MessageView {
 };
 Result<MessageView> first_message(std::span<const std::byte> bytes);
 
-/// Takes a Packet apart. Per-packet information of unknown types is passed over; of one type the first counts.
-/// Errors: Truncated (the body), BadLength (data or information not within the body, or not within each other), BadValue (a frame shorter
-/// or longer than Ethernet's).
+/// Takes a Packet apart. Per-packet information of unknown types is passed over; of one type the
+/// first counts. Errors: Truncated (the body), BadLength (data or information not within the body,
+/// or not within each other), BadValue (a frame shorter or longer than Ethernet's).
 Result<SentPacket> parse_packet(const MessageView& message);
 
-/// Puts a VLAN tag into the frame that begins `at` (kVlanTag or more) in `bytes`, using the bytes in front of it. The new beginning.
+/// Puts a VLAN tag into the frame that begins `at` (kVlanTag or more) in `bytes`, using the bytes
+/// in front of it. The new beginning.
 inline constexpr size_t kVlanTag = 4;
 size_t insert_vlan(std::span<std::byte> bytes, size_t at, uint32_t info);
 
@@ -48,7 +49,8 @@ std::optional<uint32_t> vlan_info(std::span<const std::byte> frame);
 
 /// The most that stands in front of the frame's bytes in a Packet to the guest.
 inline constexpr uint32_t kPpiSize = sizeof(wire::rndis::PpiHeader) + sizeof(uint32_t);
-inline constexpr uint32_t kReceiveOverhead = sizeof(wire::rndis::Header) + sizeof(wire::rndis::Packet) + 3 * kPpiSize;
+inline constexpr uint32_t kReceiveOverhead =
+    sizeof(wire::rndis::Header) + sizeof(wire::rndis::Packet) + 3 * kPpiSize;
 
 /// What the guest is told of a frame.
 struct ReceiveInfo {
@@ -61,7 +63,8 @@ struct ReceiveInfo {
 /// The most in front of a part.
 inline constexpr uint32_t kPartOverhead = kReceiveOverhead + kPpiSize;
 
-/// Writes what stands in front of a frame of `data_size` bytes into `out`, of kReceiveOverhead bytes (a part: kPartOverhead). The bytes written.
+/// Writes what stands in front of a frame of `data_size` bytes into `out`, of kReceiveOverhead
+/// bytes (a part: kPartOverhead). The bytes written.
 size_t write_packet_header(std::span<std::byte> out, size_t data_size, const ReceiveInfo& info);
 
 }  // namespace hv::host::netvsp

@@ -22,7 +22,11 @@ size_t part_size(const Buffers::Receive& buffer) { return buffer.sections.size -
 }  // namespace
 
 ReceiveQueue::ReceiveQueue(uint16_t channel, NicCounters& counters)
-    : channel_(channel), counters_(counters), slots_(kMostInFlight), table_(slots_), in_flight_(kMostInFlight) {
+    : channel_(channel),
+      counters_(counters),
+      slots_(kMostInFlight),
+      table_(slots_),
+      in_flight_(kMostInFlight) {
   for (uint32_t slot = kMostInFlight; slot > 0; slot--) free_slots_.push_back(slot - 1);
 }
 
@@ -34,7 +38,8 @@ bool ReceiveQueue::put(net::Frame&& frame, std::optional<uint32_t> hash, bool& w
   return true;
 }
 
-/// The channel's share of a buffer that is new to it. What is in flight of the last one is given back to nobody.
+/// The channel's share of a buffer that is new to it. What is in flight of the last one is given
+/// back to nobody.
 void ReceiveQueue::adopt(const Buffers::Receive& buffer) {
   if (buffer.generation == generation_) return;
   generation_ = buffer.generation;
@@ -42,7 +47,8 @@ void ReceiveQueue::adopt(const Buffers::Receive& buffer) {
   share_ = 0;
   if (channel_ >= buffer.shares) return;
   share_ = buffer.sections.count / buffer.shares;
-  for (uint32_t section = share_; section > 0; section--) free_sections_.push_back(channel_ * share_ + section - 1);
+  for (uint32_t section = share_; section > 0; section--)
+    free_sections_.push_back(channel_ * share_ + section - 1);
 }
 
 /// False: no frame waits.
@@ -61,7 +67,8 @@ void ReceiveQueue::drop_frames() {
   }
 }
 
-Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const RndisDevice& device, RingWriter& ring,
+Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const RndisDevice& device,
+                                                 RingWriter& ring,
                                                  vmbus::ChannelCounters& counters) {
   return buffers.with_receive([&](const Buffers::Receive* buffer) -> Result<Staged> {
     if (buffer == nullptr) {
@@ -87,9 +94,11 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
             cut_front();
             continue;
           }
-          if (parts > free_sections_.size() && batch.sections.count == 0) return Staged{Stop::NoSection, packets};
+          if (parts > free_sections_.size() && batch.sections.count == 0)
+            return Staged{Stop::NoSection, packets};
           if (parts > std::min(free_sections_.size(), kMostRanges - batch.sections.count)) break;
-          if (!write_frame(*buffer, device, waiting_.front(), batch)) count(counters_.dropped_too_long);
+          if (!write_frame(*buffer, device, waiting_.front(), batch))
+            count(counters_.dropped_too_long);
           waiting_.pop_front();
         }
       }
@@ -101,8 +110,10 @@ Result<ReceiveQueue::Staged> ReceiveQueue::stage(const Buffers& buffers, const R
   });
 }
 
-/// Sections that the frame takes. 0: the guest does not take it joined, or not of that length; it is to be cut.
-size_t ReceiveQueue::parts_of(const Buffers::Receive& buffer, const RndisDevice& device, const net::Frame& frame) const {
+/// Sections that the frame takes. 0: the guest does not take it joined, or not of that length; it
+/// is to be cut.
+size_t ReceiveQueue::parts_of(const Buffers::Receive& buffer, const RndisDevice& device,
+                              const net::Frame& frame) const {
   if (frame.joined.kind != net::Offload::Kind::Segment) return 1;
   if (!device.joins_received(frame.joined.ipv6) || buffer.sections.size <= kPartOverhead) return 0;
   const size_t parts = (frame.bytes.size() + part_size(buffer) - 1) / part_size(buffer);
@@ -115,18 +126,23 @@ void ReceiveQueue::cut_front() {
   waiting_.pop_front();
   std::vector<Waiting> segments;
   net::finish(whole.frame.bytes, whole.frame.joined, [&](std::span<const std::byte> segment) {
-    segments.push_back({.frame = {.bytes = {segment.begin(), segment.end()}, .checked = true}, .hash = whole.hash});
+    segments.push_back({.frame = {.bytes = {segment.begin(), segment.end()}, .checked = true},
+                        .hash = whole.hash});
   });
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(segments.begin()), std::make_move_iterator(segments.end()));
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(segments.begin()),
+                  std::make_move_iterator(segments.end()));
 }
 
-bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice& device, Waiting& waiting, Batch& batch) {
+bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice& device,
+                               Waiting& waiting, Batch& batch) {
   std::vector<std::byte>& bytes = waiting.frame.bytes;
   ReceiveInfo info{.vlan = vlan_info(bytes), .checksum = {}, .hash = waiting.hash};
   if (waiting.frame.checked && device.checks_received()) {
     const auto headers = net::parse_headers(bytes);
-    if (headers && headers->transport == net::Headers::Transport::Tcp) info.checksum = wire::rndis::kTcpChecksumGood;
-    if (headers && headers->transport == net::Headers::Transport::Udp) info.checksum = wire::rndis::kUdpChecksumGood;
+    if (headers && headers->transport == net::Headers::Transport::Tcp)
+      info.checksum = wire::rndis::kTcpChecksumGood;
+    if (headers && headers->transport == net::Headers::Transport::Udp)
+      info.checksum = wire::rndis::kUdpChecksumGood;
   }
   std::span<const std::byte> frame = bytes;
   if (info.vlan) {
@@ -146,34 +162,42 @@ bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice
   return true;
 }
 
-/// A joined frame, as long as it is: the parts are all in this packet, and the first bears what the guest is told of the whole.
-bool ReceiveQueue::write_parts(const Buffers::Receive& buffer, std::span<const std::byte> frame, ReceiveInfo info, Batch& batch) {
-  for (uint8_t flags = wire::rndis::kPart | wire::rndis::kPartFirst; !frame.empty(); flags = wire::rndis::kPart) {
+/// A joined frame, as long as it is: the parts are all in this packet, and the first bears what the
+/// guest is told of the whole.
+bool ReceiveQueue::write_parts(const Buffers::Receive& buffer, std::span<const std::byte> frame,
+                               ReceiveInfo info, Batch& batch) {
+  for (uint8_t flags = wire::rndis::kPart | wire::rndis::kPartFirst; !frame.empty();
+       flags = wire::rndis::kPart) {
     const auto part = frame.first(std::min(frame.size(), part_size(buffer)));
     frame = frame.subspan(part.size());
     if (frame.empty()) flags |= wire::rndis::kPartLast;
     info.part = {.version = 1, .flags = flags, .number = 0};
     std::array<std::byte, kPartOverhead> head;
-    if (!write(buffer, std::span(head).first(write_packet_header(head, part.size(), info)), part, batch)) return false;
+    if (!write(buffer, std::span(head).first(write_packet_header(head, part.size(), info)), part,
+               batch))
+      return false;
     info = {};
   }
   return true;
 }
 
 /// Into the next free section. False: longer than a section.
-bool ReceiveQueue::write(const Buffers::Receive& buffer, std::span<const std::byte> head, std::span<const std::byte> data, Batch& batch) {
+bool ReceiveQueue::write(const Buffers::Receive& buffer, std::span<const std::byte> head,
+                         std::span<const std::byte> data, Batch& batch) {
   const size_t size = head.size() + data.size();
   if (size > buffer.sections.size) return false;
   const uint32_t section = free_sections_.back();
   const uint64_t offset = uint64_t{section} * buffer.sections.size;
-  if (!buffer.pages.write(offset, head) || !buffer.pages.write(offset + head.size(), data)) return false;
+  if (!buffer.pages.write(offset, head) || !buffer.pages.write(offset + head.size(), data))
+    return false;
   free_sections_.pop_back();
   batch.ranges[batch.sections.count] = {static_cast<uint32_t>(size), static_cast<uint32_t>(offset)};
   batch.sections.sections[batch.sections.count++] = section;
   return true;
 }
 
-Result<void> ReceiveQueue::send(const Buffers::Receive& buffer, proto::RndisChannel channel, const Batch& batch, RingWriter& ring,
+Result<void> ReceiveQueue::send(const Buffers::Receive& buffer, proto::RndisChannel channel,
+                                const Batch& batch, RingWriter& ring,
                                 vmbus::ChannelCounters& counters) {
   const uint32_t slot = free_slots_.back();
   const uint64_t id = HV_TRY(table_.arm(slot));
@@ -185,8 +209,10 @@ Result<void> ReceiveQueue::send(const Buffers::Receive& buffer, proto::RndisChan
   std::array<std::byte, kHeaderSize(kMostRanges)> extra;
   const wire::TransferPageHeader header{buffer.id, 0, 0, static_cast<uint32_t>(ranges)};
   std::memcpy(extra.data(), &header, sizeof(header));
-  std::memcpy(extra.data() + sizeof(header), batch.ranges.data(), ranges * sizeof(wire::TransferPageRange));
-  const Outgoing message(proto::MessageType::SendRndisPacket, proto::RndisPacket{channel, proto::kNoSection, 0});
+  std::memcpy(extra.data() + sizeof(header), batch.ranges.data(),
+              ranges * sizeof(wire::TransferPageRange));
+  const Outgoing message(proto::MessageType::SendRndisPacket,
+                         proto::RndisPacket{channel, proto::kNoSection, 0});
   const std::span<const std::byte> parts[] = {message.bytes().first(kPayloadSize)};
   HV_TRY(ring.stage(wire::PacketType::DataUsingTransferPages, wire::kPacketCompletionRequested, id,
                     std::span(extra).first(kHeaderSize(ranges)), parts));

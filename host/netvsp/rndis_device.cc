@@ -21,8 +21,10 @@ constexpr uint32_t kMostTransfer = 128 * 1024;
 constexpr uint32_t kAlignmentShift = 3;
 
 template <WireStruct Body>
-std::vector<std::byte> message(MessageType type, const Body& body, std::span<const std::byte> tail = {}) {
-  const proto::Header header{type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())};
+std::vector<std::byte> message(MessageType type, const Body& body,
+                               std::span<const std::byte> tail = {}) {
+  const proto::Header header{
+      type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())};
   std::vector<std::byte> out(header.length);
   std::memcpy(out.data(), &header, sizeof(header));
   std::memcpy(out.data() + sizeof(header), &body, sizeof(body));
@@ -31,20 +33,24 @@ std::vector<std::byte> message(MessageType type, const Body& body, std::span<con
 }
 
 /// The buffer of a Query or Set, or nothing when it is not all in the message.
-std::optional<std::span<const std::byte>> buffer_of(std::span<const std::byte> body, const proto::Query& request) {
+std::optional<std::span<const std::byte>> buffer_of(std::span<const std::byte> body,
+                                                    const proto::Query& request) {
   if (request.buffer_length == 0) return std::span<const std::byte>();
-  if (request.buffer_offset < sizeof(proto::Query) || request.buffer_offset > body.size()) return std::nullopt;
+  if (request.buffer_offset < sizeof(proto::Query) || request.buffer_offset > body.size())
+    return std::nullopt;
   if (request.buffer_length > body.size() - request.buffer_offset) return std::nullopt;
   return body.subspan(request.buffer_offset, request.buffer_length);
 }
 
 bool is_broadcast(std::span<const std::byte> mac) {
-  return std::all_of(mac.begin(), mac.end(), [](std::byte byte) { return byte == std::byte{0xff}; });
+  return std::all_of(mac.begin(), mac.end(),
+                     [](std::byte byte) { return byte == std::byte{0xff}; });
 }
 
 }  // namespace
 
-Result<std::optional<std::vector<std::byte>>> RndisDevice::handle(Bytes bytes, uint16_t queues, uint32_t frame_size) {
+Result<std::optional<std::vector<std::byte>>> RndisDevice::handle(Bytes bytes, uint16_t queues,
+                                                                  uint32_t frame_size) {
   using Reply = std::optional<std::vector<std::byte>>;
   const MessageView view = HV_TRY(first_message(bytes));
   ByteReader reader(view.body);
@@ -52,26 +58,31 @@ Result<std::optional<std::vector<std::byte>>> RndisDevice::handle(Bytes bytes, u
     case MessageType::Initialize: {
       const auto request = HV_TRY(reader.take<proto::Initialize>());
       initialized_.store(true, std::memory_order_release);
-      return Reply(message(MessageType::InitializeComplete, proto::InitializeComplete{.request_id = request.request_id,
-                                                                                      .status = Status::Success,
-                                                                                      .major = 1,
-                                                                                      .minor = 0,
-                                                                                      .device_flags = proto::kConnectionless,
-                                                                                      .medium = 0,
-                                                                                      .max_packets = kMostPackets,
-                                                                                      .max_transfer = kMostTransfer,
-                                                                                      .alignment_shift = kAlignmentShift,
-                                                                                      .address_family_offset = 0,
-                                                                                      .address_family_size = 0}));
+      return Reply(message(MessageType::InitializeComplete,
+                           proto::InitializeComplete{.request_id = request.request_id,
+                                                     .status = Status::Success,
+                                                     .major = 1,
+                                                     .minor = 0,
+                                                     .device_flags = proto::kConnectionless,
+                                                     .medium = 0,
+                                                     .max_packets = kMostPackets,
+                                                     .max_transfer = kMostTransfer,
+                                                     .alignment_shift = kAlignmentShift,
+                                                     .address_family_offset = 0,
+                                                     .address_family_size = 0}));
     }
-    case MessageType::Halt: reset(); return Reply();
+    case MessageType::Halt:
+      reset();
+      return Reply();
     case MessageType::Query: {
       const auto request = HV_TRY(reader.take<proto::Query>());
       const auto buffer = buffer_of(view.body, request);
-      const Answer answer = !initialized()  ? Answer{Status::Failure}
-                            : buffer ? query(static_cast<proto::Oid>(request.oid), *buffer, queues, frame_size)
-                                     : Answer{Status::InvalidLength};
-      const proto::QueryComplete complete{request.request_id, answer.status, static_cast<uint32_t>(answer.bytes.size()),
+      const Answer answer =
+          !initialized() ? Answer{Status::Failure}
+          : buffer       ? query(static_cast<proto::Oid>(request.oid), *buffer, queues, frame_size)
+                         : Answer{Status::InvalidLength};
+      const proto::QueryComplete complete{request.request_id, answer.status,
+                                          static_cast<uint32_t>(answer.bytes.size()),
                                           static_cast<uint32_t>(sizeof(proto::QueryComplete))};
       return Reply(message(MessageType::QueryComplete, complete, answer.bytes));
     }
@@ -79,8 +90,8 @@ Result<std::optional<std::vector<std::byte>>> RndisDevice::handle(Bytes bytes, u
       const auto request = HV_TRY(reader.take<proto::Set>());
       const auto buffer = buffer_of(view.body, request);
       const Status status = !initialized() ? Status::Failure
-                            : buffer       ? set(static_cast<proto::Oid>(request.oid), *buffer, queues)
-                                           : Status::InvalidLength;
+                            : buffer ? set(static_cast<proto::Oid>(request.oid), *buffer, queues)
+                                     : Status::InvalidLength;
       return Reply(message(MessageType::SetComplete, proto::Complete{request.request_id, status}));
     }
     case MessageType::Reset:
@@ -97,7 +108,8 @@ Result<std::optional<std::vector<std::byte>>> RndisDevice::handle(Bytes bytes, u
     case MessageType::QueryComplete:
     case MessageType::SetComplete:
     case MessageType::ResetComplete:
-    case MessageType::KeepAliveComplete: break;
+    case MessageType::KeepAliveComplete:
+      break;
   }
   return Error::NotSupported;
 }
@@ -114,15 +126,18 @@ void RndisDevice::reset() {
 }
 
 std::vector<std::byte> RndisDevice::link_message() const {
-  return message(MessageType::IndicateStatus,
-                 proto::IndicateStatus{link() ? Status::MediaConnect : Status::MediaDisconnect, 0, 0});
+  return message(
+      MessageType::IndicateStatus,
+      proto::IndicateStatus{link() ? Status::MediaConnect : Status::MediaDisconnect, 0, 0});
 }
 
 std::optional<std::vector<std::byte>> RndisDevice::speed_message() const {
   if (!facts_.old_speed_messages) return std::nullopt;
   const auto speed = static_cast<uint32_t>(facts_.bits_per_second / 100);
-  auto whole = message(MessageType::IndicateStatus, proto::IndicateStatus{Status::LinkSpeedChange, sizeof(speed), sizeof(proto::IndicateStatus)},
-                       bytes_of(speed));
+  auto whole = message(
+      MessageType::IndicateStatus,
+      proto::IndicateStatus{Status::LinkSpeedChange, sizeof(speed), sizeof(proto::IndicateStatus)},
+      bytes_of(speed));
   const auto length = static_cast<uint32_t>(whole.size() - sizeof(speed));
   std::memcpy(whole.data() + offsetof(proto::Header, length), &length, sizeof(length));
   return whole;
@@ -148,8 +163,10 @@ bool RndisDevice::wants(Bytes frame) const {
   if (filter & proto::kFilterPromiscuous) return true;
   const Bytes destination = frame.first(6);
   if (is_broadcast(destination)) return filter & proto::kFilterBroadcast;
-  // Which groups the guest has joined is not asked for: those that filter by list look at them themselves.
-  if ((destination[0] & std::byte{1}) != std::byte{0}) return filter & (proto::kFilterMulticast | proto::kFilterAllMulticast);
+  // Which groups the guest has joined is not asked for: those that filter by list look at them
+  // themselves.
+  if ((destination[0] & std::byte{1}) != std::byte{0})
+    return filter & (proto::kFilterMulticast | proto::kFilterAllMulticast);
   if (!(filter & proto::kFilterDirected)) return false;
   const std::lock_guard lock(mutex_);
   return std::equal(destination.begin(), destination.end(), mac_.begin());
@@ -163,9 +180,12 @@ std::optional<Mac> parse_mac(std::string_view text) {
     for (size_t digit = 0; digit < 2; digit++) {
       const char c = text[i * 3 + digit];
       const char lower = static_cast<char>(c | 0x20);
-      if (c >= '0' && c <= '9') value = value * 16 + static_cast<unsigned>(c - '0');
-      else if (lower >= 'a' && lower <= 'f') value = value * 16 + static_cast<unsigned>(lower - 'a') + 10;
-      else return std::nullopt;
+      if (c >= '0' && c <= '9')
+        value = value * 16 + static_cast<unsigned>(c - '0');
+      else if (lower >= 'a' && lower <= 'f')
+        value = value * 16 + static_cast<unsigned>(lower - 'a') + 10;
+      else
+        return std::nullopt;
     }
     if (i + 1 < mac.size() && text[i * 3 + 2] != ':') return std::nullopt;
     mac[i] = static_cast<std::byte>(value);
@@ -177,7 +197,8 @@ std::optional<Mac> parse_mac(std::string_view text) {
 
 std::string text(const Mac& mac) {
   std::string out;
-  for (const std::byte byte : mac) out += fmt::format("{}{:02x}", out.empty() ? "" : ":", static_cast<unsigned>(byte));
+  for (const std::byte byte : mac)
+    out += fmt::format("{}{:02x}", out.empty() ? "" : ":", static_cast<unsigned>(byte));
   return out;
 }
 

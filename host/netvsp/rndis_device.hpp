@@ -24,9 +24,10 @@ using Mac = std::array<std::byte, 6>;
 /// What the device is: does not change.
 struct DeviceFacts {
   Mac mac{};
-  std::string name;           ///< the friendly name
+  std::string name;  ///< the friendly name
   uint64_t bits_per_second = 10'000'000'000;
-  bool old_speed_messages = false;  ///< tells the speed with the link, and leaves it out of the message's length, as old hosts do
+  bool old_speed_messages = false;  ///< tells the speed with the link, and leaves it out of the
+                                    ///< message's length, as old hosts do
 };
 
 /// Where received frames go.
@@ -40,11 +41,14 @@ struct ReceiveScale {
 /// Concurrency: any thread; the settings for the data path are read without a lock.
 class RndisDevice {
  public:
-  RndisDevice(DeviceFacts facts, const NicCounters& counters) : facts_(std::move(facts)), counters_(counters), mac_(facts_.mac) {}
+  RndisDevice(DeviceFacts facts, const NicCounters& counters)
+      : facts_(std::move(facts)), counters_(counters), mac_(facts_.mac) {}
 
-  /// One control message, a private copy. The answer to send; none: the message needs none. `queues` and `frame_size` as negotiated.
-  /// Errors: first_message's (nothing can be answered); NotSupported (no control message).
-  Result<std::optional<std::vector<std::byte>>> handle(std::span<const std::byte> message, uint16_t queues, uint32_t frame_size);
+  /// One control message, a private copy. The answer to send; none: the message needs none.
+  /// `queues` and `frame_size` as negotiated. Errors: first_message's (nothing can be answered);
+  /// NotSupported (no control message).
+  Result<std::optional<std::vector<std::byte>>> handle(std::span<const std::byte> message,
+                                                       uint16_t queues, uint32_t frame_size);
 
   /// The guest closed the device: everything is as at the beginning, but the link.
   void reset();
@@ -55,15 +59,20 @@ class RndisDevice {
   bool initialized() const { return initialized_.load(std::memory_order_acquire); }
   /// The INDICATE_STATUS that tells of the link as it is.
   std::vector<std::byte> link_message() const;
-  /// The INDICATE_STATUS that tells of the speed, when this device does (DeviceFacts::old_speed_messages).
+  /// The INDICATE_STATUS that tells of the speed, when this device does
+  /// (DeviceFacts::old_speed_messages).
   std::optional<std::vector<std::byte>> speed_message() const;
 
   /// Whether the guest wants to see this frame, by its destination.
   bool wants(std::span<const std::byte> frame) const;
   /// Whether the guest takes "the checksum is good" from us.
   bool checks_received() const { return receive_checksum_.load(std::memory_order_relaxed); }
-  /// Whether the guest takes TCP segments joined (RSC), of IPv6 or IPv4. That needs their checksums to be taken, too.
-  bool joins_received(bool ipv6) const { return checks_received() && (joins_.load(std::memory_order_relaxed) & (ipv6 ? kJoinsIpv6 : kJoinsIpv4)); }
+  /// Whether the guest takes TCP segments joined (RSC), of IPv6 or IPv4. That needs their checksums
+  /// to be taken, too.
+  bool joins_received(bool ipv6) const {
+    return checks_received() &&
+           (joins_.load(std::memory_order_relaxed) & (ipv6 ? kJoinsIpv6 : kJoinsIpv4));
+  }
   bool joins_received() const { return joins_received(false) || joins_received(true); }
   Mac mac() const;
   uint32_t filter() const { return filter_.load(std::memory_order_relaxed); }

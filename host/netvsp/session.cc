@@ -11,17 +11,22 @@ namespace {
 
 namespace proto = wire::netvsc;
 
-constexpr proto::Version kVersions[] = {proto::Version::V6_1, proto::Version::V6, proto::Version::V5,
-                                        proto::Version::V4,   proto::Version::V2, proto::Version::V1};
+constexpr proto::Version kVersions[] = {proto::Version::V6_1, proto::Version::V6,
+                                        proto::Version::V5,   proto::Version::V4,
+                                        proto::Version::V2,   proto::Version::V1};
 constexpr uint32_t kMdlChain = 34;
 constexpr uint32_t kLeastFrame = 68 + 14;
-constexpr uint32_t kLeastSection = 1728;  // what guests reckon with when they choose the size of the buffer
+constexpr uint32_t kLeastSection =
+    1728;  // what guests reckon with when they choose the size of the buffer
 constexpr uint32_t kMostSections = 65536;
 
 Outgoing buffer_complete(Buffer which, proto::Status status, Sections cut) {
-  if (which == Buffer::Send) return Outgoing(proto::MessageType::SendSendBufferComplete, proto::SendBufferComplete{status, cut.size});
+  if (which == Buffer::Send)
+    return Outgoing(proto::MessageType::SendSendBufferComplete,
+                    proto::SendBufferComplete{status, cut.size});
   const proto::ReceiveSections run{0, cut.size, cut.count, cut.size * cut.count};
-  return Outgoing(proto::MessageType::SendReceiveBufferComplete, proto::ReceiveBufferComplete{status, cut.count > 0 ? 1u : 0u, run});
+  return Outgoing(proto::MessageType::SendReceiveBufferComplete,
+                  proto::ReceiveBufferComplete{status, cut.count > 0 ? 1u : 0u, run});
 }
 
 template <class... Ts>
@@ -53,7 +58,8 @@ Step Session::handle(const Message& message) {
           },
           [&](const proto::SubChannelRequest& request) -> Step { return sub_channels(request); },
           [&](const proto::SwitchDataPath& request) -> Step {
-            data_path_ = request.active == proto::DataPath::Vf ? proto::DataPath::Vf : proto::DataPath::Synthetic;
+            data_path_ = request.active == proto::DataPath::Vf ? proto::DataPath::Vf
+                                                               : proto::DataPath::Synthetic;
             return SwitchPath{Outgoing()};
           },
           [&](const proto::RndisPacket&) -> Step { return Nothing{}; },
@@ -81,7 +87,8 @@ Step Session::init(const proto::Init& request) {
 Step Session::offer_buffer(const OfferBuffer& request) {
   Have& have = request.which == Buffer::Receive ? receive_ : send_;
   // A second one is refused, and the first stays.
-  if (!version_ || have != Have::No) return Answer{buffer_complete(request.which, proto::Status::Failure, {})};
+  if (!version_ || have != Have::No)
+    return Answer{buffer_complete(request.which, proto::Status::Failure, {})};
   have = Have::Asked;
   if (request.which == Buffer::Receive) receive_buffer_id_ = request.body.id;
   return FindBuffer{request.which, request.body.gpadl_id};
@@ -94,7 +101,8 @@ Outgoing Session::buffer_found(Buffer which, uint64_t bytes) {
     cut.size = align_up(std::max<uint32_t>(kLeastSection, kReceiveOverhead + frame_size_), 64u);
     cut.count = static_cast<uint32_t>(std::min<uint64_t>(bytes / cut.size, kMostSections));
   } else {
-    cut = {proto::kSendSectionSize, static_cast<uint32_t>(std::min<uint64_t>(bytes / proto::kSendSectionSize, kMostSections))};
+    cut = {proto::kSendSectionSize, static_cast<uint32_t>(std::min<uint64_t>(
+                                        bytes / proto::kSendSectionSize, kMostSections))};
   }
   if (have != Have::Asked || cut.count == 0) {
     if (have == Have::Asked) have = Have::No;
@@ -106,7 +114,8 @@ Outgoing Session::buffer_found(Buffer which, uint64_t bytes) {
 }
 
 uint16_t Session::queues() const {
-  return static_cast<uint16_t>(std::max<uint32_t>(1, std::min<uint32_t>(limits_.queues, receive_sections_.count)));
+  return static_cast<uint16_t>(
+      std::max<uint32_t>(1, std::min<uint32_t>(limits_.queues, receive_sections_.count)));
 }
 
 uint32_t Session::send_table_offset() const {
@@ -116,10 +125,12 @@ uint32_t Session::send_table_offset() const {
 
 Step Session::sub_channels(const proto::SubChannelRequest& request) const {
   proto::SubChannelComplete answer{proto::Status::Failure, 0};
-  if (at_least(proto::Version::V5) && receive_ == Have::Yes && request.operation == proto::kAllocateSubChannels) {
+  if (at_least(proto::Version::V5) && receive_ == Have::Yes &&
+      request.operation == proto::kAllocateSubChannels) {
     answer = {proto::Status::Success, std::min<uint32_t>(request.count, queues() - 1u)};
   }
-  return OfferChannels{Outgoing(proto::MessageType::SubChannel, answer), static_cast<uint16_t>(answer.count)};
+  return OfferChannels{Outgoing(proto::MessageType::SubChannel, answer),
+                       static_cast<uint16_t>(answer.count)};
 }
 
 }  // namespace hv::host::netvsp

@@ -13,7 +13,8 @@ namespace hv::host::netvsp {
 struct SessionLimits {
   wire::netvsc::Version newest = wire::netvsc::Version::V6_1;
   uint16_t queues = 1;  ///< channels, the primary counted
-  bool old_send_table = false;  ///< up to version 6, misstates where the send table is, as hosts did
+  bool old_send_table =
+      false;  ///< up to version 6, misstates where the send table is, as hosts did
 };
 
 /// What the device must do about a message of the set-up.
@@ -47,7 +48,8 @@ struct Sections {
   uint32_t count = 0;
 };
 
-/// The set-up on the primary channel, as a machine: message in, what to do out. Pure; one caller at a time.
+/// The set-up on the primary channel, as a machine: message in, what to do out. Pure; one caller at
+/// a time.
 class Session {
  public:
   explicit Session(SessionLimits limits) : limits_(limits) {}
@@ -60,14 +62,17 @@ class Session {
   /// Which way the guest wants frames for it.
   wire::netvsc::DataPath data_path() const { return data_path_; }
 
-  /// The answer to FindBuffer: a buffer of `bytes`, or 0 when there is none. What to tell the guest.
+  /// The answer to FindBuffer: a buffer of `bytes`, or 0 when there is none. What to tell the
+  /// guest.
   Outgoing buffer_found(Buffer which, uint64_t bytes);
 
   /// The primary channel was closed: the next one begins anew.
   void reset() { *this = Session(limits_); }
 
   std::optional<wire::netvsc::Version> version() const { return version_; }
-  uint32_t frame_size() const { return frame_size_; }  ///< the longest the guest takes, Ethernet header included
+  uint32_t frame_size() const {
+    return frame_size_;
+  }  ///< the longest the guest takes, Ethernet header included
   Sections receive_sections() const { return receive_sections_; }
   uint16_t receive_buffer_id() const { return receive_buffer_id_; }
   /// Where the send table is said to be in its message.

@@ -18,12 +18,14 @@ constexpr uint64_t load_be(std::span<const uint8_t> data, size_t at) {
 
 template <size_t Bytes>
 constexpr void store_be(std::span<uint8_t> data, size_t at, uint64_t value) {
-  for (size_t i = 0; i < Bytes; i++) data[at + i] = static_cast<uint8_t>(value >> (8 * (Bytes - 1 - i)));
+  for (size_t i = 0; i < Bytes; i++)
+    data[at + i] = static_cast<uint8_t>(value >> (8 * (Bytes - 1 - i)));
 }
 
 /// `text` into a field of `size` bytes, filled up with spaces.
 constexpr void store_text(std::span<uint8_t> data, size_t at, size_t size, std::string_view text) {
-  for (size_t i = 0; i < size; i++) data[at + i] = static_cast<uint8_t>(i < text.size() ? text[i] : ' ');
+  for (size_t i = 0; i < size; i++)
+    data[at + i] = static_cast<uint8_t>(i < text.size() ? text[i] : ' ');
 }
 
 }  // namespace hv::host::scsi

@@ -68,8 +68,9 @@ Command write_same(Bytes cdb, size_t size) {
 }
 
 Command allocating(Operation operation, size_t size, uint64_t allocation) {
-  return {
-      .operation = operation, .cdb_size = static_cast<uint8_t>(size), .allocation = static_cast<uint32_t>(allocation)};
+  return {.operation = operation,
+          .cdb_size = static_cast<uint8_t>(size),
+          .allocation = static_cast<uint32_t>(allocation)};
 }
 
 Command mode_sense(Bytes cdb, size_t size) {
@@ -82,7 +83,8 @@ Command mode_sense(Bytes cdb, size_t size) {
 }
 
 Command mode_select(Bytes cdb, size_t size) {
-  Command command = allocating(Operation::ModeSelect, size, size == 6 ? cdb[4] : load_be<2>(cdb, 7));
+  Command command =
+      allocating(Operation::ModeSelect, size, size == 6 ? cdb[4] : load_be<2>(cdb, 7));
   command.page_format = cdb[1] & 0x10;
   command.save_pages = cdb[1] & 0x01;
   return command;

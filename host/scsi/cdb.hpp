@@ -8,7 +8,8 @@
 
 namespace hv::host::scsi {
 
-/// What a command descriptor block asks for; the 6, 10, 12 and 16 byte forms of one command are one operation.
+/// What a command descriptor block asks for; the 6, 10, 12 and 16 byte forms of one command are one
+/// operation.
 enum class Operation : uint8_t {
   TestUnitReady,
   RequestSense,
@@ -66,7 +67,8 @@ struct Command {
   uint8_t page_control = 0;  ///< 0 current, 1 changeable, 2 default, 3 saved
   uint8_t byte_check = 0;
   uint8_t protect = 0;  ///< RDPROTECT and its kin
-  uint8_t format = 0;   ///< of the answer: TOC format, request type, notification classes, structure format
+  uint8_t format =
+      0;  ///< of the answer: TOC format, request type, notification classes, structure format
   uint16_t start_feature = 0;
   bool start = false;
   bool load_eject = false;
@@ -75,8 +77,8 @@ struct Command {
 };
 
 /// Takes `cdb` (untrusted bytes) apart. Pure.
-/// Errors: Truncated (shorter than its group code says), NotSupported (an operation code or service action that we do
-/// not serve). Source: SPC-4, SBC-3, MMC-6.
+/// Errors: Truncated (shorter than its group code says), NotSupported (an operation code or service
+/// action that we do not serve). Source: SPC-4, SBC-3, MMC-6.
 Result<Command> parse_cdb(std::span<const uint8_t> cdb);
 
 }  // namespace hv::host::scsi

@@ -38,7 +38,8 @@ Progress Disk::execute(Task& task, const Command& command) {
       return synchronize(task, command);
     case Operation::SendDiagnostic:
       // Only the default self-test, which has nothing to test.
-      return (command.format & 0x04) && command.allocation == 0 ? done(task) : done(task, kInvalidFieldInCdb);
+      return (command.format & 0x04) && command.allocation == 0 ? done(task)
+                                                                : done(task, kInvalidFieldInCdb);
     case Operation::RequestSense:
       return request_sense(task, command);
     case Operation::Inquiry:
@@ -63,8 +64,9 @@ Progress Disk::read_or_write(Task& task, const Command& command) {
   if (command.protect != 0) return done(task, kInvalidFieldInCdb);
   if (!in_range(command.lba, command.blocks)) return done(task, kLbaOutOfRange);
   if (write && backend().read_only()) return done(task, kWriteProtected);
-  return transfer(task, write ? BlockIo::Kind::Write : BlockIo::Kind::Read, command.lba * block_size(),
-                  uint64_t{command.blocks} * block_size(), write && (command.force_unit_access || !write_cache()));
+  return transfer(task, write ? BlockIo::Kind::Write : BlockIo::Kind::Read,
+                  command.lba * block_size(), uint64_t{command.blocks} * block_size(),
+                  write && (command.force_unit_access || !write_cache()));
 }
 
 Progress Disk::verify(Task& task, const Command& command) {
@@ -89,7 +91,8 @@ Progress Disk::verify(Task& task, const Command& command) {
 Progress Disk::synchronize(Task& task, const Command& command) {
   // A stopped disk has written its cache, as a real one has.
   if (command.operation == Operation::SynchronizeCache) {
-    if (command.lba > blocks() || command.blocks > blocks() - command.lba) return done(task, kLbaOutOfRange);
+    if (command.lba > blocks() || command.blocks > blocks() - command.lba)
+      return done(task, kLbaOutOfRange);
   } else if (command.start || command.power_condition != 0) {
     return done(task);
   }
@@ -100,7 +103,8 @@ Progress Disk::synchronize(Task& task, const Command& command) {
 }
 
 Progress Disk::write_same(Task& task, const Command& command) {
-  if (command.protect != 0 || command.blocks == 0) return done(task, kInvalidFieldInCdb);  // WSNZ is set
+  if (command.protect != 0 || command.blocks == 0)
+    return done(task, kInvalidFieldInCdb);  // WSNZ is set
   const uint64_t length = uint64_t{command.blocks} * block_size();
   if (length > kMaxWriteSameBytes) return done(task, kInvalidFieldInCdb);
   if (!in_range(command.lba, command.blocks)) return done(task, kLbaOutOfRange);
@@ -126,7 +130,8 @@ Progress Disk::unmap(Task& task, const Command& command) {
   if (backend().read_only()) return done(task, kWriteProtected);
   if (command.allocation == 0) return done(task);
   const auto list = task.fetch(command.allocation);
-  if (list.size() < kHeader || list.size() < command.allocation) return done(task, kParameterListLength);
+  if (list.size() < kHeader || list.size() < command.allocation)
+    return done(task, kParameterListLength);
   const uint64_t data_length = load_be<2>(list, 0);
   const uint64_t descriptor_length = load_be<2>(list, 2);
   if (data_length + 2 > list.size() || descriptor_length > list.size() - kHeader)

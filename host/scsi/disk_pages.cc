@@ -44,13 +44,15 @@ Page provisioning(uint64_t blocks, bool thin) {
   Page page(8);
   page[1] = 0xb2;
   store_be<2>(page, 2, 4);
-  page[4] = static_cast<uint8_t>(std::max(1, 64 - std::countl_zero(blocks >> 32)));  // threshold exponent
+  page[4] =
+      static_cast<uint8_t>(std::max(1, 64 - std::countl_zero(blocks >> 32)));  // threshold exponent
   page[5] = thin ? 0xe4 : 0x00;  // LBPU, LBPWS, LBPWS10; LBPRZ: unmapped blocks read as zeros
   page[6] = thin ? 2 : 0;
   return page;
 }
 
-/// A mode page, or nothing when it is not there. `changeable`: the mask of what MODE SELECT may change.
+/// A mode page, or nothing when it is not there. `changeable`: the mask of what MODE SELECT may
+/// change.
 Page mode_page(uint8_t code, bool changeable, bool write_cache) {
   if (code == kPageCaching) {
     Page page(20);
@@ -79,7 +81,8 @@ Progress Disk::inquiry(Task& task, const Command& command) {
   }
   switch (command.page) {
     case 0x00: {
-      constexpr std::array<uint8_t, 10> pages = {kDirectAccess, 0x00, 0x00, 0x06, 0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2};
+      constexpr std::array<uint8_t, 10> pages = {kDirectAccess, 0x00, 0x00, 0x06, 0x00,
+                                                 0x80,          0x83, 0xb0, 0xb1, 0xb2};
       return answer(task, pages, command.allocation);
     }
     case 0x80:
@@ -87,7 +90,8 @@ Progress Disk::inquiry(Task& task, const Command& command) {
     case 0x83:
       return answer(task, vpd_identification(kDirectAccess, options_.id), command.allocation);
     case 0xb0:
-      return answer(task, block_limits(block_size(), backend().read_only() ? 0 : backend().hole_size()),
+      return answer(task,
+                    block_limits(block_size(), backend().read_only() ? 0 : backend().hole_size()),
                     command.allocation);
     case 0xb1:
       return answer(task, block_characteristics(), command.allocation);
@@ -105,7 +109,8 @@ Progress Disk::mode_sense(Task& task, const Command& command) {
   const bool cache = command.page_control == 2 || write_cache();
   const bool large = command.cdb_size == 10;
   Page data(large ? 8 : 4);
-  data[large ? 3 : 2] = static_cast<uint8_t>(0x10 | (backend().read_only() ? 0x80 : 0));  // DPOFUA, WP
+  data[large ? 3 : 2] =
+      static_cast<uint8_t>(0x10 | (backend().read_only() ? 0x80 : 0));  // DPOFUA, WP
   bool found = false;
   for (const uint8_t code : {kPageCaching, kPageControl}) {
     if (command.page != code && command.page != kPageAll) continue;
@@ -128,7 +133,8 @@ Progress Disk::mode_select(Task& task, const Command& command) {
   const Page list = task.fetch(command.allocation);
   const bool large = command.cdb_size == 10;
   const size_t header = large ? 8 : 4;
-  if (list.size() < header || list.size() < command.allocation) return done(task, kParameterListLength);
+  if (list.size() < header || list.size() < command.allocation)
+    return done(task, kParameterListLength);
   const size_t descriptors = large ? load_be<2>(list, 6) : list[3];
   if (descriptors > list.size() - header) return done(task, kParameterListLength);
   bool cache = write_cache();
@@ -136,8 +142,9 @@ Progress Disk::mode_select(Task& task, const Command& command) {
   while (at < list.size()) {
     if (list.size() - at < 2) return done(task, kParameterListLength);
     const uint8_t code = list[at] & 0x3f;
-    Page asked(list.begin() + static_cast<ptrdiff_t>(at),
-               list.begin() + static_cast<ptrdiff_t>(std::min(list.size(), at + 2u + list[at + 1])));
+    Page asked(
+        list.begin() + static_cast<ptrdiff_t>(at),
+        list.begin() + static_cast<ptrdiff_t>(std::min(list.size(), at + 2u + list[at + 1])));
     Page current = mode_page(code, false, write_cache());
     const Page mask = mode_page(code, true, false);
     if (current.empty() || list[at + 1] != current[1]) return done(task, kInvalidFieldInParameters);
@@ -178,12 +185,15 @@ Progress Disk::lba_status(Task& task, const Command& command) {
   Page data(kHeader);
   const uint64_t end = blocks() * block_size();
   uint64_t offset = command.lba * block_size();
-  const size_t room = command.allocation < kHeader ? 0 : (command.allocation - kHeader) / kDescriptor;
+  const size_t room =
+      command.allocation < kHeader ? 0 : (command.allocation - kHeader) / kDescriptor;
   for (size_t i = 0; i < std::min(room, kMost) && offset < end; i++) {
     const bool hole = backend().seek(offset, true) == offset;
-    // A block that is half a hole is mapped; extents of the file need not be multiples of the block.
+    // A block that is half a hole is mapped; extents of the file need not be multiples of the
+    // block.
     uint64_t next = std::min(end, backend().seek(offset, !hole));
-    next = hole ? next / block_size() * block_size() : (next + block_size() - 1) / block_size() * block_size();
+    next = hole ? next / block_size() * block_size()
+                : (next + block_size() - 1) / block_size() * block_size();
     const bool whole = next > offset;
     if (!whole) next = offset + block_size();
     const uint64_t count = std::min<uint64_t>((next - offset) / block_size(), 0xffffffff);

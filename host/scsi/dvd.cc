@@ -84,7 +84,8 @@ Progress Dvd::execute(Task& task, const Command& command) {
 Progress Dvd::read(Task& task, const Command& command) {
   if (!loaded()) return done(task, kNoMediumTrayOpen);
   if (!in_range(command.lba, command.blocks)) return done(task, kLbaOutOfRange);
-  return transfer(task, BlockIo::Kind::Read, command.lba * kBlock, uint64_t{command.blocks} * kBlock, false);
+  return transfer(task, BlockIo::Kind::Read, command.lba * kBlock,
+                  uint64_t{command.blocks} * kBlock, false);
 }
 
 Progress Dvd::start_stop(Task& task, const Command& command) {

@@ -8,12 +8,14 @@
 
 namespace hv::host::scsi {
 
-/// A DVD-ROM drive (MMC-6) with an ISO image in it. The guest may open its tray and close it again, with the same disc.
+/// A DVD-ROM drive (MMC-6) with an ISO image in it. The guest may open its tray and close it again,
+/// with the same disc.
 class Dvd final : public LogicalUnit {
  public:
   static constexpr uint32_t kBlock = 2048;
 
-  Dvd(std::shared_ptr<BlockBackend> backend, DiskId id) : LogicalUnit(std::move(backend)), id_(id) {}
+  Dvd(std::shared_ptr<BlockBackend> backend, DiskId id)
+      : LogicalUnit(std::move(backend)), id_(id) {}
 
   uint32_t block_size() const override { return kBlock; }
   const char* kind() const override { return "dvd"; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// What the drive says of itself and of the disc: INQUIRY, capabilities, features, events, contents. Source: MMC-6.
+// What the drive says of itself and of the disc: INQUIRY, capabilities, features, events, contents.
+// Source: MMC-6.
 #include <array>
 #include <vector>
 
@@ -15,7 +16,8 @@ constexpr uint16_t kProfileDvdRom = 0x0010, kProfileCdRom = 0x0008;
 
 using Page = std::vector<uint8_t>;
 
-/// A position as the drive gives it: a block number, or minutes, seconds and frames behind the two-second lead-in.
+/// A position as the drive gives it: a block number, or minutes, seconds and frames behind the
+/// two-second lead-in.
 void store_position(Page& data, size_t at, uint32_t lba, bool msf) {
   if (!msf) return store_be<4>(data, at, lba);
   const uint64_t frames = uint64_t{lba} + 150;
@@ -33,7 +35,8 @@ void add_track(Page& data, uint8_t track, uint32_t lba, bool msf) {
   store_position(data, at + 4, lba, msf);
 }
 
-void add_feature(Page& data, uint16_t code, uint8_t version, bool persistent, bool current, Page body) {
+void add_feature(Page& data, uint16_t code, uint8_t version, bool persistent, bool current,
+                 Page body) {
   const size_t at = data.size();
   data.resize(at + 4);
   store_be<2>(data, at, code);
@@ -47,8 +50,10 @@ void add_feature(Page& data, uint16_t code, uint8_t version, bool persistent, bo
 Progress Dvd::inquiry(Task& task, const Command& command) {
   if (!command.vital_product_data) {
     if (command.page != 0) return done(task, kInvalidFieldInCdb);
-    return answer(task, standard_inquiry({.device_type = kCdDvd, .removable = true, .product = "Virtual DVD-ROM"}),
-                  command.allocation);
+    return answer(
+        task,
+        standard_inquiry({.device_type = kCdDvd, .removable = true, .product = "Virtual DVD-ROM"}),
+        command.allocation);
   }
   switch (command.page) {
     case 0x00: {
@@ -70,7 +75,8 @@ Progress Dvd::mode_sense(Task& task, const Command& command) {
   const auto add = [&](std::initializer_list<uint8_t> page) {
     const size_t at = data.size();
     data.insert(data.end(), page);
-    if (changeable) std::fill(data.begin() + static_cast<ptrdiff_t>(at) + 2, data.end(), uint8_t{0});
+    if (changeable)
+      std::fill(data.begin() + static_cast<ptrdiff_t>(at) + 2, data.end(), uint8_t{0});
   };
   bool found = false;
   if (command.page == 0x01 || command.page == 0x3f) {  // read error recovery
@@ -79,7 +85,8 @@ Progress Dvd::mode_sense(Task& task, const Command& command) {
   }
   if (command.page == 0x2a || command.page == 0x3f) {
     // Reads CD-R, CD-RW, DVD; multi-session; locks and ejects a tray; 24x; 512 KiB of buffer.
-    add({0x2a, 0x12, 0x0b, 0x00, 0x70, 0x00, 0x29, 0x00, 0x10, 0x80, 0x00, 0x02, 0x02, 0x00, 0x10, 0x80, 0, 0, 0, 0});
+    add({0x2a, 0x12, 0x0b, 0x00, 0x70, 0x00, 0x29, 0x00, 0x10, 0x80,
+         0x00, 0x02, 0x02, 0x00, 0x10, 0x80, 0,    0,    0,    0});
     found = true;
   }
   if (!found) return done(task, kInvalidFieldInCdb);
@@ -126,12 +133,15 @@ Progress Dvd::get_configuration(Task& task, const Command& command) {
     store_be<2>(profiles, 4, kProfileCdRom);
     add_feature(data, 0x0000, 0, true, true, profiles);
   }
-  if (wanted(0x0001, true)) add_feature(data, 0x0001, 1, true, true, {0, 0, 0, 1, 1, 0, 0, 0});  // core, SCSI
-  if (wanted(0x0002, true)) add_feature(data, 0x0002, 1, true, true, {2, 0, 0, 0});              // morphing
-  if (wanted(0x0003, true)) add_feature(data, 0x0003, 0, true, true, {0x29, 0, 0, 0});           // removable medium
-  if (wanted(0x0010, disc)) add_feature(data, 0x0010, 0, false, disc, {0, 0, 0x08, 0, 0, 0x10, 0, 0});  // random read
-  if (wanted(0x001e, false)) add_feature(data, 0x001e, 2, false, false, {0, 0, 0, 0});                  // CD read
-  if (wanted(0x001f, disc)) add_feature(data, 0x001f, 0, false, disc, {});                              // DVD read
+  if (wanted(0x0001, true))
+    add_feature(data, 0x0001, 1, true, true, {0, 0, 0, 1, 1, 0, 0, 0});              // core, SCSI
+  if (wanted(0x0002, true)) add_feature(data, 0x0002, 1, true, true, {2, 0, 0, 0});  // morphing
+  if (wanted(0x0003, true))
+    add_feature(data, 0x0003, 0, true, true, {0x29, 0, 0, 0});  // removable medium
+  if (wanted(0x0010, disc))
+    add_feature(data, 0x0010, 0, false, disc, {0, 0, 0x08, 0, 0, 0x10, 0, 0});  // random read
+  if (wanted(0x001e, false)) add_feature(data, 0x001e, 2, false, false, {0, 0, 0, 0});  // CD read
+  if (wanted(0x001f, disc)) add_feature(data, 0x001f, 0, false, disc, {});              // DVD read
   store_be<4>(data, 0, data.size() - 4);
   return answer(task, data, command.allocation);
 }

@@ -12,7 +12,8 @@ namespace {
 using wire::storvsc::SrbStatus;
 
 // In the order in which they are reported.
-constexpr std::array<Sense, 3> kAttentions = {kMediumMayHaveChanged, kReportedLunsChanged, kCapacityChanged};
+constexpr std::array<Sense, 3> kAttentions = {kMediumMayHaveChanged, kReportedLunsChanged,
+                                              kCapacityChanged};
 
 /// Cuts the first `count` bytes off `parts`, of which those before `first` are used up already.
 size_t advance(std::vector<iovec>& parts, size_t first, uint64_t count) {
@@ -38,7 +39,9 @@ void truncate(std::vector<iovec>& parts, uint64_t length) {
   parts.resize(keep);
 }
 
-bool moves_data(BlockIo::Kind kind) { return kind == BlockIo::Kind::Read || kind == BlockIo::Kind::Write; }
+bool moves_data(BlockIo::Kind kind) {
+  return kind == BlockIo::Kind::Read || kind == BlockIo::Kind::Write;
+}
 
 }  // namespace
 
@@ -52,7 +55,8 @@ bool LogicalUnit::take_attention(Sense& sense) {
   uint32_t pending = attention_.load(std::memory_order_acquire);
   while (pending != 0) {
     const int bit = std::countr_zero(pending);
-    if (attention_.compare_exchange_weak(pending, pending & ~(1u << bit), std::memory_order_acq_rel)) {
+    if (attention_.compare_exchange_weak(pending, pending & ~(1u << bit),
+                                         std::memory_order_acq_rel)) {
       sense = kAttentions[static_cast<size_t>(bit)];
       return true;
     }
@@ -61,13 +65,15 @@ bool LogicalUnit::take_attention(Sense& sense) {
 }
 
 Progress LogicalUnit::start(Task& task) {
-  const auto parsed = parse_cdb(std::span(task.cdb).first(std::min<size_t>(task.cdb_size, task.cdb.size())));
-  if (!parsed) return done(task, parsed.error() == Error::NotSupported ? kInvalidOpcode : kInvalidFieldInCdb);
+  const auto parsed =
+      parse_cdb(std::span(task.cdb).first(std::min<size_t>(task.cdb_size, task.cdb.size())));
+  if (!parsed)
+    return done(task, parsed.error() == Error::NotSupported ? kInvalidOpcode : kInvalidFieldInCdb);
   const Command& command = *parsed;
   Sense attention;
   if (command.operation != Operation::Inquiry && command.operation != Operation::ReportLuns &&
-      command.operation != Operation::RequestSense && attention_.load(std::memory_order_relaxed) != 0 &&
-      take_attention(attention)) {
+      command.operation != Operation::RequestSense &&
+      attention_.load(std::memory_order_relaxed) != 0 && take_attention(attention)) {
     return done(task, attention);
   }
   return execute(task, command);
@@ -80,9 +86,11 @@ Progress LogicalUnit::request_sense(Task& task, const Command& command) {
   return answer(task, fixed_format(sense), command.allocation);
 }
 
-Progress LogicalUnit::transfer(Task& task, BlockIo::Kind kind, uint64_t offset, uint64_t length, bool durable) {
+Progress LogicalUnit::transfer(Task& task, BlockIo::Kind kind, uint64_t offset, uint64_t length,
+                               bool durable) {
   if (length == 0) return done(task);
-  if (kind == BlockIo::Kind::Read ? !task.data_in() : !task.data_out()) return done(task, kInvalidFieldInCdb);
+  if (kind == BlockIo::Kind::Read ? !task.data_in() : !task.data_out())
+    return done(task, kInvalidFieldInCdb);
   if (task.guest_bytes < length) {
     task.fail(kInvalidFieldInCdb);
     task.outcome.srb = SrbStatus::DataOverrun;
@@ -111,7 +119,8 @@ Progress LogicalUnit::write_pattern(Task& task, bool durable) {
   const size_t block = task.bounce.size();
   const size_t copies = std::max<size_t>(1, std::min<uint64_t>(kPatternBytes, length) / block);
   task.bounce.resize(copies * block);
-  for (size_t i = 1; i < copies; i++) std::memcpy(task.bounce.data() + i * block, task.bounce.data(), block);
+  for (size_t i = 1; i < copies; i++)
+    std::memcpy(task.bounce.data() + i * block, task.bounce.data(), block);
   task.step = Task::Step::Pattern;
   task.taken = static_cast<uint32_t>(block);
   task.io.kind = BlockIo::Kind::Write;
@@ -206,7 +215,8 @@ Progress LogicalUnit::finish(Task& task) {
       break;
     case Task::Step::Compare: {
       const auto expected = task.fetch(task.bounce.size());
-      if (std::memcmp(expected.data(), task.bounce.data(), expected.size()) != 0) return done(task, kMiscompare);
+      if (std::memcmp(expected.data(), task.bounce.data(), expected.size()) != 0)
+        return done(task, kMiscompare);
       break;
     }
     case Task::Step::Plain:

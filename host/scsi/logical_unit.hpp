@@ -39,7 +39,8 @@ class LogicalUnit {
   /// Goes on with the result of task.io: bytes moved, 0, or a negative errno.
   Progress resume(Task& task, int64_t result);
 
-  /// The next command but INQUIRY, REPORT LUNS and REQUEST SENSE fails with this unit attention, once.
+  /// The next command but INQUIRY, REPORT LUNS and REQUEST SENSE fails with this unit attention,
+  /// once.
   void raise(const Sense& attention);
 
   BlockBackend& backend() { return *backend_; }
@@ -51,11 +52,15 @@ class LogicalUnit {
   virtual Progress execute(Task& task, const Command& command) = 0;
 
   uint64_t blocks() const { return backend_->size() / block_size(); }
-  bool in_range(uint64_t lba, uint64_t count) const { return lba < blocks() && count <= blocks() - lba; }
+  bool in_range(uint64_t lba, uint64_t count) const {
+    return lba < blocks() && count <= blocks() - lba;
+  }
 
-  /// Moves [offset, offset + length) between guest and backend. The guest's buffer must be that large.
+  /// Moves [offset, offset + length) between guest and backend. The guest's buffer must be that
+  /// large.
   Progress transfer(Task& task, BlockIo::Kind kind, uint64_t offset, uint64_t length, bool durable);
-  /// Performs task.extents one after the other. `taken`: bytes of data-out that the guest sent with it.
+  /// Performs task.extents one after the other. `taken`: bytes of data-out that the guest sent with
+  /// it.
   Progress run_extents(Task& task, BlockIo::Kind kind, uint32_t taken);
   /// Writes task.bounce over task.extents[0], as often as it fits.
   Progress write_pattern(Task& task, bool durable);

@@ -56,7 +56,8 @@ std::vector<uint8_t> Task::fetch(uint64_t count) const {
 void Task::succeed(uint32_t moved) { outcome = {.moved = moved}; }
 
 void Task::fail(const Sense& sense) {
-  outcome = {.status = Status::CheckCondition, .srb = SrbStatus::Error, .has_sense = true, .sense = sense};
+  outcome = {
+      .status = Status::CheckCondition, .srb = SrbStatus::Error, .has_sense = true, .sense = sense};
 }
 
 void Task::fail(SrbStatus srb) { outcome = {.status = Status::CheckCondition, .srb = srb}; }

@@ -24,9 +24,9 @@ struct Outcome {
   uint32_t moved = 0;  ///< bytes really moved between guest and device
 };
 
-/// One SCSI command from its CDB to its outcome. The port fills in the first part, the logical unit the rest. Its
-/// vectors keep their room from one command to the next, so that a command costs no allocation. Concurrency: one
-/// thread, from start to outcome.
+/// One SCSI command from its CDB to its outcome. The port fills in the first part, the logical unit
+/// the rest. Its vectors keep their room from one command to the next, so that a command costs no
+/// allocation. Concurrency: one thread, from start to outcome.
 struct Task {
   // What the guest asked for.
   std::array<uint8_t, wire::storvsc::kCdbSize> cdb{};
@@ -61,8 +61,8 @@ struct Task {
   /// Ready for a new command; keeps the room.
   void clear();
 
-  /// Copies up to guest_bytes bytes from `source` to the guest, and no more than `allocation`: the outcome of every
-  /// command that returns a few bytes.
+  /// Copies up to guest_bytes bytes from `source` to the guest, and no more than `allocation`: the
+  /// outcome of every command that returns a few bytes.
   void answer(std::span<const uint8_t> source, uint64_t allocation);
   /// A private copy of the guest's first `count` bytes (it may send fewer).
   std::vector<uint8_t> fetch(uint64_t count) const;

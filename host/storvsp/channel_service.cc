@@ -144,7 +144,8 @@ bool ChannelService::take_packet(IoQueue& queue, const hv::vmbus::Packet& packet
   if (packet.type == wire::PacketType::Completion) return true;  // nothing we send asks for one
   const auto incoming = parse_packet(packet);
   if (!incoming) {
-    break_off(fmt::format("a packet that is none of the protocol's: {}", hv::name(incoming.error())));
+    break_off(
+        fmt::format("a packet that is none of the protocol's: {}", hv::name(incoming.error())));
     return false;
   }
   if (incoming->operation != proto::Operation::ExecuteSrb) {
@@ -152,19 +153,22 @@ bool ChannelService::take_packet(IoQueue& queue, const hv::vmbus::Packet& packet
       vmbus::DeviceHandle* handle = shared_.handle.load(std::memory_order_acquire);
       return handle && handle->offer_sub_channels(count);
     };
-    replies_.emplace_back(incoming->transaction_id, shared_.session.handle(*incoming, primary_, offer));
+    replies_.emplace_back(incoming->transaction_id,
+                          shared_.session.handle(*incoming, primary_, offer));
     return true;
   }
   if (!shared_.session.ready()) {
-    replies_.emplace_back(incoming->transaction_id,
-                          Outgoing(proto::Operation::CompleteIo, proto::kStatusInvalidDeviceState, incoming->size));
+    replies_.emplace_back(
+        incoming->transaction_id,
+        Outgoing(proto::Operation::CompleteIo, proto::kStatusInvalidDeviceState, incoming->size));
     return true;
   }
   start(queue, *incoming, packet.extra);
   return true;
 }
 
-void ChannelService::start(IoQueue& queue, const Incoming& packet, std::span<const std::byte> extra) {
+void ChannelService::start(IoQueue& queue, const Incoming& packet,
+                           std::span<const std::byte> extra) {
   Request& request = allocate();
   request.transaction_id = packet.transaction_id;
   request.size = packet.size;
@@ -176,9 +180,10 @@ void ChannelService::start(IoQueue& queue, const Incoming& packet, std::span<con
   const uint32_t length = packet.request.transfer_length;
   if (length > 0) {
     const uint32_t most = shared_.session.limits().max_transfer_bytes;
-    const auto resolved = length > most ? Result<void>(Error::BadLength)
-                                        : vmbus::resolve_guest_buffer(channel_.machine(), extra, length,
-                                                               most / wire::kPageSize + 64, request.guest);
+    const auto resolved =
+        length > most ? Result<void>(Error::BadLength)
+                      : vmbus::resolve_guest_buffer(channel_.machine(), extra, length,
+                                                    most / wire::kPageSize + 64, request.guest);
     if (!resolved) {
       request.fail(scsi::kInvalidFieldInCdb);
       request.outcome.srb = proto::SrbStatus::InvalidRequest;
@@ -208,7 +213,8 @@ void ChannelService::send_finished() {
     return;
   }
   bool sent = false;
-  while (!replies_.empty() && send(wire::PacketType::Completion, replies_.front().first, replies_.front().second)) {
+  while (!replies_.empty() &&
+         send(wire::PacketType::Completion, replies_.front().first, replies_.front().second)) {
     replies_.pop_front();
     sent = true;
   }
@@ -221,12 +227,14 @@ void ChannelService::send_finished() {
     release(request);
     count++;
   }
-  finished_.erase(finished_.begin(), finished_.begin() + static_cast<ptrdiff_t>(std::min(count, finished_.size())));
+  finished_.erase(finished_.begin(),
+                  finished_.begin() + static_cast<ptrdiff_t>(std::min(count, finished_.size())));
   sent |= count > 0;
   if (primary_ && announce_.load(std::memory_order_acquire) && shared_.session.ready() &&
       shared_.session.knows_enumerate_bus() &&
       send(wire::PacketType::DataInBand, 0,
-           Outgoing(proto::Operation::EnumerateBus, proto::kStatusSuccess, shared_.session.packet_size()))) {
+           Outgoing(proto::Operation::EnumerateBus, proto::kStatusSuccess,
+                    shared_.session.packet_size()))) {
     announce_.store(false, std::memory_order_release);
     sent = true;
   }
@@ -246,7 +254,8 @@ bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const 
     channel_.counters().bytes_out.add(packet.bytes().size());
     return true;
   }
-  if (staged.error() != Error::RingFull) break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
+  if (staged.error() != Error::RingFull)
+    break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
   return false;
 }
 
@@ -288,7 +297,8 @@ void ChannelService::refresh_luns() {
 
 std::shared_ptr<scsi::LogicalUnit> ChannelService::find(const proto::ScsiRequest& header) {
   refresh_luns();
-  const auto found = luns_->find({shared_.ignore_path ? uint8_t{0} : header.path_id, header.target_id, header.lun});
+  const auto found = luns_->find(
+      {shared_.ignore_path ? uint8_t{0} : header.path_id, header.target_id, header.lun});
   return found == luns_->end() ? nullptr : found->second;
 }
 
@@ -296,7 +306,8 @@ Progress ChannelService::report_luns(Request& request) {
   refresh_luns();
   std::vector<uint8_t> list(8);
   for (const auto& [address, unit] : *luns_) {
-    if ((!shared_.ignore_path && address.path != request.header.path_id) || address.target != request.header.target_id)
+    if ((!shared_.ignore_path && address.path != request.header.path_id) ||
+        address.target != request.header.target_id)
       continue;
     list.resize(list.size() + 8);
     list[list.size() - 7] = address.lun;
@@ -306,8 +317,8 @@ Progress ChannelService::report_luns(Request& request) {
   return Progress::Done;
 }
 
-/// INQUIRY says that nothing is there; everything else names no logical unit, and a guest that thought otherwise drops
-/// it.
+/// INQUIRY says that nothing is there; everything else names no logical unit, and a guest that
+/// thought otherwise drops it.
 Progress ChannelService::absent_unit(Request& request) {
   if (request.cdb[0] == kInquiry && (request.cdb[1] & 1) == 0 && request.cdb[2] == 0) {
     constexpr uint8_t kNothingHere = 0x7f;

@@ -24,12 +24,14 @@ struct ControllerShared {
   Session session;
   LunTable luns;
   bool allow_uring = true;
-  bool ignore_path = false;  ///< an IDE disk is found by its target alone: guests do not set the path
+  bool ignore_path =
+      false;  ///< an IDE disk is found by its target alone: guests do not set the path
   std::atomic<vmbus::DeviceHandle*> handle{nullptr};
 };
 
-/// Serves one open channel: takes requests out of the ring, runs them, and answers what has finished in one go.
-/// Concurrency: one thread, but for `stop` and `luns_changed`, which any may call.
+/// Serves one open channel: takes requests out of the ring, runs them, and answers what has
+/// finished in one go. Concurrency: one thread, but for `stop` and `luns_changed`, which any may
+/// call.
 class ChannelService {
  public:
   /// Requests in flight on one channel; more wait in the ring.
@@ -40,16 +42,18 @@ class ChannelService {
   ChannelService(const ChannelService&) = delete;
   ChannelService& operator=(const ChannelService&) = delete;
 
-  /// Serves until `stop`, then lets all I/O come to its end. Afterwards no memory of the guest is in use.
+  /// Serves until `stop`, then lets all I/O come to its end. Afterwards no memory of the guest is
+  /// in use.
   void run(bool allow_uring);
   void run() { run(shared_.allow_uring); }
 
-  /// One round of it, without waiting: takes what is in the ring, answers what has finished. True: there is nothing to
-  /// do but to wait.
+  /// One round of it, without waiting: takes what is in the ring, answers what has finished. True:
+  /// there is nothing to do but to wait.
   bool step(IoQueue& queue);
 
   void stop();
-  /// Logical units came or went: lets go of those that went, and (`announce`, on the primary) tells the guest to look.
+  /// Logical units came or went: lets go of those that went, and (`announce`, on the primary) tells
+  /// the guest to look.
   void luns_changed(bool announce);
 
  private:

@@ -18,7 +18,8 @@ Guid instance_of(const ControllerOptions& options) {
       return guid;
     }
     case ControllerOptions::Bus::Ide: {
-      // Guests find channel and target in the first two fields (Linux: the target in bytes 4 and 5).
+      // Guests find channel and target in the first two fields (Linux: the target in bytes 4 and
+      // 5).
       Guid guid = "00000000-0000-8899-0000-000000000000"_guid;
       guid.bytes[0] = options.number;
       guid.bytes[4] = options.target;
@@ -78,7 +79,9 @@ Controller::Controller(const ControllerOptions& options)
   shared_.allow_uring = options.allow_uring;
 }
 
-bool Controller::opened(vmbus::OpenChannel& channel) { return channels_.start(name_, channel, shared_); }
+bool Controller::opened(vmbus::OpenChannel& channel) {
+  return channels_.start(name_, channel, shared_);
+}
 
 void Controller::closed(vmbus::OpenChannel& channel) {
   if (channels_.end(channel) && channel.index() == 0) shared_.session.reset();
@@ -100,9 +103,12 @@ void Controller::announce() {
   const bool told = shared_.session.ready() && shared_.session.knows_enumerate_bus();
   if (shared_.session.ready() && !told) {
     // What the guests of that time understood.
-    for (const auto& [address, unit] : *shared_.luns.snapshot()) unit->raise(scsi::kReportedLunsChanged);
+    for (const auto& [address, unit] : *shared_.luns.snapshot())
+      unit->raise(scsi::kReportedLunsChanged);
   }
-  channels_.each([told](uint16_t index, ChannelService& service) { service.luns_changed(told && index == 0); });
+  channels_.each([told](uint16_t index, ChannelService& service) {
+    service.luns_changed(told && index == 0);
+  });
 }
 
 }  // namespace hv::host::storvsp

@@ -27,7 +27,9 @@ class Controller final : public vmbus::Device {
 
   const vmbus::OfferInfo& offer() const override { return offer_; }
   std::string name() const override { return name_; }
-  void attached(vmbus::DeviceHandle& handle) override { shared_.handle.store(&handle, std::memory_order_release); }
+  void attached(vmbus::DeviceHandle& handle) override {
+    shared_.handle.store(&handle, std::memory_order_release);
+  }
   void detached() override { shared_.handle.store(nullptr, std::memory_order_release); }
   bool opened(vmbus::OpenChannel& channel) override;
   void closed(vmbus::OpenChannel& channel) override;

@@ -30,20 +30,22 @@ control::Handler guarded(std::function<json(const json&)> handler) {
 void add_disk_methods(control::Methods& methods, DiskManager& disks) {
   methods.add("disk.list", "the disks and DVDs, with counters", {},
               guarded([&disks](const json&) { return disks.list(); }));
-  methods.add("disk.add", "adds a disk or DVD while the guest runs",
-              {{"path", ParameterType::String, true, "raw file, block device or ISO image"},
-               {"name", ParameterType::String, false, "for the other methods; default diskN or dvdN"},
-               {"bus", ParameterType::String, false, "scsi (default), ide or fc"},
-               {"ro", ParameterType::Boolean, false, "read-only"},
-               {"dvd", ParameterType::Boolean, false, "a DVD drive with the ISO image in it"},
-               {"lun", ParameterType::Integer, false, "default: the next free one"},
-               {"controller", ParameterType::Integer, false, "default 0"},
-               {"block_size", ParameterType::Integer, false, "512 (default) or 4096"}},
-              guarded([&disks](const json& params) {
-                return json{{"name", disks.add(disk_spec_from_json(params))}};
-              }));
+  methods.add(
+      "disk.add", "adds a disk or DVD while the guest runs",
+      {{"path", ParameterType::String, true, "raw file, block device or ISO image"},
+       {"name", ParameterType::String, false, "for the other methods; default diskN or dvdN"},
+       {"bus", ParameterType::String, false, "scsi (default), ide or fc"},
+       {"ro", ParameterType::Boolean, false, "read-only"},
+       {"dvd", ParameterType::Boolean, false, "a DVD drive with the ISO image in it"},
+       {"lun", ParameterType::Integer, false, "default: the next free one"},
+       {"controller", ParameterType::Integer, false, "default 0"},
+       {"block_size", ParameterType::Integer, false, "512 (default) or 4096"}},
+      guarded([&disks](const json& params) {
+        return json{{"name", disks.add(disk_spec_from_json(params))}};
+      }));
   methods.add("disk.remove", "takes a disk away and closes its file",
-              {{"name", ParameterType::String, true, "as disk.list says"}}, guarded([&disks](const json& params) {
+              {{"name", ParameterType::String, true, "as disk.list says"}},
+              guarded([&disks](const json& params) {
                 disks.remove(params.at("name").get<std::string>());
                 return json::object();
               }));

@@ -69,12 +69,15 @@ std::shared_ptr<BlockBackend> open_backend(const DiskSpec& spec) {
     const std::string_view text = std::string_view(spec.path).substr(kNullPrefix.size());
     uint64_t bytes = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-    if (error != std::errc{} || end != text.data() + text.size() || bytes == 0 || bytes % block != 0) {
-      throw DiskError(fmt::format("disk {}: null: wants a number of bytes that is a multiple of {}", spec.path, block));
+    if (error != std::errc{} || end != text.data() + text.size() || bytes == 0 ||
+        bytes % block != 0) {
+      throw DiskError(fmt::format("disk {}: null: wants a number of bytes that is a multiple of {}",
+                                  spec.path, block));
     }
     return std::make_shared<NullBackend>(bytes);
   }
-  return FileBackend::open(spec.path, {.read_only = spec.read_only || spec.dvd, .block_size = block});
+  return FileBackend::open(spec.path,
+                           {.read_only = spec.read_only || spec.dvd, .block_size = block});
 }
 
 std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec) {
@@ -83,7 +86,8 @@ std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec) {
   if (spec.dvd) return std::make_shared<scsi::Dvd>(std::move(backend), id);
   return std::make_shared<scsi::Disk>(
       std::move(backend),
-      scsi::DiskOptions{.block_size = spec.block_size, .id = id, .serial = hex(std::span(id).first(8))});
+      scsi::DiskOptions{
+          .block_size = spec.block_size, .id = id, .serial = hex(std::span(id).first(8))});
 }
 
 /// Waits until nobody but the caller's weak pointer knows the unit any more.
@@ -107,9 +111,11 @@ std::string DiskManager::add(const DiskSpec& spec) {
   entry.spec = spec;
   if (entry.spec.name.empty()) entry.spec.name = free_name(spec.dvd);
   const std::string name = entry.spec.name;
-  if (disks_.contains(name)) throw DiskError(fmt::format("disk name {}: in use; choose another with name=", name));
+  if (disks_.contains(name))
+    throw DiskError(fmt::format("disk name {}: in use; choose another with name=", name));
   if (spec.block_size != 512 && spec.block_size != 4096) {
-    throw DiskError(fmt::format("disk {}: block size {} is neither 512 nor 4096", spec.path, spec.block_size));
+    throw DiskError(
+        fmt::format("disk {}: block size {} is neither 512 nor 4096", spec.path, spec.block_size));
   }
   place(entry);
   entry.unit = make_unit(entry.spec);
@@ -120,7 +126,8 @@ std::string DiskManager::add(const DiskSpec& spec) {
   if (fresh) {
     const auto added = server_.add(entry.device);
     if (!added)
-      throw DiskError(fmt::format("disk {}: no room for one more controller ({})", spec.path, hv::name(added.error())));
+      throw DiskError(fmt::format("disk {}: no room for one more controller ({})", spec.path,
+                                  hv::name(added.error())));
     if (spec.bus != Bus::Ide) controllers_[{spec.bus, entry.controller}] = entry.device;
   }
   disks_.emplace(name, std::move(entry));
@@ -130,7 +137,8 @@ std::string DiskManager::add(const DiskSpec& spec) {
 void DiskManager::remove(const std::string& name) {
   std::unique_lock lock(mutex_);
   const auto found = disks_.find(name);
-  if (found == disks_.end()) throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
+  if (found == disks_.end())
+    throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
   Entry entry = std::move(found->second);
   disks_.erase(found);
   lock.unlock();
@@ -140,17 +148,20 @@ void DiskManager::remove(const std::string& name) {
   const std::weak_ptr<scsi::LogicalUnit> unit = entry.unit;
   entry.unit.reset();
   if (!wait_released(unit))
-    throw DiskError(fmt::format("disk {}: gone from the guest, but I/O on {} does not end", name, entry.spec.path));
+    throw DiskError(fmt::format("disk {}: gone from the guest, but I/O on {} does not end", name,
+                                entry.spec.path));
 }
 
 uint64_t DiskManager::resize(const std::string& name, std::optional<uint64_t> bytes) {
   const std::lock_guard lock(mutex_);
   const auto found = disks_.find(name);
-  if (found == disks_.end()) throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
+  if (found == disks_.end())
+    throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
   Entry& entry = found->second;
   if (entry.spec.dvd) throw DiskError(fmt::format("disk {}: a DVD keeps its size", name));
   if (bytes && (*bytes == 0 || *bytes % entry.spec.block_size != 0)) {
-    throw DiskError(fmt::format("disk {}: {} bytes is no multiple of {}", name, *bytes, entry.spec.block_size));
+    throw DiskError(
+        fmt::format("disk {}: {} bytes is no multiple of {}", name, *bytes, entry.spec.block_size));
   }
   BlockBackend& backend = entry.unit->backend();
   const uint64_t before = backend.size();
@@ -205,8 +216,8 @@ std::string DiskManager::free_name(bool dvd) const {
 bool DiskManager::taken(Bus bus, uint8_t controller, uint8_t target, uint8_t lun) const {
   return std::any_of(disks_.begin(), disks_.end(), [&](const auto& item) {
     const Entry& entry = item.second;
-    return entry.spec.bus == bus && entry.controller == controller && entry.address.target == target &&
-           entry.address.lun == lun;
+    return entry.spec.bus == bus && entry.controller == controller &&
+           entry.address.target == target && entry.address.lun == lun;
   });
 }
 
@@ -216,15 +227,17 @@ void DiskManager::place(Entry& entry) const {
   const uint32_t controllers = ide ? kIdePlaces : kMaxControllers;
   const uint32_t places = ide ? kIdePlaces : kMaxLuns;
   if (spec.controller && *spec.controller >= controllers) {
-    throw DiskError(
-        fmt::format("disk {}: controller {} is not there; 0 to {} are", spec.path, *spec.controller, controllers - 1));
+    throw DiskError(fmt::format("disk {}: controller {} is not there; 0 to {} are", spec.path,
+                                *spec.controller, controllers - 1));
   }
   if (spec.lun && *spec.lun >= places)
-    throw DiskError(fmt::format("disk {}: lun {} is not there; 0 to {} are", spec.path, *spec.lun, places - 1));
+    throw DiskError(
+        fmt::format("disk {}: lun {} is not there; 0 to {} are", spec.path, *spec.lun, places - 1));
   const uint32_t first = spec.controller.value_or(0);
   const uint32_t last = spec.controller || !ide ? first : controllers - 1;
   for (uint32_t controller = first; controller <= last; controller++) {
-    for (uint32_t number = spec.lun.value_or(0); number <= spec.lun.value_or(places - 1); number++) {
+    for (uint32_t number = spec.lun.value_or(0); number <= spec.lun.value_or(places - 1);
+         number++) {
       const auto target = static_cast<uint8_t>(ide ? number : 0);
       const auto lun = static_cast<uint8_t>(ide ? 0 : number);
       if (taken(spec.bus, static_cast<uint8_t>(controller), target, lun)) continue;
@@ -233,8 +246,8 @@ void DiskManager::place(Entry& entry) const {
       return;
     }
   }
-  throw DiskError(spec.lun ? fmt::format("disk {}: lun {} of {} controller {} is taken", spec.path, *spec.lun,
-                                         name_of(spec.bus), first)
+  throw DiskError(spec.lun ? fmt::format("disk {}: lun {} of {} controller {} is taken", spec.path,
+                                         *spec.lun, name_of(spec.bus), first)
                            : fmt::format("disk {}: {} is full", spec.path, name_of(spec.bus)));
 }
 
@@ -275,7 +288,8 @@ DiskSpec disk_spec_from_json(const nlohmann::json& params) {
   const auto number = [&](const char* member) -> std::optional<uint32_t> {
     const auto found = params.find(member);
     if (found == params.end() || found->is_null()) return std::nullopt;
-    if (!found->is_number_integer() || found->get<int64_t>() < 0 || found->get<int64_t>() > 0xffffffff) {
+    if (!found->is_number_integer() || found->get<int64_t>() < 0 ||
+        found->get<int64_t>() > 0xffffffff) {
       throw DiskError(fmt::format("{}: must be a number", member));
     }
     return found->get<uint32_t>();
@@ -293,7 +307,8 @@ DiskSpec disk_spec_from_json(const nlohmann::json& params) {
     return found->get<bool>();
   };
   spec.path = text("path");
-  if (spec.path.empty()) throw DiskError("path: missing; give the path of a raw image or block device");
+  if (spec.path.empty())
+    throw DiskError("path: missing; give the path of a raw image or block device");
   spec.name = text("name");
   const std::string bus = text("bus");
   if (bus == "ide") {

@@ -17,7 +17,8 @@ namespace hv::host::storvsp {
 
 /// A disk or DVD as somebody asks for it.
 struct DiskSpec {
-  std::string path{};  ///< raw file or block device; "null:BYTES": a disk that keeps nothing, for benchmarks
+  std::string path{};  ///< raw file or block device; "null:BYTES": a disk that keeps nothing, for
+                       ///< benchmarks
   std::string name{};  ///< empty: "diskN" or "dvdN", the next free one
   ControllerOptions::Bus bus = ControllerOptions::Bus::Scsi;
   bool read_only = false;
@@ -34,26 +35,26 @@ class DiskError : public std::runtime_error {
 };
 
 struct DiskManagerOptions {
-  std::optional<uint16_t>
-      sub_channels;  ///< beyond the primary, per SCSI controller; none: as Hyper-V for this many vCPUs
+  std::optional<uint16_t> sub_channels;  ///< beyond the primary, per SCSI controller; none: as
+                                         ///< Hyper-V for this many vCPUs
   uint32_t max_transfer_bytes = 256 * 1024;
   wire::storvsc::Version newest = wire::storvsc::Version::Win10;
   bool allow_uring = true;
 };
 
-/// All disks of one machine and the controllers they are on, made as they are needed: what the command line and the
-/// control socket use. Concurrency: any thread, but none of a device's.
+/// All disks of one machine and the controllers they are on, made as they are needed: what the
+/// command line and the control socket use. Concurrency: any thread, but none of a device's.
 class DiskManager {
  public:
   DiskManager(vmbus::Server& server, uint32_t vcpus, DiskManagerOptions options = {});
 
   /// Opens the disk and shows it to the guest. Returns its name. Throws DiskError or BackendError.
   std::string add(const DiskSpec& spec);
-  /// Takes the disk away from the guest; returns when its file is closed. Throws DiskError (no such disk; its I/O does
-  /// not end).
+  /// Takes the disk away from the guest; returns when its file is closed. Throws DiskError (no such
+  /// disk; its I/O does not end).
   void remove(const std::string& name);
-  /// Grows or shrinks to `bytes`, or notices the size that the file has now, and tells the guest. Returns bytes. Throws
-  /// DiskError.
+  /// Grows or shrinks to `bytes`, or notices the size that the file has now, and tells the guest.
+  /// Returns bytes. Throws DiskError.
   uint64_t resize(const std::string& name, std::optional<uint64_t> bytes);
   /// An array of objects: name, path, kind, bus, controller, lun, size, read_only, and counters.
   nlohmann::json list() const;
@@ -82,8 +83,8 @@ class DiskManager {
       controllers_;  ///< SCSI and Fibre Channel
 };
 
-/// A disk from a JSON object with the members path, bus ("scsi", "ide", "fc"), ro, dvd, lun, controller, name,
-/// block_size. Throws DiskError naming the member.
+/// A disk from a JSON object with the members path, bus ("scsi", "ide", "fc"), ro, dvd, lun,
+/// controller, name, block_size. Throws DiskError naming the member.
 DiskSpec disk_spec_from_json(const nlohmann::json& params);
 
 }  // namespace hv::host::storvsp

@@ -22,8 +22,8 @@ struct Address {
 
 using LunMap = std::map<Address, std::shared_ptr<scsi::LogicalUnit>>;
 
-/// The logical units of one controller. Changed rarely, read at each request: readers keep a snapshot and look at the
-/// generation. Concurrency: any thread.
+/// The logical units of one controller. Changed rarely, read at each request: readers keep a
+/// snapshot and look at the generation. Concurrency: any thread.
 class LunTable {
  public:
   /// False: the place is taken.

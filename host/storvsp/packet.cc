@@ -11,7 +11,8 @@ namespace hv::host::storvsp {
 namespace proto = wire::storvsc;
 
 Result<Incoming> parse_packet(const hv::vmbus::Packet& packet) {
-  if (packet.type != wire::PacketType::DataInBand && packet.type != wire::PacketType::DataUsingGpaDirect)
+  if (packet.type != wire::PacketType::DataInBand &&
+      packet.type != wire::PacketType::DataUsingGpaDirect)
     return Error::BadValue;
   if (!packet.wants_completion()) return Error::BadValue;
   ByteReader reader(packet.payload);

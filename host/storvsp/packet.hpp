@@ -16,15 +16,16 @@ namespace hv::host::storvsp {
 struct Incoming {
   wire::storvsc::Operation operation;
   uint64_t transaction_id = 0;
-  size_t size = 0;                   ///< of the packet, header included: the completion has the same, guests check it
-  wire::storvsc::Version version{};  ///< QueryProtocolVersion
-  uint16_t sub_channels = 0;         ///< CreateSubChannels
+  size_t size =
+      0;  ///< of the packet, header included: the completion has the same, guests check it
+  wire::storvsc::Version version{};      ///< QueryProtocolVersion
+  uint16_t sub_channels = 0;             ///< CreateSubChannels
   wire::storvsc::ScsiRequest request{};  ///< ExecuteSrb
 };
 
 /// Takes a packet apart. Pure.
-/// Errors: BadValue (not a packet of data, or one that wants no completion), Truncated (shorter than its operation
-/// needs).
+/// Errors: BadValue (not a packet of data, or one that wants no completion), Truncated (shorter
+/// than its operation needs).
 Result<Incoming> parse_packet(const hv::vmbus::Packet& packet);
 
 /// A packet to the guest, built in place: header, body, zeros up to its size.

@@ -18,7 +18,9 @@ bool known(proto::Version version) {
   return false;
 }
 
-Outgoing plain(const Incoming& packet, uint32_t status) { return {proto::Operation::CompleteIo, status, packet.size}; }
+Outgoing plain(const Incoming& packet, uint32_t status) {
+  return {proto::Operation::CompleteIo, status, packet.size};
+}
 
 }  // namespace
 
@@ -48,8 +50,10 @@ Outgoing Session::negotiate(const Incoming& packet, bool primary) {
   using proto::Operation;
   if (packet.operation == Operation::ResetBus || packet.operation == Operation::ResetAdapter ||
       packet.operation == Operation::ResetLun) {
-    // Nothing to reset: every request is answered in its time, as the guest waits for after a reset.
-    return plain(packet, state_ == State::Ready ? proto::kStatusSuccess : proto::kStatusInvalidDeviceState);
+    // Nothing to reset: every request is answered in its time, as the guest waits for after a
+    // reset.
+    return plain(packet,
+                 state_ == State::Ready ? proto::kStatusSuccess : proto::kStatusInvalidDeviceState);
   }
   if (!primary) return plain(packet, proto::kStatusInvalidDeviceState);
   switch (state_) {

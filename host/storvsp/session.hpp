@@ -18,14 +18,15 @@ struct SessionLimits {
   std::optional<wire::storvsc::FcHbaData> fibre_channel{};  ///< of a Fibre Channel controller
 };
 
-/// The negotiation on the primary channel, as a machine: packet in, completion out. Shared by the channels of a device.
-/// Concurrency: `handle` and `reset` by one thread at a time each (locked); the queries by any.
+/// The negotiation on the primary channel, as a machine: packet in, completion out. Shared by the
+/// channels of a device. Concurrency: `handle` and `reset` by one thread at a time each (locked);
+/// the queries by any.
 class Session {
  public:
   explicit Session(SessionLimits limits) : limits_(limits) {}
 
-  /// The answer to any packet but ExecuteSrb. `offer` asks for that many sub-channels and says whether that could be
-  /// done.
+  /// The answer to any packet but ExecuteSrb. `offer` asks for that many sub-channels and says
+  /// whether that could be done.
   template <typename Offer>
   Outgoing handle(const Incoming& packet, bool primary, Offer&& offer) {
     const std::lock_guard lock(mutex_);
@@ -67,7 +68,8 @@ class Session {
     uint32_t status = proto::kStatusSuccess;
     if (!primary || (state_ != State::End && state_ != State::Ready)) {
       status = proto::kStatusInvalidDeviceState;
-    } else if (!multi_channel() || packet.sub_channels > limits_.max_sub_channels || !offer(packet.sub_channels)) {
+    } else if (!multi_channel() || packet.sub_channels > limits_.max_sub_channels ||
+               !offer(packet.sub_channels)) {
       status = proto::kStatusInvalidParameter;
     }
     return Outgoing(proto::Operation::CompleteIo, status, packet.size);

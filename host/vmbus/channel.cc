@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "host/vmbus/channel.hpp"
 
+#include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "core/wire/ring.hpp"
 
@@ -22,7 +21,8 @@ Result<MappedRing> map_ring(Machine& machine, std::span<const uint64_t> frames) 
   twice.insert(twice.end(), frames.begin() + 1, frames.end());
   auto pages = machine.map_pages(twice);
   if (!pages) return Error::BadValue;
-  const auto memory = HV_TRY(hv::vmbus::RingMemory::create(pages->bytes().first(frames.size() * hv::wire::kPageSize), true));
+  const auto memory = HV_TRY(hv::vmbus::RingMemory::create(
+      pages->bytes().first(frames.size() * hv::wire::kPageSize), true));
   return MappedRing{std::move(pages), memory};
 }
 
@@ -37,7 +37,9 @@ ServedChannel::ServedChannel(Machine& machine, const OpenRings& rings, std::stri
       connection_id_(rings.connection_id),
       vp_(rings.vp) {}
 
-Result<std::unique_ptr<ServedChannel>> ServedChannel::create(Machine& machine, const OpenRings& rings, std::string name, Log& log) {
+Result<std::unique_ptr<ServedChannel>> ServedChannel::create(Machine& machine,
+                                                             const OpenRings& rings,
+                                                             std::string name, Log& log) {
   std::unique_ptr<ServedChannel> channel(new ServedChannel(machine, rings, std::move(name), log));
   HV_TRY(channel->map(rings));
   return channel;

@@ -14,12 +14,14 @@
 
 namespace hv::host::vmbus {
 
-/// An open channel: both rings mapped with their mirrors, the guest's signal bound to an eventfd. Made and destroyed by the server's
-/// thread; in between the device's threads use it.
+/// An open channel: both rings mapped with their mirrors, the guest's signal bound to an eventfd.
+/// Made and destroyed by the server's thread; in between the device's threads use it.
 class ServedChannel final : public OpenChannel {
  public:
-  /// Errors: NoMemory (no eventfd), BadValue (a page is not RAM), Exhausted (the signal's id is taken), and the ring's own.
-  static Result<std::unique_ptr<ServedChannel>> create(Machine& machine, const OpenRings& rings, std::string name, Log& log);
+  /// Errors: NoMemory (no eventfd), BadValue (a page is not RAM), Exhausted (the signal's id is
+  /// taken), and the ring's own.
+  static Result<std::unique_ptr<ServedChannel>> create(Machine& machine, const OpenRings& rings,
+                                                       std::string name, Log& log);
   ~ServedChannel() override;
 
   uint16_t index() const override { return index_; }
@@ -46,7 +48,7 @@ class ServedChannel final : public OpenChannel {
   uint16_t index_;
   uint32_t relid_;
   uint32_t connection_id_;
-  std::mutex target_;          ///< held while an interrupt is on its way
+  std::mutex target_;  ///< held while an interrupt is on its way
   std::atomic<uint32_t> vp_;
   std::atomic<bool> failed_{false};
   int signal_fd_ = -1;

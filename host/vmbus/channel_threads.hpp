@@ -17,9 +17,9 @@
 
 namespace hv::host::vmbus {
 
-/// The open channels of one device, each with a service and the thread that runs it. A Service has `run()`, which returns after
-/// `stop()`, which any thread may call.
-/// Concurrency: `start` and `end` by the server; `each` and `with` from any thread.
+/// The open channels of one device, each with a service and the thread that runs it. A Service has
+/// `run()`, which returns after `stop()`, which any thread may call. Concurrency: `start` and `end`
+/// by the server; `each` and `with` from any thread.
 template <typename Service>
 class ChannelThreads {
  public:
@@ -34,7 +34,8 @@ class ChannelThreads {
       auto served = std::make_unique<Served>(channel, std::forward<Arguments>(arguments)...);
       Service& service = served->service;
       served->thread = std::thread([&service] { service.run(); });
-      ::pthread_setname_np(served->thread.native_handle(), fmt::format("{}/{}", device, channel.index()).substr(0, 15).c_str());
+      ::pthread_setname_np(served->thread.native_handle(),
+                           fmt::format("{}/{}", device, channel.index()).substr(0, 15).c_str());
       const std::lock_guard lock(mutex_);
       served_[channel.index()] = std::move(served);
       return true;

@@ -11,20 +11,34 @@ namespace wire = hv::wire::vmbus;
 
 const char* name(Complaint complaint) {
   switch (complaint) {
-    case Complaint::ShortMessage: return "a message too short for its type";
-    case Complaint::UnknownMessage: return "a message of unknown type";
-    case Complaint::NotConnected: return "a message before INITIATE_CONTACT";
-    case Complaint::BadContact: return "INITIATE_CONTACT for a SINT, VTL or VP that is not served";
-    case Complaint::OffersTwice: return "REQUEST_OFFERS a second time";
-    case Complaint::UnknownChannel: return "a channel id that was not offered";
-    case Complaint::BadChannelState: return "a message that the channel's state does not allow";
-    case Complaint::BadGpadl: return "a malformed GPADL, or too many of them";
-    case Complaint::UnknownGpadl: return "a GPADL id that does not exist";
-    case Complaint::GpadlInUse: return "teardown of the GPADL under an open channel, which was closed";
-    case Complaint::BadOpen: return "OPEN_CHANNEL with an impossible ring or VP";
-    case Complaint::BadTarget: return "MODIFY_CHANNEL to an impossible VP";
-    case Complaint::NotInVersion: return "a message that the negotiated version does not have";
-    case Complaint::Count: break;
+    case Complaint::ShortMessage:
+      return "a message too short for its type";
+    case Complaint::UnknownMessage:
+      return "a message of unknown type";
+    case Complaint::NotConnected:
+      return "a message before INITIATE_CONTACT";
+    case Complaint::BadContact:
+      return "INITIATE_CONTACT for a SINT, VTL or VP that is not served";
+    case Complaint::OffersTwice:
+      return "REQUEST_OFFERS a second time";
+    case Complaint::UnknownChannel:
+      return "a channel id that was not offered";
+    case Complaint::BadChannelState:
+      return "a message that the channel's state does not allow";
+    case Complaint::BadGpadl:
+      return "a malformed GPADL, or too many of them";
+    case Complaint::UnknownGpadl:
+      return "a GPADL id that does not exist";
+    case Complaint::GpadlInUse:
+      return "teardown of the GPADL under an open channel, which was closed";
+    case Complaint::BadOpen:
+      return "OPEN_CHANNEL with an impossible ring or VP";
+    case Complaint::BadTarget:
+      return "MODIFY_CHANNEL to an impossible VP";
+    case Complaint::NotInVersion:
+      return "a message that the negotiated version does not have";
+    case Complaint::Count:
+      break;
   }
   return "something wrong";
 }
@@ -38,7 +52,8 @@ Result<ChannelKey> ControlMachine::offer(const OfferInfo& info, Actions& actions
   for (const auto& [key, channel] : channels_) {
     if (channel.index != 0 || channel.rescinded) continue;
     primaries++;
-    if (channel.info.instance_id == info.instance_id && channel.info.class_id == info.class_id) return Error::BadId;
+    if (channel.info.instance_id == info.instance_id && channel.info.class_id == info.class_id)
+      return Error::BadId;
   }
   if (primaries >= wire::kMaxChannels - 1) return Error::Exhausted;
   const ChannelKey key = ++last_key_;
@@ -50,14 +65,16 @@ Result<ChannelKey> ControlMachine::offer(const OfferInfo& info, Actions& actions
   return key;
 }
 
-Result<void> ControlMachine::offer_sub_channels(ChannelKey primary, uint16_t count, Actions& actions) {
+Result<void> ControlMachine::offer_sub_channels(ChannelKey primary, uint16_t count,
+                                                Actions& actions) {
   const auto at = channels_.find(primary);
   if (at == channels_.end() || at->second.index != 0) return Error::BadId;
   if (at->second.state != ChannelState::Open || at->second.rescinded) return Error::BadState;
   if (count > options_.max_sub_channels) return Error::BadValue;
   std::vector<bool> present(size_t{count} + 1);
   for (const auto& [key, channel] : channels_) {
-    if (channel.primary == primary && !channel.rescinded && channel.index <= count) present[channel.index] = true;
+    if (channel.primary == primary && !channel.rescinded && channel.index <= count)
+      present[channel.index] = true;
   }
   for (uint16_t index = 1; index <= count; index++) {
     if (present[index]) continue;
@@ -76,7 +93,8 @@ Result<void> ControlMachine::rescind(ChannelKey primary, Actions& actions) {
   const auto at = channels_.find(primary);
   if (at == channels_.end() || at->second.index != 0) return Error::BadId;
   if (at->second.rescinded) return {};
-  // Linux frees a primary as soon as it is rescinded and finds its sub-channels' list gone when they come later.
+  // Linux frees a primary as soon as it is rescinded and finds its sub-channels' list gone when
+  // they come later.
   rescind_sub_channels(primary, actions);
   if (at->second.state == ChannelState::Hidden) {
     at->second.rescinded = true;
@@ -115,7 +133,8 @@ std::vector<ControlMachine::ChannelView> ControlMachine::channels() const {
   std::vector<ChannelView> views;
   views.reserve(channels_.size());
   for (const auto& [key, channel] : channels_) {
-    views.push_back({key, channel.primary, channel.index, channel.relid, channel.state, channel.rescinded, channel.vp});
+    views.push_back({key, channel.primary, channel.index, channel.relid, channel.state,
+                     channel.rescinded, channel.vp});
   }
   return views;
 }
@@ -147,10 +166,12 @@ ControlMachine::Channels::iterator ControlMachine::by_relid(uint32_t relid, Acti
   return at;
 }
 
-/// Whether the guest still holds a rescinded offer of this instance: Linux would take a new one for the same channel come back.
+/// Whether the guest still holds a rescinded offer of this instance: Linux would take a new one for
+/// the same channel come back.
 bool ControlMachine::instance_held(const Channel& wanted) const {
   for (const auto& [key, channel] : channels_) {
-    if (channel.index == 0 && channel.rescinded && channel.relid != 0 && channel.info.instance_id == wanted.info.instance_id &&
+    if (channel.index == 0 && channel.rescinded && channel.relid != 0 &&
+        channel.info.instance_id == wanted.info.instance_id &&
         channel.info.class_id == wanted.info.class_id) {
       return true;
     }
@@ -199,7 +220,8 @@ void ControlMachine::rescind_sub_channels(ChannelKey primary, Actions& actions) 
   }
 }
 
-/// Closes an open channel; with a primary go its sub-channels, first closed and then rescinded, as the field does it.
+/// Closes an open channel; with a primary go its sub-channels, first closed and then rescinded, as
+/// the field does it.
 void ControlMachine::close(ChannelKey key, Channel& channel, Actions& actions) {
   if (channel.index == 0) {
     for (auto& [sub_key, sub] : channels_) {
@@ -264,11 +286,13 @@ const char* ControlMachine::broken_invariant() const {
     if (channel.relid == 0 || channel.relid >= by_relid_.size()) return "a relid is out of range";
     if (by_relid_[channel.relid] != key) return "the relid table does not know a channel";
     if (channel.state == ChannelState::Open) {
-      if (gpadls_.find(channel.relid, channel.ring_gpadl) == nullptr) return "an open channel without its GPADL";
+      if (gpadls_.find(channel.relid, channel.ring_gpadl) == nullptr)
+        return "an open channel without its GPADL";
       if (channel.given_up) return "a channel is open that its device does not own";
       if (channel.index != 0) {
         const auto primary = channels_.find(channel.primary);
-        if (primary == channels_.end() || primary->second.state != ChannelState::Open) return "a sub-channel is open without its primary";
+        if (primary == channels_.end() || primary->second.state != ChannelState::Open)
+          return "a sub-channel is open without its primary";
       }
     }
   }

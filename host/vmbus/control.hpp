@@ -21,7 +21,8 @@
 
 namespace hv::host::vmbus {
 
-/// Names one channel inside the host, from its offer until it is forgotten; never used again. Nothing of it is ever seen by the guest.
+/// Names one channel inside the host, from its offer until it is forgotten; never used again.
+/// Nothing of it is ever seen by the guest.
 using ChannelKey = uint64_t;
 
 /// What is true of a channel.
@@ -37,16 +38,16 @@ enum class Complaint {
   ShortMessage,
   UnknownMessage,
   NotConnected,
-  BadContact,       ///< SINT, VTL or VP of INITIATE_CONTACT
+  BadContact,  ///< SINT, VTL or VP of INITIATE_CONTACT
   OffersTwice,
   UnknownChannel,
   BadChannelState,
   BadGpadl,
   UnknownGpadl,
-  GpadlInUse,       ///< torn down under an open channel: the channel was closed
+  GpadlInUse,  ///< torn down under an open channel: the channel was closed
   BadOpen,
   BadTarget,
-  NotInVersion,     ///< a message newer than the version agreed on
+  NotInVersion,  ///< a message newer than the version agreed on
   Count,
 };
 const char* name(Complaint complaint);
@@ -59,14 +60,15 @@ struct PostMessage {
 };
 /// What waits for the guest is of a connection that is over.
 struct DropMessages {};
-/// Map the rings, bind the signal, hand the channel to its device; then call `opened`, before anything else.
+/// Map the rings, bind the signal, hand the channel to its device; then call `opened`, before
+/// anything else.
 struct OpenRings {
   ChannelKey channel;
   ChannelKey primary;
   uint16_t index;
   uint32_t relid;
-  uint32_t connection_id;  ///< for HvCallSignalEvent
-  uint32_t vp;             ///< kNoInterrupt: never
+  uint32_t connection_id;          ///< for HvCallSignalEvent
+  uint32_t vp;                     ///< kNoInterrupt: never
   std::vector<uint64_t> incoming;  ///< page frames, control page first
   std::vector<uint64_t> outgoing;
 };
@@ -74,7 +76,8 @@ struct OpenRings {
 struct CloseRings {
   ChannelKey channel;
 };
-/// The guest takes back a GPADL that the open channel's device may use. When it is done the device does not.
+/// The guest takes back a GPADL that the open channel's device may use. When it is done the device
+/// does not.
 struct TakeGpadl {
   ChannelKey channel;
   uint32_t gpadl_id;
@@ -95,13 +98,15 @@ struct Connected {
   hv::wire::vmbus::Version version;
 };
 struct Disconnected {};
-using Action = std::variant<PostMessage, DropMessages, OpenRings, CloseRings, TakeGpadl, Retarget, Gone, Complain, Connected, Disconnected>;
+using Action = std::variant<PostMessage, DropMessages, OpenRings, CloseRings, TakeGpadl, Retarget,
+                            Gone, Complain, Connected, Disconnected>;
 using Actions = std::vector<Action>;
 
-/// The control messages of one guest as a state machine: what happened goes in, actions come out; it does no I/O itself.
-/// Every input appends to `actions`. The guest is not trusted: ids only through tables, nothing grows beyond a limit, a wrong message
-/// is answered as the protocol allows or ignored, and complained of once.
-/// Concurrency: one caller at a time. Source: vmbus_core, vmbus_server (OpenVMM).
+/// The control messages of one guest as a state machine: what happened goes in, actions come out;
+/// it does no I/O itself. Every input appends to `actions`. The guest is not trusted: ids only
+/// through tables, nothing grows beyond a limit, a wrong message is answered as the protocol allows
+/// or ignored, and complained of once. Concurrency: one caller at a time. Source: vmbus_core,
+/// vmbus_server (OpenVMM).
 class ControlMachine {
  public:
   struct Options {
@@ -122,24 +127,29 @@ class ControlMachine {
 
   explicit ControlMachine(Options options);
 
-  /// Adds a device. The guest is told at once if it has asked for offers; if it still holds a rescinded offer of the same instance, as
-  /// soon as it lets go. Errors: BadId (this instance is offered already), Exhausted.
+  /// Adds a device. The guest is told at once if it has asked for offers; if it still holds a
+  /// rescinded offer of the same instance, as soon as it lets go. Errors: BadId (this instance is
+  /// offered already), Exhausted.
   Result<ChannelKey> offer(const OfferInfo& info, Actions& actions);
-  /// Offers sub-channels 1..count of an open primary; those that exist are kept. Errors: BadId, BadState (not open), BadValue, Exhausted.
+  /// Offers sub-channels 1..count of an open primary; those that exist are kept. Errors: BadId,
+  /// BadState (not open), BadValue, Exhausted.
   Result<void> offer_sub_channels(ChannelKey primary, uint16_t count, Actions& actions);
-  /// Tells the guest that the device goes. Its open channels are served until the guest closes them; `Gone` ends it. Errors: BadId.
+  /// Tells the guest that the device goes. Its open channels are served until the guest closes
+  /// them; `Gone` ends it. Errors: BadId.
   Result<void> rescind(ChannelKey primary, Actions& actions);
-  /// Ends what `rescind` began without waiting for the guest: what is open is closed, and `Gone` follows. Errors: BadId, BadState (not
-  /// rescinded).
+  /// Ends what `rescind` began without waiting for the guest: what is open is closed, and `Gone`
+  /// follows. Errors: BadId, BadState (not rescinded).
   Result<void> force(ChannelKey primary, Actions& actions);
 
-  /// Whether this message connection exists. Any thread. A host below 5.0 has no connection 4; guests find that out by its absence.
+  /// Whether this message connection exists. Any thread. A host below 5.0 has no connection 4;
+  /// guests find that out by its absence.
   bool has_connection(uint32_t connection_id) const;
   /// A SynIC message from the guest, a private copy. False: no such connection.
   bool message(uint32_t connection_id, std::span<const std::byte> bytes, Actions& actions);
   /// The answer to OpenRings.
   void opened(ChannelKey channel, bool ok, Actions& actions);
-  /// The guest is gone (reset, or it does not take its messages): everything is closed, nothing is said to it.
+  /// The guest is gone (reset, or it does not take its messages): everything is closed, nothing is
+  /// said to it.
   void reset(Actions& actions);
 
   std::optional<hv::wire::vmbus::Version> version() const;
@@ -157,7 +167,8 @@ class ControlMachine {
     ChannelState state = ChannelState::Hidden;
     bool rescinded = false;  ///< the guest was told; the relid is free when it says RELID_RELEASED
     bool given_up = false;   ///< `Gone` was said of it: the device is not ours any more
-    bool released = false;   ///< Hidden because the guest gave the channel back: not offered again before it reconnects
+    bool released = false;   ///< Hidden because the guest gave the channel back: not offered again
+                             ///< before it reconnects
     uint32_t open_id = 0;
     uint32_t ring_gpadl = 0;
     uint32_t vp = 0;
@@ -182,7 +193,8 @@ class ControlMachine {
   void on_released(ByteReader& reader, Actions& actions);
   void on_tl_connect(ByteReader& reader, Actions& actions);
 
-  Result<OpenRings> plan_open(ChannelKey key, const Channel& channel, const hv::wire::vmbus::OpenChannel& request) const;
+  Result<OpenRings> plan_open(ChannelKey key, const Channel& channel,
+                              const hv::wire::vmbus::OpenChannel& request) const;
   void answer_open(const Channel& channel, uint32_t status, Actions& actions);
   void announce(ChannelKey key, Channel& channel, Actions& actions);
   void announce_waiting(Actions& actions);

@@ -9,7 +9,8 @@
 namespace hv::host::vmbus {
 namespace {
 
-/// Cuts the words into ranges. Errors: BadValue (offset, empty range), BadLength (a range longer than the words).
+/// Cuts the words into ranges. Errors: BadValue (offset, empty range), BadLength (a range longer
+/// than the words).
 Result<Gpadl> parse_ranges(std::span<const uint64_t> words, uint16_t range_count) {
   Gpadl gpadl;
   gpadl.ranges.reserve(range_count);
@@ -18,7 +19,8 @@ Result<Gpadl> parse_ranges(std::span<const uint64_t> words, uint16_t range_count
     const auto byte_count = static_cast<uint32_t>(words[0]);
     const auto byte_offset = static_cast<uint32_t>(words[0] >> 32);
     if (byte_offset >= hv::wire::kPageSize || byte_count == 0) return Error::BadValue;
-    const uint64_t frames = (uint64_t{byte_offset} + byte_count + hv::wire::kPageSize - 1) / hv::wire::kPageSize;
+    const uint64_t frames =
+        (uint64_t{byte_offset} + byte_count + hv::wire::kPageSize - 1) / hv::wire::kPageSize;
     words = words.subspan(1);
     if (frames > words.size()) return Error::BadLength;
     const auto taken = words.first(static_cast<size_t>(frames));
@@ -44,13 +46,15 @@ Result<GpadlTable::Progress> GpadlTable::take_in(Entry& entry, std::span<const s
   return Progress::Complete;
 }
 
-Result<GpadlTable::Progress> GpadlTable::begin(uint32_t channel, uint32_t id, uint16_t range_bytes, uint16_t range_count,
+Result<GpadlTable::Progress> GpadlTable::begin(uint32_t channel, uint32_t id, uint16_t range_bytes,
+                                               uint16_t range_count,
                                                std::span<const std::byte> payload) {
   if (entries_.contains({channel, id}) || under_way_.contains(id)) return Error::BadId;
   if (range_count == 0 || range_bytes % sizeof(uint64_t) != 0) return Error::BadValue;
   const size_t announced = range_bytes / sizeof(uint64_t);
   if (announced < size_t{2} * range_count) return Error::BadLength;
-  if (entries_.size() >= limits_.count || limits_.words - words_ < announced) return Error::Exhausted;
+  if (entries_.size() >= limits_.count || limits_.words - words_ < announced)
+    return Error::Exhausted;
 
   Entry entry;
   entry.announced_words = announced;
@@ -93,7 +97,8 @@ Result<void> GpadlTable::remove(uint32_t channel, uint32_t id) {
 }
 
 void GpadlTable::remove_all_of(uint32_t channel) {
-  for (auto at = entries_.lower_bound({channel, 0}); at != entries_.end() && at->first.first == channel;) {
+  for (auto at = entries_.lower_bound({channel, 0});
+       at != entries_.end() && at->first.first == channel;) {
     const auto next = std::next(at);
     erase(at);
     at = next;
@@ -131,7 +136,8 @@ bool GpadlTable::consistent() const {
     const auto at = under_way_.find(key.second);
     if (at == under_way_.end() || at->second != key.first) return false;
   }
-  return words == words_ && incomplete == under_way_.size() && entries_.size() <= limits_.count && words_ <= limits_.words;
+  return words == words_ && incomplete == under_way_.size() && entries_.size() <= limits_.count &&
+         words_ <= limits_.words;
 }
 
 }  // namespace hv::host::vmbus

@@ -13,7 +13,8 @@
 
 namespace hv::host::vmbus {
 
-/// One range of a GPADL. `frames` are the numbers of all 4 KiB pages that the range touches; whether they are RAM is not known here.
+/// One range of a GPADL. `frames` are the numbers of all 4 KiB pages that the range touches;
+/// whether they are RAM is not known here.
 struct GpadlRange {
   uint32_t byte_count;
   uint32_t byte_offset;  ///< below 4096
@@ -25,13 +26,13 @@ struct Gpadl {
   std::vector<GpadlRange> ranges;
 };
 
-/// The GPADLs of one connection, those under way included. Nothing here grows beyond `Limits`, whatever the guest announces.
-/// Not thread-safe. Source: vmbus_core protocol (OpenVMM).
+/// The GPADLs of one connection, those under way included. Nothing here grows beyond `Limits`,
+/// whatever the guest announces. Not thread-safe. Source: vmbus_core protocol (OpenVMM).
 class GpadlTable {
  public:
   struct Limits {
-    size_t count = 4096;       ///< GPADLs
-    size_t words = 1u << 20;   ///< 8-byte words of their descriptions together: about as many pages
+    size_t count = 4096;      ///< GPADLs
+    size_t words = 1u << 20;  ///< 8-byte words of their descriptions together: about as many pages
   };
   enum class Progress : bool { Incomplete, Complete };
   /// The channel that a body message belonged to, and how far its GPADL is.
@@ -42,13 +43,16 @@ class GpadlTable {
 
   explicit GpadlTable(Limits limits) : limits_(limits) {}
 
-  /// Starts a GPADL with what the header message carried behind its fixed part. Bytes beyond `range_bytes` are ignored: some guests
-  /// always send whole messages. Errors: BadId (id in use), BadLength, BadValue, Exhausted; nothing is kept then.
-  Result<Progress> begin(uint32_t channel, uint32_t id, uint16_t range_bytes, uint16_t range_count, std::span<const std::byte> payload);
+  /// Starts a GPADL with what the header message carried behind its fixed part. Bytes beyond
+  /// `range_bytes` are ignored: some guests always send whole messages. Errors: BadId (id in use),
+  /// BadLength, BadValue, Exhausted; nothing is kept then.
+  Result<Progress> begin(uint32_t channel, uint32_t id, uint16_t range_bytes, uint16_t range_count,
+                         std::span<const std::byte> payload);
 
   /// The channel whose GPADL `id` is under way. Errors: BadId.
   Result<uint32_t> under_way(uint32_t id) const;
-  /// Continues it with a body message's payload. Errors: BadId, BadLength, BadValue; the GPADL is forgotten then.
+  /// Continues it with a body message's payload. Errors: BadId, BadLength, BadValue; the GPADL is
+  /// forgotten then.
   Result<Progress> append(uint32_t id, std::span<const std::byte> payload);
 
   /// A complete GPADL of that channel, or nullptr.

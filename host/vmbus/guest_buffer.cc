@@ -11,7 +11,8 @@ namespace {
 constexpr uint32_t kMaxRanges = 64;
 
 void append(std::vector<iovec>& parts, std::byte* address, size_t length) {
-  if (!parts.empty() && static_cast<std::byte*>(parts.back().iov_base) + parts.back().iov_len == address) {
+  if (!parts.empty() &&
+      static_cast<std::byte*>(parts.back().iov_base) + parts.back().iov_len == address) {
     parts.back().iov_len += length;
     return;
   }
@@ -37,9 +38,10 @@ bool append_run(Machine& machine, uint64_t gpa, size_t length, std::vector<iovec
 
 }  // namespace
 
-Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> extra, uint32_t length,
-                                  uint32_t max_frames, std::vector<iovec>& parts) {
-  auto ranges = HV_TRY(hv::vmbus::GpaRanges::parse(extra, {.ranges = kMaxRanges, .frames = max_frames}));
+Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> extra,
+                                  uint32_t length, uint32_t max_frames, std::vector<iovec>& parts) {
+  auto ranges =
+      HV_TRY(hv::vmbus::GpaRanges::parse(extra, {.ranges = kMaxRanges, .frames = max_frames}));
   if (ranges.byte_count() < length) return Error::BadLength;
   uint64_t left = length;
   while (const auto range = ranges.next()) {
@@ -53,7 +55,8 @@ Result<void> resolve_guest_buffer(Machine& machine, std::span<const std::byte> e
       while (frame + run < range->frames.size() && range->frames[frame + run] == first + run) run++;
       const uint64_t bytes = std::min<uint64_t>(in_range, run * hv::wire::kPageSize - offset);
       if (first > (~uint64_t{0} >> 12) - run) return Error::BadValue;
-      if (!append_run(machine, first * hv::wire::kPageSize + offset, bytes, parts)) return Error::BadValue;
+      if (!append_run(machine, first * hv::wire::kPageSize + offset, bytes, parts))
+        return Error::BadValue;
       in_range -= bytes;
       offset = 0;
       frame += run;

@@ -9,7 +9,8 @@ namespace hv::host::vmbus {
 void Log::line(const std::string& text) {
   const std::lock_guard lock(mutex_);
   if (!sink_) return;
-  const int64_t now = std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const int64_t now =
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
   if (last_ns_ != 0) credit_ = std::min(100.0, credit_ + static_cast<double>(now - last_ns_) / 1e9);
   last_ns_ = now;
   if (credit_ < 1) {

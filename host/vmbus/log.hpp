@@ -7,8 +7,8 @@
 
 namespace hv::host::vmbus {
 
-/// Lines about the guest for people. The guest can cause them, so there are only so many: a hundred at once, then one each second.
-/// Any thread.
+/// Lines about the guest for people. The guest can cause them, so there are only so many: a hundred
+/// at once, then one each second. Any thread.
 class Log {
  public:
   using Sink = std::function<void(const std::string&)>;

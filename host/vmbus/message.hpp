@@ -15,10 +15,13 @@ namespace hv::host::vmbus {
 class Message {
  public:
   /// A message without payload.
-  explicit Message(hv::wire::vmbus::MessageType type) { append(hv::wire::vmbus::MessageHeader{type, 0}); }
+  explicit Message(hv::wire::vmbus::MessageType type) {
+    append(hv::wire::vmbus::MessageHeader{type, 0});
+  }
   template <WireStruct T>
   Message(hv::wire::vmbus::MessageType type, const T& payload) : Message(type) {
-    static_assert(sizeof(hv::wire::vmbus::MessageHeader) + sizeof(T) <= hv::wire::vmbus::kMaxMessageSize);
+    static_assert(sizeof(hv::wire::vmbus::MessageHeader) + sizeof(T) <=
+                  hv::wire::vmbus::kMaxMessageSize);
     append(payload);
   }
   std::span<const std::byte> bytes() const { return std::span(bytes_).first(size_); }

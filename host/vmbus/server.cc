@@ -15,20 +15,24 @@ namespace wire = hv::wire::vmbus;
 
 class Server::Attached final : public DeviceHandle {
  public:
-  Attached(Server& server, std::shared_ptr<Device> attached_device) : device(std::move(attached_device)), server_(server) {}
+  Attached(Server& server, std::shared_ptr<Device> attached_device)
+      : device(std::move(attached_device)), server_(server) {}
   bool offer_sub_channels(uint16_t count) override {
     if (count > ControlMachine::Options{}.max_sub_channels) return false;
     server_.later([&server = server_, key = key, count] {
       Actions actions;
       const auto offered = server.control_.offer_sub_channels(key, count, actions);
       server.perform(actions);
-      if (!offered) server.log_.line(fmt::format("no more sub-channels: {}", hv::name(offered.error())));
+      if (!offered)
+        server.log_.line(fmt::format("no more sub-channels: {}", hv::name(offered.error())));
     });
     return true;
   }
 
   void find_gpadl(uint16_t index, uint32_t gpadl_id) override {
-    server_.later([&server = server_, key = key, index, gpadl_id] { server.answer_gpadl(key, index, gpadl_id); });
+    server_.later([&server = server_, key = key, index, gpadl_id] {
+      server.answer_gpadl(key, index, gpadl_id);
+    });
   }
 
   std::shared_ptr<Device> device;
@@ -101,12 +105,16 @@ void Server::drain() {
   run([] {});
 }
 
-bool Server::message_from_guest(uint32_t connection_id, uint32_t message_type, std::span<const std::byte> payload) {
+bool Server::message_from_guest(uint32_t connection_id, uint32_t message_type,
+                                std::span<const std::byte> payload) {
   if (!control_.has_connection(connection_id)) return false;
-  if (message_type != wire::kSynicMessageType || payload.size() > wire::kMaxMessageSize) return true;
+  if (message_type != wire::kSynicMessageType || payload.size() > wire::kMaxMessageSize)
+    return true;
   std::unique_lock lock(mutex_);
   // The limit of the wait is for a machine that stops its VPs while a device is slow to close.
-  if (!room_.wait_for(lock, std::chrono::seconds(1), [this] { return stop_ || guest_messages_ < kQueueLimit; })) return false;
+  if (!room_.wait_for(lock, std::chrono::seconds(1),
+                      [this] { return stop_ || guest_messages_ < kQueueLimit; }))
+    return false;
   if (stop_) return false;
   queue_.emplace_back(GuestMessage{connection_id, {payload.begin(), payload.end()}});
   guest_messages_++;
@@ -118,7 +126,8 @@ bool Server::message_from_guest(uint32_t connection_id, uint32_t message_type, s
 void Server::reset() {
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(queue_, [](const Task& task) { return std::holds_alternative<GuestMessage>(task); });
+    std::erase_if(queue_,
+                  [](const Task& task) { return std::holds_alternative<GuestMessage>(task); });
     guest_messages_ = 0;
   }
   room_.notify_all();
@@ -198,9 +207,12 @@ ServerStatus Server::status() {
     const auto views = control_.channels();
     for (const auto& [key, attached] : devices_) {
       const OfferInfo& offer = attached->device->offer();
-      DeviceStatus device{attached->device->name(), offer.class_id, offer.instance_id, attached->leaving, {}};
+      DeviceStatus device{
+          attached->device->name(), offer.class_id, offer.instance_id, attached->leaving, {}};
       for (const auto& view : views) {
-        if (view.primary != key || (view.index != 0 && view.rescinded && view.state != ChannelState::Open)) continue;
+        if (view.primary != key ||
+            (view.index != 0 && view.rescinded && view.state != ChannelState::Open))
+          continue;
         ChannelStatus channel{};
         channel.index = view.index;
         channel.relid = view.relid;
@@ -241,7 +253,9 @@ void Server::perform(Actions& actions) {
 
 void Server::perform_one(Action& action, Actions& more) {
   if (const auto* post = std::get_if<PostMessage>(&action)) {
-    if (!machine_.post_message(post->vp, post->sint, wire::kSynicMessageType, post->message.bytes())) undeliverable_ = true;
+    if (!machine_.post_message(post->vp, post->sint, wire::kSynicMessageType,
+                               post->message.bytes()))
+      undeliverable_ = true;
   } else if (std::holds_alternative<DropMessages>(action)) {
     machine_.drop_messages();
   } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
@@ -249,13 +263,16 @@ void Server::perform_one(Action& action, Actions& more) {
   } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
     close(closing->channel);
   } else if (const auto* taken = std::get_if<TakeGpadl>(&action)) {
-    if (Attached* device = owner(taken->channel)) device->device->gpadl_gone(*device->open[taken->channel], taken->gpadl_id);
+    if (Attached* device = owner(taken->channel))
+      device->device->gpadl_gone(*device->open[taken->channel], taken->gpadl_id);
   } else if (const auto* retarget = std::get_if<Retarget>(&action)) {
-    if (Attached* device = owner(retarget->channel)) device->open[retarget->channel]->retarget(retarget->vp);
+    if (Attached* device = owner(retarget->channel))
+      device->open[retarget->channel]->retarget(retarget->vp);
   } else if (const auto* gone = std::get_if<Gone>(&action)) {
     let_go(gone->primary);
   } else if (const auto* complaint = std::get_if<Complain>(&action)) {
-    log_.line(fmt::format("the guest sent {} ({:#x}); it is said once", name(complaint->complaint), complaint->value));
+    log_.line(fmt::format("the guest sent {} ({:#x}); it is said once", name(complaint->complaint),
+                          complaint->value));
   } else if (const auto* connected = std::get_if<Connected>(&action)) {
     if (verbose_) log_.line(fmt::format("guest connected, VMBus {}", text(connected->version)));
   } else if (std::holds_alternative<Disconnected>(action)) {
@@ -270,12 +287,14 @@ void Server::open(const OpenRings& rings, Actions& more) {
     Device& device = *at->second->device;
     auto channel = ServedChannel::create(machine_, rings, device.name(), log_);
     if (!channel) {
-      log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index, hv::name(channel.error())));
+      log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index,
+                            hv::name(channel.error())));
     } else {
       try {
         ok = device.opened(**channel);
       } catch (const std::exception& error) {
-        log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index, error.what()));
+        log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index,
+                              error.what()));
       }
       if (ok) at->second->open[rings.channel] = channel.take();
     }
@@ -304,10 +323,13 @@ void Server::answer_gpadl(ChannelKey primary, uint16_t index, uint32_t gpadl_id)
   for (auto& [key, channel] : at->second->open) {
     if (channel->index() != index) continue;
     const Gpadl* gpadl = control_.gpadls().find(channel->relid(), gpadl_id);
-    const bool whole_pages = gpadl != nullptr && gpadl->ranges.size() == 1 && gpadl->ranges.front().byte_offset == 0 &&
+    const bool whole_pages = gpadl != nullptr && gpadl->ranges.size() == 1 &&
+                             gpadl->ranges.front().byte_offset == 0 &&
                              gpadl->ranges.front().byte_count % hv::wire::kPageSize == 0;
     at->second->device->gpadl_found(*channel, gpadl_id,
-                                    whole_pages ? std::span<const uint64_t>(gpadl->ranges.front().frames) : std::span<const uint64_t>());
+                                    whole_pages
+                                        ? std::span<const uint64_t>(gpadl->ranges.front().frames)
+                                        : std::span<const uint64_t>());
     return;
   }
 }

@@ -32,8 +32,8 @@ struct ChannelStatus {
   uint16_t index;
   uint32_t relid;  ///< 0: the guest does not know the channel
   bool open;
-  bool failed;     ///< the guest broke the protocol on it
-  uint32_t vp;     ///< kNoInterrupt: polled
+  bool failed;  ///< the guest broke the protocol on it
+  uint32_t vp;  ///< kNoInterrupt: polled
   uint64_t signals_in, signals_out, packets_in, packets_out, bytes_in, bytes_out;
 };
 struct DeviceStatus {
@@ -48,9 +48,10 @@ struct ServerStatus {
   std::vector<DeviceStatus> devices;
 };
 
-/// The VMBus server of one machine: devices on one side, a guest on the other. One thread of its own does all the work, in the order in
-/// which it was asked for: control messages of the guest, devices coming and going. Devices serve their channels on threads of their own.
-/// Concurrency: all methods from any thread but a device's callbacks. Message posting never waits for a device.
+/// The VMBus server of one machine: devices on one side, a guest on the other. One thread of its
+/// own does all the work, in the order in which it was asked for: control messages of the guest,
+/// devices coming and going. Devices serve their channels on threads of their own. Concurrency: all
+/// methods from any thread but a device's callbacks. Message posting never waits for a device.
 class Server : public MessageSink {
  public:
   Server(Machine& machine, ServerOptions options);
@@ -59,7 +60,8 @@ class Server : public MessageSink {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Offers a device. Errors: BadId (such an instance is there), Exhausted. Virtual for hosts that put something around their devices.
+  /// Offers a device. Errors: BadId (such an instance is there), Exhausted. Virtual for hosts that
+  /// put something around their devices.
   virtual Result<void> add(std::shared_ptr<Device> device);
 
   enum class Removal {
@@ -74,7 +76,8 @@ class Server : public MessageSink {
   /// Returns when all that was asked for before is done.
   void drain();
 
-  bool message_from_guest(uint32_t connection_id, uint32_t message_type, std::span<const std::byte> payload) override;
+  bool message_from_guest(uint32_t connection_id, uint32_t message_type,
+                          std::span<const std::byte> payload) override;
   void reset() override;
 
  private:
@@ -98,7 +101,8 @@ class Server : public MessageSink {
   void close_all();
   Attached* owner(ChannelKey channel);
 
-  static constexpr size_t kQueueLimit = 1024;  ///< guest messages not yet handled; then its VP waits
+  static constexpr size_t kQueueLimit =
+      1024;  ///< guest messages not yet handled; then its VP waits
 
   Machine& machine_;
   const bool verbose_;

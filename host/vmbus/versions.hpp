@@ -12,8 +12,9 @@ namespace hv::host::vmbus {
 
 /// The versions this host speaks, oldest first.
 inline constexpr std::array kVersions = {
-    hv::wire::vmbus::Version::V2_4, hv::wire::vmbus::Version::V3_0, hv::wire::vmbus::Version::V4_0, hv::wire::vmbus::Version::V4_1,
-    hv::wire::vmbus::Version::V5_0, hv::wire::vmbus::Version::V5_1, hv::wire::vmbus::Version::V5_2, hv::wire::vmbus::Version::V5_3,
+    hv::wire::vmbus::Version::V2_4, hv::wire::vmbus::Version::V3_0, hv::wire::vmbus::Version::V4_0,
+    hv::wire::vmbus::Version::V4_1, hv::wire::vmbus::Version::V5_0, hv::wire::vmbus::Version::V5_1,
+    hv::wire::vmbus::Version::V5_2, hv::wire::vmbus::Version::V5_3,
 };
 
 /// "5.3".

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The guest's half of `--exec`: takes one command over the second serial port, runs it by /bin/sh, sends back what it
-// writes and its exit status, then powers the guest off. With --run it takes none: a kernel that was started by another goes on
-// with what the first was told. A frame is a type byte, a little-endian length and a payload.
+// The guest's half of `--exec`: takes one command over the second serial port, runs it by /bin/sh,
+// sends back what it writes and its exit status, then powers the guest off. With --run it takes
+// none: a kernel that was started by another goes on with what the first was told. A frame is a
+// type byte, a little-endian length and a payload.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,7 +23,8 @@
 namespace {
 
 constexpr std::string_view kMagic = "\nENLIGHTEN-AGENT 1\n";
-constexpr size_t kMaxPayload = 1 << 20;  ///< bytes; the longest command or input frame that is taken
+constexpr size_t kMaxPayload =
+    1 << 20;  ///< bytes; the longest command or input frame that is taken
 
 struct Frame {
   char type;
@@ -42,7 +44,8 @@ void write_all(int fd, const char* data, size_t size) {
 
 void send(int tty, char type, std::string_view payload) {
   std::string frame(1, type);
-  for (int shift = 0; shift < 32; shift += 8) frame.push_back(static_cast<char>(payload.size() >> shift));
+  for (int shift = 0; shift < 32; shift += 8)
+    frame.push_back(static_cast<char>(payload.size() >> shift));
   frame.append(payload);
   write_all(tty, frame.data(), frame.size());
 }
@@ -54,7 +57,8 @@ class FrameReader {
   bool take(Frame& frame) {
     if (buffer_.size() < 5) return false;
     uint32_t length = 0;
-    for (int i = 0; i < 4; ++i) length |= static_cast<uint32_t>(static_cast<unsigned char>(buffer_[1 + i])) << (8 * i);
+    for (int i = 0; i < 4; ++i)
+      length |= static_cast<uint32_t>(static_cast<unsigned char>(buffer_[1 + i])) << (8 * i);
     if (length > kMaxPayload) {
       buffer_.clear();
       return false;
@@ -98,7 +102,8 @@ struct Child {
 
 Child spawn(const std::string& command) {
   int in[2], out[2], err[2];
-  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) return {-1, -1, -1, -1};
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
+    return {-1, -1, -1, -1};
   const pid_t pid = fork();
   if (pid == 0) {
     setsid();
@@ -135,13 +140,15 @@ int run(int tty, FrameReader& reader, const std::string& command) {
   int status = 0;
   while (true) {
     for (Frame frame; reader.take(frame);) {
-      if (frame.type == 'I' && child.in >= 0) write_all(child.in, frame.payload.data(), frame.payload.size());
+      if (frame.type == 'I' && child.in >= 0)
+        write_all(child.in, frame.payload.data(), frame.payload.size());
       if (frame.type == 'E' && child.in >= 0) {
         close(child.in);
         child.in = -1;
       }
     }
-    std::array<pollfd, 3> polled{{{child.out, POLLIN, 0}, {child.err, POLLIN, 0}, {tty, POLLIN, 0}}};
+    std::array<pollfd, 3> polled{
+        {{child.out, POLLIN, 0}, {child.err, POLLIN, 0}, {tty, POLLIN, 0}}};
     const int ready = poll(polled.data(), polled.size(), ended ? 50 : 200);
     if (polled[0].revents != 0) forward(tty, child.out, 'O');
     if (polled[1].revents != 0) forward(tty, child.err, 'F');
@@ -175,7 +182,8 @@ int main(int argc, char** argv) {
     } else if (option.starts_with("/")) {
       path = argv[i];
     } else {
-      fprintf(stderr, "usage: enlighten-agent [--wait COMMAND] [--off COMMAND] [--run COMMAND] [TTY]\n");
+      fprintf(stderr,
+              "usage: enlighten-agent [--wait COMMAND] [--off COMMAND] [--run COMMAND] [TTY]\n");
       return 2;
     }
   }

@@ -6,21 +6,26 @@ usage() {
 usage: ./enlighten bench [NAME ...] [options]
 
   vmbus          the two below
-  vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same bytes
+  vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same
+                 bytes
   vmbus-guest    our bus against the in-tree one, under both storage drivers
   storvsc        our hv_storvsc against the in-tree one
-  netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine: the two below
+  netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine: the
+                 two below
   netvsc-serial  guest and host take turns on one CPU, so the rate says what all of it costs
   netvsc-parallel
-                 guest and host work at once, on two CPUs, as on a real machine; without floods of datagrams
+                 guest and host work at once, on two CPUs, as on a real machine; without floods of
+                 datagrams
   loop           core against host in one process: ns per request
   netvsc-native  core against host in one process: ns per frame, against memcpy of the same bytes
   instructions   callgrind: instructions per request in the core of storvsc
 
-In a guest, the four of them: in two guests that take turns, A B A B, each of which measures one of the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time per I/O or packet. Without a NAME:
-vmbus, loop, storvsc.
+In a guest, the four of them: in two guests that take turns, A B A B, each of which measures one of
+the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time
+per I/O or packet. Without a NAME: vmbus, loop, storvsc.
 
-  --json         a JSON object for each benchmark on stdout, all else on stderr (not of instructions)
+  --json         a JSON object for each benchmark on stdout, all else on stderr (not of
+                 instructions)
   --pairs N      pairs of guests (default 5)
   --seconds N    in a guest: seconds per measurement, in several turns (default 4)
   --cpus N       of each guest (default 1)
@@ -47,11 +52,19 @@ main() {
       -*) usage_error "unknown option '$1'" ;;
       vmbus) names+=(vmbus-native vmbus-guest); shift ;;
       netvsc) names+=(netvsc-serial netvsc-parallel); shift ;;
-      vmbus-native | vmbus-guest | storvsc | netvsc-serial | netvsc-parallel | loop | netvsc-native | instructions) names+=("$1"); shift ;;
-      *) usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc, netvsc, netvsc-serial, netvsc-parallel, loop, netvsc-native or instructions" ;;
+      vmbus-native | vmbus-guest | storvsc | netvsc-serial | netvsc-parallel | netvsc-native | \
+        loop | instructions)
+        names+=("$1")
+        shift ;;
+      *)
+        usage_error "unknown benchmark '$1': give vmbus, vmbus-native, vmbus-guest, storvsc," \
+          "netvsc, netvsc-serial, netvsc-parallel, loop, netvsc-native or instructions" ;;
     esac
   done
-  case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
+  case $accel in
+    auto | kvm | nested) ;;
+    *) usage_error "--accel '$accel': give auto, kvm or nested" ;;
+  esac
   [ "$cpus" -ge 1 ] && [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
   [ "$seconds" -ge 2 ] || usage_error "--seconds $seconds: give 2 or more"
   [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop vmbus-guest storvsc)

@@ -16,7 +16,7 @@ main() {
     '') ;;
     *) usage_error "unknown option '$1'" ;;
   esac
-  local bad=0 missing system=unknown memory space series
+  local bad=0 missing system=unknown memory space series rest
   [ ! -r /etc/os-release ] || system=$(. /etc/os-release && echo "$PRETTY_NAME")
   line system "$system, kernel $(uname -r), $(uname -m)"
   case $(. /etc/os-release 2>/dev/null; echo "${VERSION_CODENAME:-}") in
@@ -26,10 +26,17 @@ main() {
   [ "$(uname -m)" = x86_64 ] || { line '' "needs an x86-64 machine"; bad=1; }
   memory=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
   line processors "$(nproc)"
-  line memory "$memory MiB free$([ "$memory" -ge 2048 ] || echo "; a guest of 1G nested needs about 2048 MiB")"
-  mkdir -p "$CACHE_DIR" 2>/dev/null || { line cache "$CACHE_DIR cannot be written: set ENLIGHTEN_CACHE"; bad=1; }
+  rest=''
+  [ "$memory" -ge 2048 ] || rest='; a guest of 1G nested needs about 2048 MiB'
+  line memory "$memory MiB free$rest"
+  mkdir -p "$CACHE_DIR" 2>/dev/null || {
+    line cache "$CACHE_DIR cannot be written: set ENLIGHTEN_CACHE"
+    bad=1
+  }
   space=$(df -Pm "$CACHE_DIR" 2>/dev/null | awk 'NR == 2 { print $4 }')
-  line cache "$CACHE_DIR, ${space:-?} MiB free$([ "${space:-0}" -ge 4000 ] || echo "; the images need about 4000 MiB")"
+  rest=''
+  [ "${space:-0}" -ge 4000 ] || rest='; the images need about 4000 MiB'
+  line cache "$CACHE_DIR, ${space:-?} MiB free$rest"
   missing=$(missing_packages | tr '\n' ' ')
   if [ -z "$missing" ]; then
     line packages "all there"
@@ -42,7 +49,9 @@ main() {
   for series in 6.1 6.12; do
     if (resolve_kernel "$series") 2>/dev/null; then
       resolve_kernel "$series"
-      line "kernel $series" "$KERNEL_RELEASE ($KERNEL_VERSION)$([ -e "/lib/modules/$KERNEL_RELEASE/build" ] || echo ', headers not installed')"
+      rest=''
+      [ -e "/lib/modules/$KERNEL_RELEASE/build" ] || rest=', headers not installed'
+      line "kernel $series" "$KERNEL_RELEASE ($KERNEL_VERSION)$rest"
     else
       line "kernel $series" "not known to APT here: run 'apt-get update'"
     fi
@@ -55,7 +64,8 @@ main() {
     line kvm "present, not usable: $PROBE_LINE"
   fi
   if command -v qemu-system-x86_64 >/dev/null; then
-    line nested "usable: $(qemu_version || echo 'QEMU of the backports, fetched when needed,') emulates AMD SVM"
+    rest=$(qemu_version || echo 'QEMU of the backports, fetched when needed,')
+    line nested "usable: $rest emulates AMD SVM"
   else
     line nested "QEMU is missing: install qemu-system-x86"
   fi

@@ -3,14 +3,16 @@ usage() {
   cat <<'USAGE'
 usage: ./enlighten run [options]
 
-Boots Debian on our Hyper-V host with our drivers, prints a table of what drives each device, then gives a console
-(root is logged in; 'poweroff' or Ctrl-A x ends it). Without a terminal it prints the table, powers off, and exits 0.
+Boots Debian on our Hyper-V host with our drivers, prints a table of what drives each device, then
+gives a console (root is logged in; 'poweroff' or Ctrl-A x ends it). Without a terminal it prints
+the table, powers off, and exits 0.
 
   --exec CMD           runs CMD in the guest by its shell: stdout, stderr and exit status are CMD's;
                        the guest's console goes to build/log/console.log
-  --drivers SPEC       enlighten (default: every module of ours, the rest in-tree), inbox (in-tree alone), or a list:
-                       inbox,hv_storvsc=enlighten
-  --guest NAME         debian (default: a real root file system with systemd) or minimal (busybox initramfs)
+  --drivers SPEC       enlighten (default: every module of ours, the rest in-tree), inbox (in-tree
+                       alone), or a list: inbox,hv_storvsc=enlighten
+  --guest NAME         debian (default: a real root file system with systemd) or minimal (busybox
+                       initramfs)
   --kernel WHICH       6.1 (default), 6.12, or a bzImage FILE (with --initrd)
   --initrd FILE        the initrd for a kernel FILE
   --append STRING      more words for the guest's kernel command line
@@ -20,21 +22,25 @@ Boots Debian on our Hyper-V host with our drivers, prints a table of what drives
                        one more disk: a raw file or block device, used as it is (repeatable)
   --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
   --net KIND[,mac=MAC][,name=NAME][,queues=N]
-                       a network adapter (repeatable): user (default: behind address translation, with DHCP and DNS; how the guest
-                       finds this machine is said at the start), tap=INTERFACE (of this machine), null, echo, or none
+                       a network adapter (repeatable): user (default: behind address translation,
+                       with DHCP and DNS; how the guest finds this machine is said at the start),
+                       tap=INTERFACE (of this machine), null, echo, or none
   --forward tcp:[ADDRESS:]PORT-:PORT
-                       with --net user: a port of this machine (127.0.0.1) that leads to one of the guest (repeatable)
+                       with --net user: a port of this machine (127.0.0.1) that leads to one of the
+                       guest (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
   --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
   --hostile SEED[,after=SECONDS][,rate=PER_MILLE]
-                       a host that lies to the guest, as SEED decides, from then on (or from './enlighten ctl hostile.start')
-  --on-crash WHAT      end (default), or continue: the guest goes on after it reported a crash, to save a dump
+                       a host that lies to the guest, as SEED decides, from then on (or from
+                       './enlighten ctl hostile.start')
+  --on-crash WHAT      end (default), or continue: the guest goes on after it reported a crash, to
+                       save a dump
   --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
   --timeout SECONDS    the guest is then reported as hung, status 124
   --verbose            the host's own messages
 
-Exit status: CMD's with --exec; 0 the guest powered off; 10 it asked for a reboot; 11 triple fault; 12 panic;
-124 hung; 1 something could not be done; 2 wrong command line.
+Exit status: CMD's with --exec; 0 the guest powered off; 10 it asked for a reboot; 11 triple fault;
+12 panic; 124 hung; 1 something could not be done; 2 wrong command line.
 USAGE
 }
 
@@ -63,14 +69,26 @@ add_disk() {
     esac
   done <<<"$rest,"
   [ "$kind" = disk ] || ro=,ro
-  [ -e "$path" ] || die "the $kind $path does not exist: make it, for example by 'truncate -s 1G $path'"
+  [ -e "$path" ] ||
+    die "the $kind $path does not exist: make it, for example by 'truncate -s 1G $path'"
   [ -f "$path" ] || [ -b "$path" ] || die "the $kind $path is neither a file nor a block device"
   [ -r "$path" ] || die "the $kind $path cannot be read: check its permissions"
-  [ -n "$ro" ] || [ -w "$path" ] || die "the $kind $path cannot be written: check its permissions, or add ,ro"
-  if [ -b "$path" ]; then size=$(blockdev --getsize64 "$path" 2>/dev/null || echo 0); else size=$(stat -Lc %s "$path"); fi
-  [ "$size" -gt 0 ] || die "the $kind $path is empty: give it a size, for example by 'truncate -s 1G $path'"
-  [ $((size % 512)) -eq 0 ] || die "the size of the $kind $path is $size bytes, no multiple of 512: 'truncate -s %512 $path' rounds it up"
-  case ",$rest," in *,name=*) ;; *) options=$options,name=$(basename "$path" | tr -c 'A-Za-z0-9._\n' -) ;; esac
+  [ -n "$ro" ] || [ -w "$path" ] ||
+    die "the $kind $path cannot be written: check its permissions, or add ,ro"
+  if [ -b "$path" ]; then
+    size=$(blockdev --getsize64 "$path" 2>/dev/null || echo 0)
+  else
+    size=$(stat -Lc %s "$path")
+  fi
+  [ "$size" -gt 0 ] ||
+    die "the $kind $path is empty: give it a size, for example by 'truncate -s 1G $path'"
+  [ $((size % 512)) -eq 0 ] ||
+    die "the size of the $kind $path is $size bytes, no multiple of 512:" \
+      "'truncate -s %512 $path' rounds it up"
+  case ",$rest," in
+    *,name=*) ;;
+    *) options=$options,name=$(basename "$path" | tr -c 'A-Za-z0-9._\n' -) ;;
+  esac
   case $path in *,*) die "the $kind $path has a comma in its name: rename it" ;; esac
   node_args+=(--disk "$path,name=$name$ro")
   host_disks+=("--$kind" "disk/$name$options")
@@ -80,15 +98,19 @@ add_disk() {
 check_tap() {
   local net=/sys/class/net/$1 owner group
   [[ $1 =~ ^[A-Za-z0-9_.-]{1,15}$ ]] || usage_error "--net tap='$1': no interface has such a name"
-  [ -e "$net" ] || usage_error "--net tap=$1: there is no such interface: make it by 'ip tuntap add $1 mode tap user $(id -un)'"
-  { [ -e "$net/tun_flags" ] && (($(cat "$net/tun_flags") & 2)); } || usage_error "--net tap=$1: that is no TAP interface"
+  [ -e "$net" ] ||
+    usage_error "--net tap=$1: there is no such interface:" \
+      "make it by 'ip tuntap add $1 mode tap user $(id -un)'"
+  { [ -e "$net/tun_flags" ] && (($(cat "$net/tun_flags") & 2)); } ||
+    usage_error "--net tap=$1: that is no TAP interface"
   owner=$(cat "$net/owner") group=$(cat "$net/group")
-  [ "$(id -u)" = 0 ] || [ "$owner" = "$(id -u)" ] || [[ " $(id -G) " == *" $group "* ]] || usage_error "--net tap=$1: it belongs to another user"
+  [ "$(id -u)" = 0 ] || [ "$owner" = "$(id -u)" ] || [[ " $(id -G) " == *" $group "* ]] ||
+    usage_error "--net tap=$1: it belongs to another user"
 }
 
 # add_net SPEC: one more network adapter.
 add_net() {
-  local kind=${1%%,*} option rest=''
+  local kind=${1%%,*} option rest='' valid
   case $kind in
     user | null | echo) ;;
     tap=?*) check_tap "${kind#tap=}" ;;
@@ -96,8 +118,10 @@ add_net() {
     *) usage_error "--net '$kind': give user, tap=INTERFACE, null, echo or none" ;;
   esac
   [ "$kind" = "$1" ] || rest=${1#*,}
+  valid='name=.+|queues=([1-9]|[1-5][0-9]|6[0-4])'
+  valid="^($valid|mac=[0-9A-Fa-f][02468aceACE](:[0-9A-Fa-f]{2}){5})\$"
   [ "$kind" = "$1" ] || while IFS= read -r -d, option; do
-    [[ $option =~ ^(name=.+|queues=([1-9]|[1-5][0-9]|6[0-4])|mac=[0-9A-Fa-f][02468aceACE](:[0-9A-Fa-f]{2}){5})$ ]] ||
+    [[ $option =~ $valid ]] ||
       usage_error "--net $kind: '$option' is no name=NAME, queues=1 to 64 or mac=00:15:5d:01:02:03"
   done <<<"$rest,"
   nets+=("$1")
@@ -105,29 +129,36 @@ add_net() {
 
 # check_forwards: each is a port of this machine, and there is a network for it.
 check_forwards() {
-  local forward part
+  local forward part valid
+  valid='(([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3}))?:'
+  valid="^(tcp|udp):($valid)?([0-9]{1,5})-:([0-9]{1,5})\$"
   for forward in "${forwards[@]}"; do
-    [[ $forward =~ ^(tcp|udp):((([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3}))?:)?([0-9]{1,5})-:([0-9]{1,5})$ ]] ||
+    [[ $forward =~ $valid ]] ||
       usage_error "--forward '$forward': give for example tcp:127.0.0.1:2222-:22"
     for part in "${BASH_REMATCH[@]:4:4}"; do
-      [ "${part:-0}" -le 255 ] || usage_error "--forward '$forward': ${BASH_REMATCH[3]} is no address"
+      [ "${part:-0}" -le 255 ] ||
+        usage_error "--forward '$forward': ${BASH_REMATCH[3]} is no address"
     done
     for part in "${BASH_REMATCH[@]:8:2}"; do
-      { [ "$((10#$part))" -ge 1 ] && [ "$((10#$part))" -le 65535 ]; } || usage_error "--forward '$forward': a port is from 1 to 65535"
+      { [ "$((10#$part))" -ge 1 ] && [ "$((10#$part))" -le 65535 ]; } ||
+        usage_error "--forward '$forward': a port is from 1 to 65535"
     done
     [[ " ${nets[*]}" == *' user'* ]] || usage_error "--forward $forward: only with --net user"
   done
 }
 
 parse_run() {
-  exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append='' cpus=2 memory=1G
-  disks=() nets=() have_net=0 forwards=() control='' accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
+  exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
+  cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
+  accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
-      --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | --dvd | --net | --forward | \
-        --control | --vmbus-version | --hostile | --on-crash | --accel | --timeout) [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
+      --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | \
+        --dvd | --net | --forward | --control | --vmbus-version | --hostile | --on-crash | \
+        --accel | --timeout)
+        [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
     case $1 in
@@ -152,16 +183,38 @@ parse_run() {
     esac
     shift 2
   done
-  case $guest in debian | minimal) ;; *) usage_error "--guest '$guest': give debian or minimal" ;; esac
-  case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
-  case $cpus in '' | *[!0-9]* | ???* | 0*) usage_error "--cpus '$cpus': give a number from 1 to 16" ;; esac
+  case $guest in
+    debian | minimal) ;;
+    *) usage_error "--guest '$guest': give debian or minimal" ;;
+  esac
+  case $accel in
+    auto | kvm | nested) ;;
+    *) usage_error "--accel '$accel': give auto, kvm or nested" ;;
+  esac
+  case $cpus in
+    '' | *[!0-9]* | ???* | 0*) usage_error "--cpus '$cpus': give a number from 1 to 16" ;;
+  esac
   [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
-  mib=$(size_to_mib "$memory") || usage_error "--memory '$memory' is no size: give for example 512M or 2G"
-  { [ "$mib" -ge 128 ] && [ "$mib" -le 8192 ]; } || usage_error "--memory $memory: give a size from 128M to 8G"
-  case $limit in '') ;; *[!0-9]* | 0* | ???????*) usage_error "--timeout '$limit': give seconds" ;; esac
-  case $version in '' | 2.4 | 3.0 | 4.0 | 4.1 | 5.0 | 5.1 | 5.2 | 5.3) ;; *) usage_error "--vmbus-version '$version': give 2.4 3.0 4.0 4.1 5.0 5.1 5.2 or 5.3" ;; esac
-  case $hostile in '' | [0-9]*) ;; *) usage_error "--hostile '$hostile': give a number as seed" ;; esac
-  case $on_crash in end | continue) ;; *) usage_error "--on-crash '$on_crash': give end or continue" ;; esac
+  mib=$(size_to_mib "$memory") ||
+    usage_error "--memory '$memory' is no size: give for example 512M or 2G"
+  { [ "$mib" -ge 128 ] && [ "$mib" -le 8192 ]; } ||
+    usage_error "--memory $memory: give a size from 128M to 8G"
+  case $limit in
+    '') ;;
+    *[!0-9]* | 0* | ???????*) usage_error "--timeout '$limit': give seconds" ;;
+  esac
+  case $version in
+    '' | 2.4 | 3.0 | 4.0 | 4.1 | 5.0 | 5.1 | 5.2 | 5.3) ;;
+    *) usage_error "--vmbus-version '$version': give 2.4 3.0 4.0 4.1 5.0 5.1 5.2 or 5.3" ;;
+  esac
+  case $hostile in
+    '' | [0-9]*) ;;
+    *) usage_error "--hostile '$hostile': give a number as seed" ;;
+  esac
+  case $on_crash in
+    end | continue) ;;
+    *) usage_error "--on-crash '$on_crash': give end or continue" ;;
+  esac
   [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
   [ "$have_net" = 1 ] || nets=(user)
   check_forwards
@@ -182,7 +235,8 @@ kernel_and_initrd() {
   guest_kernel=$KERNEL_IMAGE
   build_modules "$KERNEL_RELEASE"
   for name in $OUR_DRIVERS; do
-    [ -e "$MODULES_DIR/$name.ko" ] || die "the module $name.ko was not built in $MODULES_DIR: run './enlighten build'"
+    [ -e "$MODULES_DIR/$name.ko" ] ||
+      die "the module $name.ko was not built in $MODULES_DIR: run './enlighten build'"
     modules+=("$MODULES_DIR/$name.ko")
   done
   if [ "$guest" = minimal ]; then
@@ -210,9 +264,13 @@ main() {
   case $kernel in
     6.1 | 6.12) ;;
     *)
-      case $kernel in */* | *vmlinuz* | *bzImage*) ;; *) [ -e "$kernel" ] || usage_error "--kernel '$kernel': give 6.1, 6.12 or a bzImage file" ;; esac
+      case $kernel in
+        */* | *vmlinuz* | *bzImage*) ;;
+        *) [ -e "$kernel" ] || usage_error "--kernel '$kernel': give 6.1, 6.12 or a bzImage file" ;;
+      esac
       check_file kernel "$kernel"
-      [ "$(dd if="$kernel" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] || die "the kernel $kernel is no bzImage: give a Linux x86 boot image"
+      [ "$(dd if="$kernel" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] ||
+        die "the kernel $kernel is no bzImage: give a Linux x86 boot image"
       [ -n "$initrd" ] || usage_error "--kernel FILE needs its --initrd FILE" ;;
   esac
   [ -z "$initrd" ] || check_file initrd "$initrd"
@@ -221,12 +279,14 @@ main() {
   build_programs
   choose_accel "$accel"
   free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
-  [ "$free" -ge $((mib + 512)) ] || die "--memory $memory: this machine has only $free MiB free; give less"
+  [ "$free" -ge $((mib + 512)) ] ||
+    die "--memory $memory: this machine has only $free MiB free; give less"
   if [ "$ACCEL" = nested ]; then ensure_node_image; fi
   scratch_dir
   kernel_and_initrd
 
-  words="console=ttyS0 panic=-1 quiet no_timer_check random.trust_cpu=on cryptomgr.notests audit=0 rcupdate.rcu_expedited=1"
+  words="console=ttyS0 panic=-1 quiet no_timer_check random.trust_cpu=on cryptomgr.notests audit=0"
+  words="$words rcupdate.rcu_expedited=1"
   [ "$guest" = minimal ] || words="$words root=LABEL=enlighten ro fsck.mode=skip"
   [ "$ACCEL" = kvm ] || words="$words mitigations=off"
   host_args=(run --kernel kernel --initrd initrd --cpus "$cpus" --memory "${mib}M")
@@ -248,7 +308,11 @@ main() {
   fi
   if [ -n "$control" ]; then
     node_args+=(--control "$control")
-    if [ "$ACCEL" = kvm ]; then host_args+=(--control "$(readlink -m "$control")"); else host_args+=(--control control.sock); fi
+    if [ "$ACCEL" = kvm ]; then
+      host_args+=(--control "$(readlink -m "$control")")
+    else
+      host_args+=(--control control.sock)
+    fi
   fi
   [ -z "$limit" ] || host_args+=(--timeout "$limit")
   [ -z "$version" ] || host_args+=(--vmbus-version "$version")
@@ -261,7 +325,11 @@ main() {
     case $spec in user* | tap=*) node_args+=(--net "${spec%%,*}") ;; esac
   done
   # The first adapter is eth0.
-  case ${nets[0]:-} in '') ;; user*) words="$words enlighten.net enlighten.dhcp" ;; *) words="$words enlighten.net" ;; esac
+  case ${nets[0]:-} in
+    '') ;;
+    user*) words="$words enlighten.net enlighten.dhcp" ;;
+    *) words="$words enlighten.net" ;;
+  esac
   for spec in "${forwards[@]}"; do
     node_args+=(--forward "$spec")
     # From the nested machine's own port of the same number.
@@ -270,9 +338,12 @@ main() {
   done
   host_args+=("${host_disks[@]}" --append "$words${append:+ $append}")
   # The nested machine needs memory for the guest, and for itself and the files in it.
-  say "booting ${guest} $kernel, $cpus CPUs, ${mib}M, drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"
+  say "booting ${guest} $kernel, $cpus CPUs, ${mib}M," \
+    "drivers: ${OUR_DRIVERS:-in-tree only}${OUR_DRIVERS:+ (enlighten)}, $ACCEL"
   # In the nested machine 10.0.2.2 is that one.
-  [[ " ${nets[*]}" != *' user'* ]] || say "the guest finds this machine's own servers at $([ "$ACCEL" = kvm ] && echo 10.0.2.2 || echo 10.0.3.2)"
+  [[ " ${nets[*]}" != *' user'* ]] ||
+    say "the guest finds this machine's own servers at" \
+      "$([ "$ACCEL" = kvm ] && echo 10.0.2.2 || echo 10.0.3.2)"
   local status=0
   # One emulated CPU boots Debian as fast as two, and does not end the guest (lab/README.md).
   "$LAB_DIR/node" --accel "$ACCEL" --smp 1 --memory "$((mib + 640))M" "${node_args[@]}" -- \

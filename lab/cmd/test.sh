@@ -9,16 +9,19 @@ usage() {
   cat <<'USAGE'
 usage: ./enlighten test [SUITE...] [options]
 
-Builds and runs all suites, or the given ones; a line per test, the five slowest, and the sum as last line.
+Builds and runs all suites, or the given ones; a line per test, the five slowest, and the sum as
+last line.
 
-  unit     parsers, tables, machines, host; under ASan and UBSan; the style checks of scripts and kernel code
+  unit     parsers, tables, machines, host; under ASan and UBSan; the style checks
   loop     core against host in one process, under ASan and TSan
   fuzz     each fuzz target for ENLIGHTEN_FUZZ_SECONDS (60)
   guest    Debian in the machine, with the in-tree drivers and with ours
-  sim      guest and host under one seeded clock: 10,000 worlds, the mutants, the ring in every order of accesses
+  sim      guest and host under one seeded clock: 10,000 worlds, the mutants, the ring in every
+           order of accesses
   mutants  of sim: known bugs brought back, and whether each is caught
-  soak     of guest, for an hour or more: 100 reloads, 200 disks and adapters that come and go, 8 CPUs, ten adapters, 256 MiB
-           fetched, 50 seeds of a hostile host, the frames on a wire looked at with tshark; not among all
+  soak     of guest, for an hour or more: 100 reloads, 200 disks and adapters that come and go,
+           8 CPUs, ten adapters, 256 MiB fetched, 50 seeds of a hostile host, the frames on a wire
+           looked at with tshark; not among all
 
   --accel auto|kvm|nested   for the guest suite
   --only 'PATTERN...'       guest, soak: only the tests whose name matches one of them
@@ -39,7 +42,8 @@ start_ctest() {
   shift
   mkdir -p "$LOG_DIR"
   rm -f "$LOG_DIR/$preset.xml"
-  env -C "$TOP_DIR" ctest --preset "$preset" "$@" --output-junit "$LOG_DIR/$preset.xml" >"$LOG_DIR/ctest-$preset.log" 2>&1 &
+  env -C "$TOP_DIR" ctest --preset "$preset" "$@" --output-junit "$LOG_DIR/$preset.xml" \
+    >"$LOG_DIR/ctest-$preset.log" 2>&1 &
   CTEST_PID=$!
   on_exit "kill $CTEST_PID 2>/dev/null"
 }
@@ -102,7 +106,8 @@ suite_fuzz() {
   ! built asan enlighten_fuzz_targets || ctest_suite fuzz
 }
 
-# The guests of the guest suite leave much of one CPU idle: there is nothing better for that than to look for what nobody knows of.
+# The guests of the guest suite leave much of one CPU idle: there is nothing better for that than to
+# look for what nobody knows of.
 suite_fuzz_beside_guest() {
   local suffix='' failing=0 pid=''
   if built asan enlighten_fuzz_targets; then
@@ -140,11 +145,13 @@ test_crcs() {
 
 lint_scripts() {
   cd "$TOP_DIR" || return 1
-  shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148,SC2054,SC2181 enlighten lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
+  shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148,SC2054,SC2181 enlighten \
+    lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
   shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
 }
 
-# checkpatch.pl comes with linux-source; the exceptions and their reasons are in ports/linux/README.md.
+# checkpatch.pl comes with linux-source; the exceptions and their reasons are in
+# ports/linux/README.md.
 lint_kernel_code() {
   local tool=$CACHE_DIR/checkpatch source files exceptions
   source=$(find /usr/src -maxdepth 1 -name 'linux-source-6.1.tar.xz')
@@ -152,13 +159,15 @@ lint_kernel_code() {
   if [ ! -e "$tool/checkpatch.pl" ] || [ "$source" -nt "$tool/checkpatch.pl" ]; then
     mkdir -p "$tool"
     tar -xJf "$source" -C "$tool" --strip-components=2 --occurrence=1 --no-same-owner -m \
-      linux-source-6.1/scripts/checkpatch.pl linux-source-6.1/scripts/spelling.txt linux-source-6.1/scripts/const_structs.checkpatch
+      linux-source-6.1/scripts/checkpatch.pl linux-source-6.1/scripts/spelling.txt \
+      linux-source-6.1/scripts/const_structs.checkpatch
   fi
   files=$(find "$TOP_DIR/ports/linux" -name '*.[ch]' | sort)
   [ -n "$files" ] || { echo "no kernel code yet"; return 0; }
   exceptions=$(sed -n 's/^- `\([A-Z_0-9]*\)`.*/\1/p' "$TOP_DIR/ports/linux/README.md" | paste -sd,)
   # shellcheck disable=SC2086
-  perl "$tool/checkpatch.pl" --no-tree --strict --no-summary --terse --max-line-length=100 ${exceptions:+--ignore "$exceptions"} -f $files
+  perl "$tool/checkpatch.pl" --no-tree --strict --no-summary --terse --max-line-length=100 \
+    ${exceptions:+--ignore "$exceptions"} -f $files
 }
 
 main() {
@@ -176,7 +185,10 @@ main() {
       *) usage_error "unknown suite '$1': give unit, loop, sim, mutants, fuzz, guest or soak" ;;
     esac
   done
-  case $accel in auto | kvm | nested) ;; *) usage_error "--accel '$accel': give auto, kvm or nested" ;; esac
+  case $accel in
+    auto | kvm | nested) ;;
+    *) usage_error "--accel '$accel': give auto, kvm or nested" ;;
+  esac
   [ ${#suites[@]} -gt 0 ] || suites=(unit loop sim fuzz guest)
   ensure_packages
   mkdir -p "$LOG_DIR"

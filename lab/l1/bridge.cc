@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// In the nested machine: joins a virtio port with a Unix socket. Each time somebody outside opens the port, one
-// connection to the socket is made, and ended with it. `bridge PORT SOCKET`.
+// In the nested machine: joins a virtio port with a Unix socket. Each time somebody outside opens
+// the port, one connection to the socket is made, and ended with it. `bridge PORT SOCKET`.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -42,7 +42,8 @@ int connect_to(const char* path) {
   if (strlen(path) >= sizeof(address.sun_path)) return -1;
   strcpy(address.sun_path, path);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return fd;
+  if (fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+    return fd;
   if (fd >= 0) close(fd);
   return -1;
 }

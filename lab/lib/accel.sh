@@ -20,7 +20,9 @@ probe_kvm() {
 choose_accel() {
   case $1 in
     nested) ACCEL=nested ;;
-    kvm) probe_kvm || die "--accel kvm: KVM is not usable here: $PROBE_LINE; use --accel nested"; ACCEL=kvm ;;
+    kvm)
+      probe_kvm || die "--accel kvm: KVM is not usable here: $PROBE_LINE; use --accel nested"
+      ACCEL=kvm ;;
     auto) if probe_kvm; then ACCEL=kvm; else ACCEL=nested; fi ;;
     *) usage_error "--accel '$1': give auto, kvm or nested" ;;
   esac

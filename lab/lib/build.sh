@@ -21,7 +21,9 @@ build_preset() {
   step "building $preset" cmake --build "$BUILD_DIR/$preset" ${1:+--target "$@"}
 }
 
-build_programs() { build_preset release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns; }
+build_programs() {
+  build_preset release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns
+}
 
 # build_modules RELEASE -> sets MODULES_DIR with the .ko files. Once for each kernel.
 MODULES_BUILT=' '
@@ -31,10 +33,13 @@ build_modules() {
   [ -n "$(our_modules)" ] || return 0
   case $MODULES_BUILT in *" $release "*) return 0 ;; esac
   if [ ! -e "/lib/modules/$release/build" ]; then
-    [ "$(id -u)" = 0 ] || die "the headers of the kernel $release are missing: run as root 'apt-get install linux-headers-$release'"
+    [ "$(id -u)" = 0 ] ||
+      die "the headers of the kernel $release are missing:" \
+        "run as root 'apt-get install linux-headers-$release'"
     step "installing the kernel headers linux-headers-$release" env DEBIAN_FRONTEND=noninteractive \
       apt-get install -y --no-install-recommends "linux-headers-$release"
   fi
-  step "building the modules for $release" make -s -j"$(nproc)" -C "$TOP_DIR/ports/linux" KDIR="/lib/modules/$release/build" OUT="$MODULES_DIR"
+  step "building the modules for $release" make -s -j"$(nproc)" -C "$TOP_DIR/ports/linux" \
+    KDIR="/lib/modules/$release/build" OUT="$MODULES_DIR"
   MODULES_BUILT="$MODULES_BUILT$release "
 }

@@ -9,8 +9,10 @@ refuses() {
   out=$("$TOP_DIR/enlighten" "$@" 2>&1 </dev/null)
   status=$?
   set -e
-  if [ "$status" != "$want" ] || [ "$(printf '%s\n' "$out" | wc -l)" != 1 ] || [[ $out != *"$words"* ]]; then
-    printf './enlighten %s\n  status %s, expected %s; a line with "%s" expected, said:\n%s\n' "$*" "$status" "$want" "$words" "$out"
+  if [ "$status" != "$want" ] || [ "$(printf '%s\n' "$out" | wc -l)" != 1 ] ||
+    [[ $out != *"$words"* ]]; then
+    printf './enlighten %s\n  status %s, expected %s; a line with "%s" expected, said:\n%s\n' \
+      "$*" "$status" "$want" "$words" "$out"
     bad=1
   fi
 }

@@ -49,26 +49,31 @@ end_child() {
   kill -KILL "$pid" 2>/dev/null || :
 }
 
-# making PATH: what is made under another name first (PATH.part, PATH.tree) goes when that is cut short.
+# making PATH: what is made under another name first (PATH.part, PATH.tree) goes when that is cut
+# short.
 making() { on_exit "rm -rf -- '$1.part' '$1.tree'"; }
 
 # A directory for this run alone, gone at its end.
 scratch_dir() {
   if [ -z "${SCRATCH:-}" ]; then
-    mkdir -p "$CACHE_DIR/tmp" 2>/dev/null || die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
-    find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} + 2>/dev/null || :  # of runs that were killed
-    SCRATCH=$(mktemp -d "$CACHE_DIR/tmp/run.XXXXXX") || die "cannot write to $CACHE_DIR/tmp: set ENLIGHTEN_CACHE to a folder of yours"
+    mkdir -p "$CACHE_DIR/tmp" 2>/dev/null ||
+      die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+    # Of runs that were killed.
+    find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} + 2>/dev/null || :
+    SCRATCH=$(mktemp -d "$CACHE_DIR/tmp/run.XXXXXX") ||
+      die "cannot write to $CACHE_DIR/tmp: set ENLIGHTEN_CACHE to a folder of yours"
     on_exit "rm -rf -- '$SCRATCH'"
   fi
 }
 
-# --- progress: step TEXT COMMAND...  A line with the seconds it took; on a terminal a live one meanwhile.
-# The output goes to a log; of a failure its end is shown. Runs COMMAND in a subshell.
+# --- progress: step TEXT COMMAND...  A line with the seconds it took; on a terminal a live one
+# meanwhile. The output goes to a log; of a failure its end is shown. Runs COMMAND in a subshell.
 LOG_DIR=$BUILD_DIR/log
 step() {
   local text=$1 start=$SECONDS ticker='' status=0 log
   shift
-  { mkdir -p "$LOG_DIR" && [ -w "$LOG_DIR" ]; } 2>/dev/null || die "cannot write to $BUILD_DIR: run as the owner of this folder"
+  { mkdir -p "$LOG_DIR" && [ -w "$LOG_DIR" ]; } 2>/dev/null ||
+    die "cannot write to $BUILD_DIR: run as the owner of this folder"
   log=$LOG_DIR/$(printf '%s' "$text" | tr -cs 'A-Za-z0-9.\n' '-' | cut -c1-60).log
   if [ -t 2 ]; then
     (
@@ -102,7 +107,8 @@ step() {
 with_lock() {
   local name=$1
   shift
-  mkdir -p "$CACHE_DIR/lock" 2>/dev/null || die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+  mkdir -p "$CACHE_DIR/lock" 2>/dev/null ||
+    die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
   exec {LOCK_FD}>"$CACHE_DIR/lock/$name" || die "cannot write to $CACHE_DIR/lock"
   if ! flock -n "$LOCK_FD"; then
     say "waiting for another run, which is making: $name"

@@ -5,7 +5,8 @@
 parse_drivers() {
   local spec=$1 part known name whose chosen=' '
   known=$(our_modules | tr '\n' ' ')
-  [ -n "$spec" ] || usage_error "--drivers is empty: give enlighten, inbox, or a list as inbox,hv_storvsc=enlighten"
+  [ -n "$spec" ] ||
+    usage_error "--drivers is empty: give enlighten, inbox, or a list as inbox,hv_storvsc=enlighten"
   while IFS= read -r -d, part; do
     case $part in
       enlighten) chosen=" $known" ;;
@@ -19,7 +20,9 @@ parse_drivers() {
         chosen=${chosen/ $name / }
         [ "$whose" = inbox ] || chosen="$chosen$name "
         ;;
-      *) usage_error "--drivers: unknown '$part': give enlighten, inbox, or a list as inbox,hv_storvsc=enlighten" ;;
+      *)
+        usage_error "--drivers: unknown '$part': give enlighten, inbox, or a list" \
+          "as inbox,hv_storvsc=enlighten" ;;
     esac
   done <<<"$spec,"
   OUR_DRIVERS=$(echo "$chosen" | xargs)

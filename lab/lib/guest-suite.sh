@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The guest suite: makes everything its sessions need, boots a node for each, and reports what tests/guest/node/session says.
+# The guest suite: makes everything its sessions need, boots a node for each, and reports what
+# tests/guest/node/session says.
 
-# The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's tests run in each minimal one.
-# {our, in-tree} bus x {our, in-tree} storage and network, spread over kernels and CPUs. What takes longest begins first.
+# The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's
+# tests run in each minimal one. {our, in-tree} bus x {our, in-tree} storage and network, spread
+# over kernels and CPUs. What takes longest begins first.
 GUEST_SESSIONS="minimal enlighten 6.1 4 4
 minimal inbox 6.1 4
 minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
@@ -25,25 +27,31 @@ GUEST_SEEDS="1 2 3 4"
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
-# What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file that is fetched.
+# What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file
+# that is fetched.
 GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=1500"
 SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
 
-# In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look at one of them, and guest_node_cpus.
+# In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look
+# at one of them, and guest_node_cpus.
 suite_guest() {
-  run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" "$GUEST_COUNTS ${guest_counts:-}"
+  run_sessions "${guest_sessions:-$GUEST_SESSIONS}" "${guest_seeds:-$GUEST_SEEDS}" \
+    "$GUEST_COUNTS ${guest_counts:-}"
 }
 
 suite_soak() {
   local wire=1
   ensure_packages tshark
-  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" "$SOAK_COUNTS ${guest_counts:-}"
+  run_sessions "${guest_sessions:-$SOAK_SESSIONS}" "${guest_seeds:-$(seq -s ' ' 50)}" \
+    "$SOAK_COUNTS ${guest_counts:-}"
 }
 
-# run_sessions SESSIONS SEEDS COUNTS: each in a node of its own, several nodes side by side; the first in the list begin first.
+# run_sessions SESSIONS SEEDS COUNTS: each in a node of its own, several nodes side by side; the
+# first in the list begin first.
 run_sessions() {
   local sessions=$1 seeds=$2 counts=$3 job common=() number=0 next=1 nodes running=() name
-  built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns || return 0
+  built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns ||
+    return 0
   choose_accel "$accel"
   [ "$ACCEL" = kvm ] || ensure_node_image
   scratch_dir
@@ -65,7 +73,9 @@ run_sessions() {
       next=$((next + 1))
     done
     wait -n "${running[@]}" || :
-    for name in "${!running[@]}"; do kill -0 "${running[name]}" 2>/dev/null || unset "running[$name]"; done
+    for name in "${!running[@]}"; do
+      kill -0 "${running[name]}" 2>/dev/null || unset "running[$name]"
+    done
   done
   for ((next = 1; next <= number; next++)); do collect_session "$next"; done
 }
@@ -92,17 +102,20 @@ prepare_guests() {
     mkdir -p "$job/tests/$kind"
     [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
     cp "$dir/$kind"/*.sh "$job/tests/$kind/"
-    tests=$(cat "$dir/$kind"/*.sh | sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' | matching "${only:-*}")
-    printf "TESTS='%s'\nONLY='%s'\n%s\n" "$tests" "${only:-*}" "$counts" >"$job/tests/$kind/parameters"
+    tests=$(sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$dir/$kind"/*.sh | matching "${only:-*}")
+    printf "TESTS='%s'\nONLY='%s'\n%s\n" "$tests" "${only:-*}" "$counts" \
+      >"$job/tests/$kind/parameters"
   done
   echo "$counts" >"$job/counts"
   echo "$seeds" >"$job/seeds"
-  cp "$dir/node/run-tests" "$dir/node/session" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" "$job/"
+  cp "$dir/node/run-tests" "$dir/node/session" "$dir/debian-test" "$dir/qemu-test" "$dir/calm.sh" \
+    "$job/"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   for name in "$job"/*; do common+=(--file "$name"); done
 }
 
-# prepare_session KIND DRIVERS KERNEL CPUS [CHANNELS]: what its node is given, in the folder $SCRATCH/NUMBER.
+# prepare_session KIND DRIVERS KERNEL CPUS [CHANNELS]: what its node is given, in the folder
+# $SCRATCH/NUMBER.
 prepare_session() {
   local kind=$1 drivers=$2 dir=$SCRATCH/$number modules=() node_args name
   ensure_kernel "$3"
@@ -127,17 +140,20 @@ prepare_session() {
   esac
   if [ "$kind" = qemu ]; then
     node_args+=(--bin "$(command -v qemu-system-x86_64)" --file "$QEMU_BIOS:qemu/bios-256k.bin"
-      --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
+      --file /usr/share/qemu/kvmvapic.bin:qemu/kvmvapic.bin
+      --file /usr/share/qemu/linuxboot_dma.bin:qemu/linuxboot_dma.bin)
   fi
   if [ "$kind" = minimal ] && [ "${wire:-0}" = 1 ] && [ "$ACCEL" = nested ]; then
     : >"$dir/wire"
     : >"$dir/wire.pcapng"
-    node_args+=(--file "$dir/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)" --out "wire=$dir/wire.pcapng")
+    node_args+=(--file "$dir/wire" --bin "$(command -v dumpcap)" --bin "$(command -v ethtool)"
+      --out "wire=$dir/wire.pcapng")
   fi
   printf '%s\n' "${node_args[@]}" >"$dir/arguments"
 }
 
-# session NUMBER, as a process of its own: its lines come as its tests end; what they come to is in its folder's `results`.
+# session NUMBER, as a process of its own: its lines come as its tests end; what they come to is in
+# its folder's `results`.
 session() {
   local SCRATCH=$SCRATCH/$1 RESULTS=() BEGUN_ANEW=0 LOST=0
   CLEANUPS=()
@@ -150,19 +166,24 @@ session() {
 # A session that left no results has failed.
 collect_session() {
   local results=$SCRATCH/$1/results lines
-  [ -s "$results" ] || { record failed 0 "guest/$(tr ' ' - <"$SCRATCH/$1/session")" "it came to no end"; return 0; }
+  [ -s "$results" ] || {
+    record failed 0 "guest/$(tr ' ' - <"$SCRATCH/$1/session")" "it came to no end"
+    return 0
+  }
   mapfile -t lines <"$results"
   BEGUN_ANEW=$((BEGUN_ANEW + lines[0])) LOST=$((LOST + lines[1]))
   RESULTS+=("${lines[@]:2}")
 }
 
-# run_session NUMBER: until it comes to its end. A guest that fails is a failure. What can end too is the machine under it, or a guest by a triple
-# fault in it: QEMU's emulation of SVM does that, with the in-tree drivers alone too (lab/README.md). The session begins anew in a new
-# machine then. What failed in it before counts; what passed is seen again.
+# run_session NUMBER: until it comes to its end. A guest that fails is a failure. What can end too
+# is the machine under it, or a guest by a triple fault in it: QEMU's emulation of SVM does that,
+# with the in-tree drivers alone too (lab/README.md). The session begins anew in a new machine then.
+# What failed in it before counts; what passed is seen again.
 run_session() {
   local try=1 ended prefix session
   session=$(<"$SCRATCH/session")
-  prefix=guest/$(awk '{ print $1 "-" $2 "-" $3 "-" $4 "cpu" (NF > 4 ? "-" $5 "channels" : "") }' <<<"$session")
+  prefix=guest/$(awk '{ print $1 "-" $2 "-" $3 "-" $4 "cpu" (NF > 4 ? "-" $5 "channels" : "") }' \
+    <<<"$session")
   until boot_session "$1-$try"; do
     keep_failures
     if [ "$try" = "$NODE_TRIES" ]; then
@@ -170,31 +191,39 @@ run_session() {
       return 0
     fi
     try=$((try + 1)) BEGUN_ANEW=$((BEGUN_ANEW + 1))
-    echo "the emulation ended under the session '$session': it begins anew in a new machine, try $try of $NODE_TRIES"
+    echo "the emulation ended under the session '$session': it begins anew in a new machine," \
+      "try $try of $NODE_TRIES"
   done
   [ ! -s "$SCRATCH/wire.pcapng" ] || check "$prefix/frames_on_the_wire_are_whole" test_wire
 }
 
-# boot_session NAME: one boot of its node; 0 when the session came to its end. In a nested machine of one CPU: the emulation does not end it,
-# and as many fit side by side (lab/README.md).
+# boot_session NAME: one boot of its node; 0 when the session came to its end. In a nested machine
+# of one CPU: the emulation does not end it, and as many fit side by side (lab/README.md).
 boot_session() {
   local test='' text='' status=0 arguments limit
   ended=0
   mapfile -t arguments <"$SCRATCH/arguments"
   limit=$(. "$job/counts"; echo "$LIMIT")
   # shellcheck disable=SC2086
-  node_talk $((limit + 60)) guest_says --accel "$ACCEL" --smp "${guest_node_cpus:-1}" --memory 3G --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
-    "${common[@]}" "${arguments[@]}" --log "$LOG_DIR/node-kernel-$1.log" -- sh ./session $session || status=$?
+  node_talk $((limit + 60)) guest_says --accel "$ACCEL" --smp "${guest_node_cpus:-1}" --memory 3G \
+    --disk "$TOOLS_DISK,ro,name=tools" --bin "$(command -v iperf3)" \
+    "${common[@]}" "${arguments[@]}" --log "$LOG_DIR/node-kernel-$1.log" \
+    -- sh ./session $session || status=$?
   printf '%s' "$text"
   [ "$ended" = 1 ]
 }
 
-# What came on the wire is whole: no sum is wrong, nothing is longer than the wire takes, and it was enough to say so.
+# What came on the wire is whole: no sum is wrong, nothing is longer than the wire takes, and it was
+# enough to say so.
 test_wire() {
-  local kind count
+  local kind count wrong
   cp "$SCRATCH/wire.pcapng" "$LOG_DIR/wire-${SCRATCH##*/}.pcapng"
-  frames() { tshark -r "$SCRATCH/wire.pcapng" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -Y "$1"; }
-  frames 'ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || frame.len > 1514' | head -n 20 >"$SCRATCH/wrong"
+  frames() {
+    tshark -r "$SCRATCH/wire.pcapng" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE \
+      -o udp.check_checksum:TRUE -Y "$1"
+  }
+  wrong='ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0'
+  frames "$wrong || frame.len > 1514" | head -n 20 >"$SCRATCH/wrong"
   [ ! -s "$SCRATCH/wrong" ] || { echo "wrong frames:"; cat "$SCRATCH/wrong"; return 1; }
   for kind in 'ip && tcp.len == 1448' 'ipv6 && tcp.len == 1428' 'ip && udp' 'ipv6 && udp'; do
     count=$(frames "$kind && (tcp.checksum.status == 1 || udp.checksum.status == 1)" | wc -l)
@@ -238,7 +267,8 @@ guest_says() {
     '@ended '*)
       ended=1
       if [ "${words[1]}" != 0 ]; then
-        record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" "the guest ended with status ${words[1]}"
+        record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" \
+          "the guest ended with status ${words[1]}"
         printf '%s' "$text"
       else
         record passed "${words[2]}" "$prefix/boots_and_powers_off"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Making initramfs trees: busybox, kernel modules with what they need, programs with their libraries.
+# Making initramfs trees: busybox, kernel modules with what they need, programs with their
+# libraries.
 
 # tree_base DIR: an empty root with busybox.
 tree_base() {
@@ -20,17 +21,22 @@ tree_program() {
   local dir=$1 file=$2 dest=${3:-} lib
   dest=${dest:-/usr/bin/$(basename "$file")}
   install -D -m 755 "$file" "$dir$dest"
-  for lib in $(ldd "$file" 2>/dev/null | sed -n 's/^.*=> \(\/[^ ]*\) .*$/\1/p; s/^[[:space:]]*\(\/[^ ]*\) .*$/\1/p'); do
+  for lib in $(
+    ldd "$file" 2>/dev/null |
+      sed -n 's/^.*=> \(\/[^ ]*\) .*$/\1/p; s/^[[:space:]]*\(\/[^ ]*\) .*$/\1/p'
+  ); do
     [ -e "$dir$lib" ] || install -D -m 755 "$lib" "$dir$lib"
   done
 }
 
-# tree_modules DIR KERNEL_DIR RELEASE MODULE...: modules with their dependencies, found by modprobe's own rules.
+# tree_modules DIR KERNEL_DIR RELEASE MODULE...: modules with their dependencies, found by
+# modprobe's own rules.
 tree_modules() {
   local dir=$1 from=$2 release=$3 module line
   shift 3
   for module in "$@"; do
-    modprobe -d "$from" -S "$release" --show-depends "$module" 2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p' >"$dir/.modules" || :
+    modprobe -d "$from" -S "$release" --show-depends "$module" 2>/dev/null |
+      sed -n 's/^insmod \([^ ]*\).*/\1/p' >"$dir/.modules" || :
     while read -r line; do
       line=${line#"$from"}
       line=${line#/}
@@ -45,8 +51,12 @@ tree_modules() {
   done
   rm -f "$dir/.modules"
   mkdir -p "$dir/lib/modules/$release"
-  cp "$from/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$dir/lib/modules/$release/" 2>/dev/null || :
+  cp "$from/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} \
+    "$dir/lib/modules/$release/" 2>/dev/null || :
 }
 
-# tree_pack DIR FILE: the tree as an uncompressed newc archive owned by root (unpacks fastest under emulation).
-tree_pack() { (cd "$1" && find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc -R 0:0) >"$2"; }
+# tree_pack DIR FILE: the tree as an uncompressed newc archive owned by root (unpacks fastest under
+# emulation).
+tree_pack() {
+  (cd "$1" && find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc -R 0:0) >"$2"
+}

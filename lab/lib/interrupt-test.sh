@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Ctrl-C at any moment: nothing of a run may be left, neither a process nor a file nor a lock.
 
-# interrupted_after SECONDS ARGS...: starts ./enlighten in a process group of its own, interrupts that as a terminal would.
+# interrupted_after SECONDS ARGS...: starts ./enlighten in a process group of its own, interrupts
+# that as a terminal would.
 interrupted_after() {
   local after=$1 pid status=0 left
   shift
   set -m
-  # Whoever started the suite in the background had SIGINT ignored, and a shell cannot undo that by itself.
+  # Whoever started the suite in the background had SIGINT ignored, and a shell cannot undo that by
+  # itself.
   env --default-signal=INT "$TOP_DIR/enlighten" "$@" >"$SCRATCH/interrupted.log" 2>&1 </dev/null &
   pid=$!
   set +m
@@ -22,7 +24,11 @@ interrupted_after() {
     echo "$left"
     bad=1
   fi
-  left=$(find "$CACHE_DIR" \( -name '*.part' -o -name '*.tree' -o -name '*.sock' \) -newer "$SCRATCH/start" -print; find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -newer "$SCRATCH/start" ! -path "$SCRATCH")
+  left=$(
+    find "$CACHE_DIR" \( -name '*.part' -o -name '*.tree' -o -name '*.sock' \) \
+      -newer "$SCRATCH/start" -print
+    find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -newer "$SCRATCH/start" ! -path "$SCRATCH"
+  )
   if [ -n "$left" ]; then
     echo "after $after s of ./enlighten $*: files were left: $left"
     bad=1
@@ -45,7 +51,8 @@ test_interrupts() {
   scratch_dir
   touch "$SCRATCH/start"
   for after in 0.2 1 3 8; do
-    interrupted_after "$after" run --guest minimal --drivers inbox --accel "$ACCEL" --control "$SCRATCH/ctl.sock" --exec 'sleep 100'
+    interrupted_after "$after" run --guest minimal --drivers inbox --accel "$ACCEL" \
+      --control "$SCRATCH/ctl.sock" --exec 'sleep 100'
   done
   return "$bad"
 }

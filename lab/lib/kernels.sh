@@ -10,17 +10,22 @@ kernel_metapackage() {
   esac
 }
 
-# resolve_kernel SERIES -> sets KERNEL_PACKAGE, KERNEL_VERSION (package) and KERNEL_RELEASE (uname -r).
+# resolve_kernel SERIES -> sets KERNEL_PACKAGE, KERNEL_VERSION (package) and KERNEL_RELEASE
+# (uname -r).
 resolve_kernel() {
   local meta
   meta=$(kernel_metapackage "$1") || die "no kernel '$1': give 6.1, 6.12 or a bzImage file"
-  KERNEL_PACKAGE=$(apt-cache depends "$meta" 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
-  [ -n "$KERNEL_PACKAGE" ] || die "the package $meta is not known here: run 'apt-get update' (Debian 12 with its security updates)"
+  KERNEL_PACKAGE=$(apt-cache depends "$meta" 2>/dev/null |
+    sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
+  [ -n "$KERNEL_PACKAGE" ] ||
+    die "the package $meta is not known here:" \
+      "run 'apt-get update' (Debian 12 with its security updates)"
   KERNEL_VERSION=$(apt-cache policy "$KERNEL_PACKAGE" | sed -n 's/^ *Candidate: //p')
   KERNEL_RELEASE=${KERNEL_PACKAGE#linux-image-}
 }
 
-# ensure_kernel SERIES -> sets KERNEL_DIR (with boot/vmlinuz-RELEASE, lib/modules/RELEASE, the .deb) and KERNEL_RELEASE.
+# ensure_kernel SERIES -> sets KERNEL_DIR (with boot/vmlinuz-RELEASE, lib/modules/RELEASE, the .deb)
+# and KERNEL_RELEASE.
 ensure_kernel() {
   resolve_kernel "$1"
   KERNEL_DIR=$CACHE_DIR/kernel-${KERNEL_RELEASE}_${KERNEL_VERSION//[:~+]/-}
@@ -43,7 +48,8 @@ fetch_kernel() {
   mv "$part"/*.deb "$part/tree/kernel.deb"
   dpkg-deb -x "$part/tree/kernel.deb" "$part/tree"
   rm -rf "$part/tree/usr"
-  depmod -b "$part/tree" -F "$part/tree/boot/System.map-$KERNEL_RELEASE" "$KERNEL_RELEASE" || depmod -b "$part/tree" "$KERNEL_RELEASE"
+  depmod -b "$part/tree" -F "$part/tree/boot/System.map-$KERNEL_RELEASE" "$KERNEL_RELEASE" ||
+    depmod -b "$part/tree" "$KERNEL_RELEASE"
   mv "$part/tree" "$KERNEL_DIR"
   rm -rf "$part"
 }

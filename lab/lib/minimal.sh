@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The minimal guest: one initramfs of busybox, the modules and the agent; and a disk of tools for its tests.
+# The minimal guest: one initramfs of busybox, the modules and the agent; and a disk of tools for
+# its tests.
 
-MINIMAL_MODULES="hv_vmbus hv_storvsc hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic
-  af_packet 8021q veth sd_mod sr_mod sg isofs loop"
+MINIMAL_MODULES="hv_vmbus hv_storvsc hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv
+  hv_sock pci_hyperv uio_hv_generic af_packet 8021q veth sd_mod sr_mod sg isofs loop"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
-TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec vmcore-dmesg ethtool iperf3"
+TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec
+  vmcore-dmesg ethtool iperf3"
 
 # ensure_minimal KERNEL_DIR RELEASE AGENT [MODULE.ko...] -> sets MINIMAL_INITRD.
 ensure_minimal() {
-  local kernel_dir=$1 release=$2 hash
-  hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/minimal/udhcpc" "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" \
-    <<<"$kernel_dir $(basename -a "${@:3}") $(type make_minimal) $MINIMAL_MODULES $MINIMAL_PROGRAMS")
+  local kernel_dir=$1 release=$2 words hash
+  words="$(basename -a "${@:3}") $(type make_minimal) $MINIMAL_MODULES $MINIMAL_PROGRAMS"
+  hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/minimal/udhcpc" \
+    "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" <<<"$kernel_dir $words")
   MINIMAL_INITRD=$CACHE_DIR/minimal-$release-$hash.cpio
   [ -e "$MINIMAL_INITRD" ] || with_lock minimal make_minimal_once "$@"
 }
@@ -31,7 +34,9 @@ make_minimal() {
   mkdir -p "$tree/lib/modules/$release/updates"
   [ $# -eq 0 ] || cp "$@" "$tree/lib/modules/$release/updates/"
   depmod -b "$tree" "$release"
-  for program in $MINIMAL_PROGRAMS; do tree_program "$tree" "$(command -v "$program")" "/usr/sbin/$program"; done
+  for program in $MINIMAL_PROGRAMS; do
+    tree_program "$tree" "$(command -v "$program")" "/usr/sbin/$program"
+  done
   ln -s mke2fs "$tree/usr/sbin/mkfs.ext4"
   ln -s e2fsck "$tree/usr/sbin/fsck.ext4"
   install -m 755 "$agent" "$tree/usr/sbin/enlighten-agent"
@@ -44,11 +49,12 @@ make_minimal() {
   mv "$MINIMAL_INITRD.part" "$MINIMAL_INITRD"
 }
 
-# ensure_tools -> sets TOOLS_DISK: an ext4 image, label tools, with programs too big for an initramfs, and those of tests/guest/tools, which
-# build_programs has built.
+# ensure_tools -> sets TOOLS_DISK: an ext4 image, label tools, with programs too big for an
+# initramfs, and those of tests/guest/tools, which build_programs has built.
 ensure_tools() {
   local hash
-  hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" "$TURNS_TOOL" <<<"$TOOLS_PROGRAMS $(type make_tools)")
+  hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" "$TURNS_TOOL" \
+    <<<"$TOOLS_PROGRAMS $(type make_tools)")
   TOOLS_DISK=$CACHE_DIR/tools-$hash.ext4
   [ -e "$TOOLS_DISK" ] || with_lock tools make_tools_once
 }
@@ -62,7 +68,9 @@ make_tools_once() {
 make_tools() {
   local tree=$TOOLS_DISK.tree program
   rm -rf "$tree"
-  for program in $TOOLS_PROGRAMS; do tree_program "$tree" "$(command -v "$program")" "/bin/$program"; done
+  for program in $TOOLS_PROGRAMS; do
+    tree_program "$tree" "$(command -v "$program")" "/bin/$program"
+  done
   install -D -m 755 "$XDP_TOOL" "$tree/bin/xdp"
   install -D -m 755 "$TURNS_TOOL" "$tree/bin/turns"
   mkdir -p "$tree/lib"

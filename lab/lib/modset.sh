@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A set of our modules in the Debian guest: module index and initrd, made by the guest's own depmod and initramfs-tools.
+# A set of our modules in the Debian guest: module index and initrd, made by the guest's own depmod
+# and initramfs-tools.
 
-# ensure_modset RELEASE [MODULE.ko...] -> sets MODSET_DIR with initrd and files/ (to be put into the root file system).
-# Needs ensure_debian. Remade when a module changes; the root file system is not.
+# ensure_modset RELEASE [MODULE.ko...] -> sets MODSET_DIR with initrd and files/ (to be put into the
+# root file system). Needs ensure_debian. Remade when a module changes; the root file system is not.
 ensure_modset() {
   local release=$1 hash
   shift
@@ -14,13 +15,16 @@ ensure_modset() {
 make_modset_once() {
   [ ! -d "$MODSET_DIR" ] || return 0
   making "$MODSET_DIR"
-  step "making the guest's initrd (its own initramfs-tools, $(($# - 1)) modules of ours)" make_modset "$@"
+  step "making the guest's initrd (its own initramfs-tools, $(($# - 1)) modules of ours)" \
+    make_modset "$@"
 }
 
 make_modset() {
   local release=$1 part=$MODSET_DIR.part tree=$MODSET_DIR.part/tree modules
   shift
-  [ "$(id -u)" = 0 ] || die "the guest's initrd is made in a chroot, which needs root: run as root, or use --guest minimal"
+  [ "$(id -u)" = 0 ] ||
+    die "the guest's initrd is made in a chroot, which needs root:" \
+      "run as root, or use --guest minimal"
   rm -rf "$part"
   mkdir -p "$part/files/usr/lib/modules/$release/updates"
   cp -al "$DEBIAN_DIR/tree" "$tree"
@@ -33,13 +37,16 @@ make_modset() {
   chroot "$tree" depmod "$release"
   chroot "$tree" mkinitramfs -o /tmp/initrd "$release"
   cp "$tree/tmp/initrd" "$part/initrd"
-  cp "$modules"/modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep,devname} "$part/files/usr/lib/modules/$release/"
+  cp "$modules"/modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep,devname} \
+    "$part/files/usr/lib/modules/$release/"
   rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name "modset-$release-*" ! -path "$part" -mtime +7 -exec rm -rf {} +
+  find "$CACHE_DIR" -maxdepth 1 -name "modset-$release-*" ! -path "$part" -mtime +7 \
+    -exec rm -rf {} +
   mv "$part" "$MODSET_DIR"
 }
 
-# make_root_disk FILE FOLDER...: a throw-away copy of the root file system with the files of the FOLDERs in it.
+# make_root_disk FILE FOLDER...: a throw-away copy of the root file system with the files of the
+# FOLDERs in it.
 make_root_disk() {
   local disk=$1 folder path commands=''
   shift
@@ -54,7 +61,8 @@ make_root_disk() {
     done < <(cd "$folder" && find . -mindepth 1 | sed 's,^\./,,' | sort)
   done
   debugfs -w -f - "$disk" <<<"$commands" >/dev/null 2>"$disk.err"
-  if grep -v -e '^debugfs' -e 'Ext2 directory already exists' -e 'File not found by ext2_lookup' "$disk.err" >&2; then
+  if grep -v -e '^debugfs' -e 'Ext2 directory already exists' -e 'File not found by ext2_lookup' \
+    "$disk.err" >&2; then
     die "could not put our files into the guest's root file system"
   fi
   rm -f "$disk.err"

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # The nested machine: QEMU's software emulation of AMD SVM, in it Debian's kernel with kvm-amd.
 
-NODE_MODULES="virtio_pci virtio_console virtio_blk virtio_net kvm-amd tun bridge veth 8021q vhost_net loop"
+NODE_MODULES="virtio_pci virtio_console virtio_blk virtio_net kvm-amd tun bridge veth 8021q
+  vhost_net loop"
 
 # ensure_node_image -> sets NODE_INITRD and NODE_KERNEL.
 ensure_node_image() {
   ensure_kernel 6.1
   NODE_KERNEL=$KERNEL_IMAGE
   local hash
-  hash=$(hash_inputs "$LAB_DIR/l1/init" "$LAB_DIR/lib/initramfs.sh" "$(command -v busybox)" <<<"$KERNEL_DIR $NODE_MODULES $(type make_node_image)")
+  hash=$(hash_inputs "$LAB_DIR/l1/init" "$LAB_DIR/lib/initramfs.sh" "$(command -v busybox)" \
+    <<<"$KERNEL_DIR $NODE_MODULES $(type make_node_image)")
   NODE_INITRD=$CACHE_DIR/node-$hash.cpio
   [ -e "$NODE_INITRD" ] || with_lock node make_node_image_once
 }
@@ -36,8 +38,9 @@ make_node_image() {
 # How often the same work is begun when the emulation ends under it.
 NODE_TRIES=8
 
-# node_talk LIMIT HANDLER ARG...: lab/node with these arguments; runs HANDLER with each line that it says in `line`, but for its `@alive`. A
-# machine that does not even say that it is alive has hung, and so has one that says nothing else for LIMIT seconds: it is ended. Its status.
+# node_talk LIMIT HANDLER ARG...: lab/node with these arguments; runs HANDLER with each line that it
+# says in `line`, but for its `@alive`. A machine that does not even say that it is alive has hung,
+# and so has one that says nothing else for LIMIT seconds: it is ended. Its status.
 node_talk() {
   local limit=$1 handler=$2 line status=0 heard=$SECONDS
   shift 2
@@ -61,10 +64,12 @@ node_talk() {
   wait "$NODE_PID"
 }
 
-# The frequency of this machine's TSC, which the nested machine sees as it is; nothing when it is not known.
+# The frequency of this machine's TSC, which the nested machine sees as it is; nothing when it is
+# not known.
 node_tsc_khz() {
-  local mhz
-  mhz=$(dmesg 2>/dev/null | sed -nE 's/.*tsc: (Detected|Refined TSC clocksource calibration:) ([0-9]+)\.([0-9]{3}) MHz.*/\2\3/p' | tail -n 1) || :
+  local mhz said='Detected|Refined TSC clocksource calibration:'
+  mhz=$(dmesg 2>/dev/null |
+    sed -nE "s/.*tsc: ($said) ([0-9]+)\.([0-9]{3}) MHz.*/\2\3/p" | tail -n 1) || :
   if [ -z "$mhz" ] && [ ! -e /sys/devices/system/cpu/cpu0/cpufreq ]; then
     mhz=$(sed -nE 's/^cpu MHz.*: ([0-9]+)\.([0-9]{3})$/\1\2/p' /proc/cpuinfo | head -n 1)
   fi

@@ -9,10 +9,15 @@ test_busy_port() {
   holder=$!
   sleep 0.5
   kill -0 "$holder" 2>/dev/null || { echo "no port to hold"; return 1; }
-  out=$("$TOP_DIR/enlighten" run --guest minimal --drivers inbox --accel "$ACCEL" --forward "tcp:127.0.0.1:$port-:22" --exec true 2>&1 </dev/null) || status=$?
+  out=$("$TOP_DIR/enlighten" run --guest minimal --drivers inbox --accel "$ACCEL" \
+    --forward "tcp:127.0.0.1:$port-:22" --exec true 2>&1 </dev/null) || status=$?
   kill "$holder"
   wait "$holder" 2>/dev/null || :
-  [ "$status" = 2 ] && [[ $(tail -n 1 <<<"$out") == *"$port"*cannot\ be\ had* ]] || { echo "status $status, said:"; echo "$out"; bad=1; }
+  if [ "$status" != 2 ] || [[ $(tail -n 1 <<<"$out") != *"$port"*cannot\ be\ had* ]]; then
+    echo "status $status, said:"
+    echo "$out"
+    bad=1
+  fi
   left=$(find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -newer "$SCRATCH/start" ! -path "$SCRATCH")
   [ -z "$left" ] || { echo "files were left: $left"; bad=1; }
   return "$bad"

@@ -11,7 +11,11 @@ record() {
   RESULTS+=("$1 $2 $3")
   if [ -t 1 ]; then
     end=$'\033[0m'
-    case $1 in passed) color=$'\033[32m' ;; failed) color=$'\033[31m' ;; *) color=$'\033[33m' ;; esac
+    case $1 in
+      passed) color=$'\033[32m' ;;
+      failed) color=$'\033[31m' ;;
+      *) color=$'\033[33m' ;;
+    esac
   fi
   printf '%s%-7s%s %7.1f s  %s%s\n' "$color" "$1" "$end" "$2" "$3" "${4:+: $4}"
 }
@@ -38,10 +42,14 @@ summary() {
   failed=$(grep -c '^failed' "$LOG_DIR/results" || :)
   skipped=$(grep -c '^skipped' "$LOG_DIR/results" || :)
   echo 'the slowest:'
-  grep -v '^skipped' "$LOG_DIR/results" | sort -k2,2 -g -r | head -n 5 | awk '{ t = $2; $1 = $2 = ""; printf "  %7.1f s %s\n", t, $0 }'
+  grep -v '^skipped' "$LOG_DIR/results" | sort -k2,2 -g -r | head -n 5 |
+    awk '{ t = $2; $1 = $2 = ""; printf "  %7.1f s %s\n", t, $0 }'
   ! [ "$failed" -gt 0 ] || { echo 'failed:'; sed -n 's/^failed [^ ]* /  /p' "$LOG_DIR/results"; }
-  [ "$BEGUN_ANEW" = 0 ] || echo "begun anew because the emulation ended under them: $BEGUN_ANEW sessions (lab/README.md)"
-  [ "$LOST" = 0 ] || echo "interrupts given again, as the guest had not seen them for half a second (lost, or a kernel that has crashed): $LOST"
+  [ "$BEGUN_ANEW" = 0 ] ||
+    echo "begun anew because the emulation ended under them: $BEGUN_ANEW sessions (lab/README.md)"
+  [ "$LOST" = 0 ] ||
+    echo "interrupts given again, as the guest had not seen them for half a second (lost, or a" \
+      "kernel that has crashed): $LOST"
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

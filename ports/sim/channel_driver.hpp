@@ -9,7 +9,8 @@
 
 namespace hv::sim {
 
-/// What the kernel knows of the driver of a channel, primary or sub-channel: contexts to be run, and how far its life has come.
+/// What the kernel knows of the driver of a channel, primary or sub-channel: contexts to be run,
+/// and how far its life has come.
 class ChannelDriver {
  public:
   using Time = hv::vmbus::Time;

@@ -9,8 +9,8 @@ namespace hv::sim {
 using hv::vmbus::Gpadl;
 
 namespace {
-constexpr uint32_t kRingPages = 4;   ///< both rings: a control page and a page of data each
-constexpr uint32_t kExtraPages = 40; ///< takes a GPADL body
+constexpr uint32_t kRingPages = 4;    ///< both rings: a control page and a page of data each
+constexpr uint32_t kExtraPages = 40;  ///< takes a GPADL body
 constexpr hv::vmbus::Time kDrainLimit = 180'000;
 }  // namespace
 
@@ -29,8 +29,10 @@ std::unique_ptr<ChannelDriver> Driver::driver_of(hv::vmbus::Channel& sub_channel
 
 const char* Driver::stuck() const {
   if (waits_for_host()) return "a driver waits for the host";
-  if (!io_done() && state_ == State::Running) return "requests are not completed: a wake-up was lost";
-  return state_ == State::Drain ? "requests are not completed while closing: a wake-up was lost" : nullptr;
+  if (!io_done() && state_ == State::Running)
+    return "requests are not completed: a wake-up was lost";
+  return state_ == State::Drain ? "requests are not completed while closing: a wake-up was lost"
+                                : nullptr;
 }
 
 void Driver::start_again() {
@@ -48,7 +50,8 @@ bool Driver::runnable() const {
     case State::WaitTeardown:
       return !waiter_.waiting;
     case State::Running:
-      return stopping_ || channel_.rescinded() || broken_ || (submitted_ < wanted_ && in_flight_ < flight_.size() && !blocked_);
+      return stopping_ || channel_.rescinded() || broken_ ||
+             (submitted_ < wanted_ && in_flight_ < flight_.size() && !blocked_);
     case State::Drain:
       return in_flight_ == 0 || broken_ || drain_over_ || channel_.rescinded();
     case State::Close:
@@ -77,7 +80,9 @@ bool Driver::allocate(Buffer& buffer, uint32_t pages) {
 }
 
 void Driver::create(Buffer& buffer) {
-  auto begun = kernel_.connection().create_gpadl(channel_, buffer.gpadl, buffer.frames, buffer.pages * 4096, 0, waiter_.request, kernel_.now());
+  auto begun =
+      kernel_.connection().create_gpadl(channel_, buffer.gpadl, buffer.frames, buffer.pages * 4096,
+                                        0, waiter_.request, kernel_.now());
   if (begun) {
     kernel_.wait(waiter_);
   } else {
@@ -133,7 +138,8 @@ void Driver::step() {
         break;
       }
       for (const uint32_t offset : {0u, 2u}) {
-        auto memory = hv::vmbus::RingMemory::create({kernel_.memory().at(ring_->first + offset), 2 * Memory::kPage});
+        auto memory = hv::vmbus::RingMemory::create(
+            {kernel_.memory().at(ring_->first + offset), 2 * Memory::kPage});
         memory.value().reset();
       }
       state_ = State::CreateRing;
@@ -156,12 +162,21 @@ void Driver::step() {
       }
       // Choosing and listing are one: the CPU may have gone in between.
       if (!kernel_.cpu_usable(cpu_) && !HV_MUTANT(12)) cpu_ = kernel_.any_cpu();
-      in_.emplace(hv::vmbus::RingReader::create(hv::vmbus::RingMemory::create({kernel_.memory().at(ring_->first + 2), 2 * Memory::kPage}).value()).value());
-      out_.emplace(hv::vmbus::RingWriter::create(hv::vmbus::RingMemory::create({kernel_.memory().at(ring_->first), 2 * Memory::kPage}).value()).value());
+      in_.emplace(hv::vmbus::RingReader::create(
+                      hv::vmbus::RingMemory::create(
+                          {kernel_.memory().at(ring_->first + 2), 2 * Memory::kPage})
+                          .value())
+                      .value());
+      out_.emplace(
+          hv::vmbus::RingWriter::create(
+              hv::vmbus::RingMemory::create({kernel_.memory().at(ring_->first), 2 * Memory::kPage})
+                  .value())
+              .value());
       callback_set_ = true;
       sleeping_ = true;
       blocked_ = broken_ = tasklet_ = signal_pending_ = false;
-      auto begun = connection.open(channel_, ring_->gpadl, 2, cpu_, {}, waiter_.request, kernel_.now());
+      auto begun =
+          connection.open(channel_, ring_->gpadl, 2, cpu_, {}, waiter_.request, kernel_.now());
       if (!begun) {
         callback_set_ = false;
         state_ = State::Teardown;
@@ -217,7 +232,8 @@ void Driver::step() {
     case State::Teardown:
     case State::WaitTeardown: {
       // The extra buffer first, then the ring.
-      if (state_ == State::WaitTeardown && !waiter_.result.ok && waiter_.result.error == Error::Exhausted && attempts_++ < 20) {
+      if (state_ == State::WaitTeardown && !waiter_.result.ok &&
+          waiter_.result.error == Error::Exhausted && attempts_++ < 20) {
         state_ = State::Teardown;  // the host was not told: again
       } else if (state_ == State::WaitTeardown) {
         give_back(extra_ ? extra_ : ring_);

@@ -40,13 +40,31 @@ struct Device {
   bool gone = false;
 };
 
-/// A driver that asks and is answered, of one channel, primary or sub-channel: allocates, opens, does I/O, and cleans up when told to stop. Each step is what one
-/// context does under one lock; between two steps anything may happen.
+/// A driver that asks and is answered, of one channel, primary or sub-channel: allocates, opens,
+/// does I/O, and cleans up when told to stop. Each step is what one context does under one lock;
+/// between two steps anything may happen.
 class Driver final : public ChannelDriver {
  public:
   enum class State {
-    New, Share, CreateRing, WaitRing, ChooseCpu, Open, WaitOpen, CreateBuffer, WaitBuffer, Running,
-    Drain, Close, Teardown, WaitTeardown, Free, Idle, Unregister, Release, Finished,
+    New,
+    Share,
+    CreateRing,
+    WaitRing,
+    ChooseCpu,
+    Open,
+    WaitOpen,
+    CreateBuffer,
+    WaitBuffer,
+    Running,
+    Drain,
+    Close,
+    Teardown,
+    WaitTeardown,
+    Free,
+    Idle,
+    Unregister,
+    Release,
+    Finished,
   };
   Driver(Kernel& kernel, hv::vmbus::Channel& channel, unsigned requests);
 
@@ -56,7 +74,8 @@ class Driver final : public ChannelDriver {
   bool idle() const override { return state_ == State::Idle; }
   bool settled() const override { return idle() || (state_ == State::Running && io_done()); }
   bool in_use() const override {
-    return state_ != State::New && state_ != State::Idle && state_ != State::Unregister && state_ != State::Release && state_ != State::Finished;
+    return state_ != State::New && state_ != State::Idle && state_ != State::Unregister &&
+           state_ != State::Release && state_ != State::Finished;
   }
   bool waits_for_host() const override { return waiter_.waiting; }
   const char* stuck() const override;
@@ -75,7 +94,10 @@ class Driver final : public ChannelDriver {
   void signal() override;
 
   std::optional<Time> deadline() const override { return drain_deadline_; }
-  void deadline_reached() override { drain_deadline_.reset(); drain_over_ = true; }
+  void deadline_reached() override {
+    drain_deadline_.reset();
+    drain_over_ = true;
+  }
 
  private:
   struct InFlight {

@@ -29,12 +29,15 @@ void Driver::submit() {
   const auto id = table_.arm(slot);
   if (!id) fail("request ids ran out: a failed submit kept its own");
   const std::span<const std::byte> part = bytes;
-  const auto staged = out_->stage(hv::wire::PacketType::DataInBand, hv::wire::kPacketCompletionRequested, id.value(), {}, std::span(&part, 1));
+  const auto staged =
+      out_->stage(hv::wire::PacketType::DataInBand, hv::wire::kPacketCompletionRequested,
+                  id.value(), {}, std::span(&part, 1));
   if (!staged) {
     // All that was taken goes back.
     if (!HV_MUTANT(22)) (void)table_.cancel(slot);
     if (staged.error() == Error::RingFull) {
-      auto room = out_->wait_for_space(static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, length)));
+      auto room = out_->wait_for_space(
+          static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, length)));
       if (!room) {
         broken_ = true;
       } else {
@@ -106,8 +109,11 @@ void Driver::tasklet() {
 }
 
 void Driver::complete(const hv::vmbus::Packet& packet) {
-  auto taken = HV_MUTANT(21) ? Result<size_t>(static_cast<uint32_t>(packet.transaction_id) - size_t{1}) : table_.take(packet.transaction_id);
-  if (taken && taken.value() >= flight_.size()) fail("an id of the host's used as an index, out of bounds");
+  auto taken = HV_MUTANT(21)
+                   ? Result<size_t>(static_cast<uint32_t>(packet.transaction_id) - size_t{1})
+                   : table_.take(packet.transaction_id);
+  if (taken && taken.value() >= flight_.size())
+    fail("an id of the host's used as an index, out of bounds");
   if (!taken) {
     // Unasked (id 0), or forged: there is no such request.
     if (packet.transaction_id != 0 && !kernel_.profile().hostile) fail("a completion for nothing");
@@ -118,7 +124,8 @@ void Driver::complete(const hv::vmbus::Packet& packet) {
   if (!kernel_.profile().hostile) {
     std::vector<std::byte> expected;
     fill(expected, request.number, request.length);
-    if (packet.payload.size() != expected.size() || std::memcmp(packet.payload.data(), expected.data(), expected.size()) != 0) {
+    if (packet.payload.size() != expected.size() ||
+        std::memcmp(packet.payload.data(), expected.data(), expected.size()) != 0) {
       fail("a completion with other bytes than its request");
     }
   }
@@ -131,7 +138,8 @@ void Driver::complete(const hv::vmbus::Packet& packet) {
 /// What the host did not complete ends here; nothing is taken from the ring after it.
 void Driver::fail_requests() {
   callback_set_ = tasklet_ = false;
-  if (in_flight_ && kernel_.profile().strict() && !channel_.rescinded()) fail("requests were never completed");
+  if (in_flight_ && kernel_.profile().strict() && !channel_.rescinded())
+    fail("requests were never completed");
   for (size_t slot = 0; slot < flight_.size(); slot++) {
     if (!flight_[slot].active) continue;
     (void)table_.cancel(slot);

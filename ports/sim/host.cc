@@ -14,9 +14,15 @@ using host::vmbus::Actions;
 using hv::vmbus::Signal;
 
 Host::Host(const Profile& profile, Rng& rng, Log& log, Memory& memory, Processors*& processors)
-    : profile_(profile), rng_(rng), log_(log), memory_(memory), processors_(processors),
-      control_({.max_version = profile.host_max, .vp_count = profile.cpus}), events_left_(profile.host_events),
-      forgeries_left_(profile.hostile ? 60 : 0), buffer_(65536) {
+    : profile_(profile),
+      rng_(rng),
+      log_(log),
+      memory_(memory),
+      processors_(processors),
+      control_({.max_version = profile.host_max, .vp_count = profile.cpus}),
+      events_left_(profile.host_events),
+      forgeries_left_(profile.hostile ? 60 : 0),
+      buffer_(65536) {
   for (unsigned i = 0; i < profile.devices; i++) offer();
   memory_.host_has = [this](uint32_t frame) { return keeps_word() && has_page(frame); };
 }
@@ -26,7 +32,8 @@ Host::Host(const Profile& profile, Rng& rng, Log& log, Memory& memory, Processor
 bool Host::posted(uint32_t connection_id, std::span<const std::byte> message) {
   check_message(message);
   const bool known = connection_id == wire::kMessageConnectionId ||
-                     (connection_id == wire::kMessageConnectionIdWin10 && profile_.host_max >= wire::Version::V5_0);
+                     (connection_id == wire::kMessageConnectionIdWin10 &&
+                      profile_.host_max >= wire::Version::V5_0);
   if (!known && !profile_.hostile) return false;
   inbound_.push_back({connection_id, {message.begin(), message.end()}});
   return true;
@@ -35,20 +42,34 @@ bool Host::posted(uint32_t connection_id, std::span<const std::byte> message) {
 /// No byte of the guest's that is not meant for the host, and no message longer than its type.
 void Host::check_message(std::span<const std::byte> message) {
   wire::MessageHeader header{};
-  if (message.size() < sizeof(header) || message.size() > wire::kMaxMessageSize) fail("message of an impossible size posted");
+  if (message.size() < sizeof(header) || message.size() > wire::kMaxMessageSize)
+    fail("message of an impossible size posted");
   std::memcpy(&header, message.data(), sizeof(header));
   if (header.reserved != 0) fail("uninitialised bytes in a message to the host");
   size_t size = 0;
   switch (header.type) {
     case wire::MessageType::RequestOffers:
-    case wire::MessageType::Unload: size = 0; break;
-    case wire::MessageType::OpenChannel: size = sizeof(wire::OpenChannel); break;
+    case wire::MessageType::Unload:
+      size = 0;
+      break;
+    case wire::MessageType::OpenChannel:
+      size = sizeof(wire::OpenChannel);
+      break;
     case wire::MessageType::CloseChannel:
-    case wire::MessageType::RelIdReleased: size = sizeof(wire::ChannelId); break;
-    case wire::MessageType::GpadlTeardown: size = sizeof(wire::GpadlTeardown); break;
-    case wire::MessageType::InitiateContact: size = sizeof(wire::InitiateContact); break;
-    case wire::MessageType::ModifyChannel: size = sizeof(wire::ModifyChannel); break;
-    default: return;
+    case wire::MessageType::RelIdReleased:
+      size = sizeof(wire::ChannelId);
+      break;
+    case wire::MessageType::GpadlTeardown:
+      size = sizeof(wire::GpadlTeardown);
+      break;
+    case wire::MessageType::InitiateContact:
+      size = sizeof(wire::InitiateContact);
+      break;
+    case wire::MessageType::ModifyChannel:
+      size = sizeof(wire::ModifyChannel);
+      break;
+    default:
+      return;
   }
   if (message.size() != sizeof(header) + size) fail("message of the wrong size posted");
   if (header.type != wire::MessageType::OpenChannel) return;
@@ -68,13 +89,16 @@ void Host::signalled(uint32_t connection_id) {
 void Host::collect(Choices& choices) const {
   if (!inbound_.empty()) choices.push_back({Choice::HostHandles, 0});
   for (uint16_t vp = 0; vp < profile_.cpus; vp++) {
-    if ((!outbound_[vp].empty() || (forgeries_left_ && vp == 0 && connected())) && processors_ && processors_->message_slot_free(vp)) {
+    if ((!outbound_[vp].empty() || (forgeries_left_ && vp == 0 && connected())) && processors_ &&
+        processors_->message_slot_free(vp)) {
       choices.push_back({Choice::HostDelivers, vp});
     }
   }
   uint16_t index = 0;
   for (const auto& [key, channel] : open_) {
-    if (channel.nic ? channel.signalled || channel.nic->runnable(channel.index) : !channel.broken && (channel.signalled || channel.reading || (!channel.replies.empty() && !channel.waits_for_room))) {
+    if (channel.nic ? channel.signalled || channel.nic->runnable(channel.index)
+                    : !channel.broken && (channel.signalled || channel.reading ||
+                                          (!channel.replies.empty() && !channel.waits_for_room))) {
       choices.push_back({Choice::HostServes, index});
     }
     index++;
@@ -85,9 +109,15 @@ void Host::collect(Choices& choices) const {
 
 void Host::run(Choice choice) {
   switch (choice.kind) {
-    case Choice::HostHandles: handle(); break;
-    case Choice::HostDelivers: deliver(choice.index); break;
-    case Choice::HostServes: serve(std::next(open_.begin(), choice.index)->second); break;
+    case Choice::HostHandles:
+      handle();
+      break;
+    case Choice::HostDelivers:
+      deliver(choice.index);
+      break;
+    case Choice::HostServes:
+      serve(std::next(open_.begin(), choice.index)->second);
+      break;
     case Choice::HostFrames:
       for (auto& [key, nic] : nics_) {
         if (nic->events_left()) nic->event();
@@ -119,7 +149,8 @@ void Host::apply(Actions& actions) {
           using T = std::decay_t<decltype(action)>;
           if constexpr (std::is_same_v<T, host::vmbus::PostMessage>) {
             const auto bytes = action.message.bytes();
-            if (bytes[0] == static_cast<std::byte>(wire::MessageType::RescindChannelOffer)) rescinded_any_ = true;
+            if (bytes[0] == static_cast<std::byte>(wire::MessageType::RescindChannelOffer))
+              rescinded_any_ = true;
             outbound_[action.vp].push_back({bytes.begin(), bytes.end()});
           } else if constexpr (std::is_same_v<T, host::vmbus::OpenRings>) {
             open(action, more);
@@ -130,13 +161,17 @@ void Host::apply(Actions& actions) {
             open_.erase(action.channel);
           } else if constexpr (std::is_same_v<T, host::vmbus::TakeGpadl>) {
             const auto at = open_.find(action.channel);
-            if (at != open_.end() && at->second.nic) at->second.nic->gpadl_gone(at->second.index, action.gpadl_id);
+            if (at != open_.end() && at->second.nic)
+              at->second.nic->gpadl_gone(at->second.index, action.gpadl_id);
           } else if constexpr (std::is_same_v<T, host::vmbus::Retarget>) {
-            if (const auto at = open_.find(action.channel); at != open_.end()) at->second.vp = action.vp;
+            if (const auto at = open_.find(action.channel); at != open_.end())
+              at->second.vp = action.vp;
           } else if constexpr (std::is_same_v<T, host::vmbus::Complain>) {
             log_("host complains: %s (%u)", host::vmbus::name(action.complaint), action.value);
-            // A second unload after a crash, a body that names nothing: whatever it is, an honest host never sees it from us.
-            if (profile_.strict()) fail(std::string("the host saw ") + host::vmbus::name(action.complaint));
+            // A second unload after a crash, a body that names nothing: whatever it is, an honest
+            // host never sees it from us.
+            if (profile_.strict())
+              fail(std::string("the host saw ") + host::vmbus::name(action.complaint));
           }
         },
         actions[i]);
@@ -155,7 +190,8 @@ void Host::open(const host::vmbus::OpenRings& rings, Actions& more) {
   const auto out_first = static_cast<uint32_t>(rings.outgoing[0]);
   const size_t in_pages = rings.incoming.size();
   const size_t out_pages = rings.outgoing.size();
-  const bool good = contiguous(rings.incoming) && contiguous(rings.outgoing) && in_first + in_pages <= memory_.size() &&
+  const bool good = contiguous(rings.incoming) && contiguous(rings.outgoing) &&
+                    in_first + in_pages <= memory_.size() &&
                     out_first + out_pages <= memory_.size();
   bool ok = false;
   if (good) {
@@ -166,8 +202,15 @@ void Host::open(const host::vmbus::OpenRings& rings, Actions& more) {
       auto writer = hv::vmbus::RingWriter::create(out.value());
       if (reader && writer) {
         ok = true;
-        Open channel{rings.relid, rings.vp, in_first, out_first, static_cast<uint32_t>(in_pages), static_cast<uint32_t>(out_pages),
-                     reader.value(), writer.value(), {}};
+        Open channel{rings.relid,
+                     rings.vp,
+                     in_first,
+                     out_first,
+                     static_cast<uint32_t>(in_pages),
+                     static_cast<uint32_t>(out_pages),
+                     reader.value(),
+                     writer.value(),
+                     {}};
         check_memory(channel);
         Open& opened = open_.emplace(rings.channel, std::move(channel)).first->second;
         opened.index = rings.index;
@@ -181,7 +224,8 @@ void Host::open(const host::vmbus::OpenRings& rings, Actions& more) {
   log_("host opens relid %u on vp %u: %d", rings.relid, rings.vp, ok);
   control_.opened(rings.channel, ok, more);
   if (ok && rings.index == 0 && profile_.sub_channels && !nics_.contains(rings.primary)) {
-    (void)control_.offer_sub_channels(rings.channel, static_cast<uint16_t>(profile_.sub_channels), more);
+    (void)control_.offer_sub_channels(rings.channel, static_cast<uint16_t>(profile_.sub_channels),
+                                      more);
   }
 }
 
@@ -206,9 +250,11 @@ void Host::interrupt(Open& channel) {
 /// The host may write only where the guest has let it.
 void Host::check_memory(const Open& channel) const {
   for (uint32_t i = 0; i < channel.pages_in + channel.pages_out; i++) {
-    const uint32_t frame = i < channel.pages_in ? channel.in_first + i : channel.out_first + i - channel.pages_in;
+    const uint32_t frame =
+        i < channel.pages_in ? channel.in_first + i : channel.out_first + i - channel.pages_in;
     if (!memory_.allocated(frame)) fail("the host serves a ring in memory that was freed");
-    if (profile_.isolated && !memory_.shared(frame)) fail("the host serves a ring in private memory");
+    if (profile_.isolated && !memory_.shared(frame))
+      fail("the host serves a ring in private memory");
   }
 }
 
@@ -220,7 +266,8 @@ void Host::serve(Open& channel) {
     channel.signalled = false;
     if (channel.nic->runnable(channel.index)) channel.nic->serve(channel.index);
     Actions actions;
-    for (const auto& [primary, count] : sub_channels_due_) (void)control_.offer_sub_channels(primary, count, actions);
+    for (const auto& [primary, count] : sub_channels_due_)
+      (void)control_.offer_sub_channels(primary, count, actions);
     sub_channels_due_.clear();
     apply(actions);
     return;
@@ -270,7 +317,8 @@ void Host::write_replies(Open& channel) {
   while (!channel.replies.empty()) {
     const Reply& reply = channel.replies.front();
     const std::span<const std::byte> part = reply.payload;
-    const auto type = reply.notification ? hv::wire::PacketType::DataInBand : hv::wire::PacketType::Completion;
+    const auto type =
+        reply.notification ? hv::wire::PacketType::DataInBand : hv::wire::PacketType::Completion;
     auto put = channel.out.stage(type, 0, reply.transaction_id, {}, std::span(&part, 1));
     if (!put) {
       if (put.error() != Error::RingFull) {
@@ -284,7 +332,8 @@ void Host::write_replies(Open& channel) {
   }
   if (staged && channel.out.commit() == Signal::Yes) interrupt(channel);
   if (!channel.replies.empty() && !channel.broken) {
-    auto room = channel.out.wait_for_space(static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, channel.replies.front().payload.size())));
+    auto room = channel.out.wait_for_space(static_cast<uint32_t>(
+        hv::vmbus::RingWriter::packet_size(0, channel.replies.front().payload.size())));
     if (!room && !profile_.hostile) fail("the host cannot wait for room");
     if (!room) channel.broken = true;
     channel.waits_for_room = room && !room.value();
@@ -304,14 +353,17 @@ void Host::offer() {
   }
   const bool network = profile_.network && number == kNetworkDevice;
   // Every fourth class is one that a confidential VM does not take.
-  info.class_id = number % 4 == 3 ? "f912ad6d-2b17-48ea-bd65-f927a61c7684"_guid : "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid;
+  info.class_id = number % 4 == 3 ? "f912ad6d-2b17-48ea-bd65-f927a61c7684"_guid
+                                  : "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f"_guid;
   if (network) info.class_id = hv::wire::netvsc::kNetworkClass;
   info.instance_id = "11111111-2222-3333-4444-555555555500"_guid;
   info.instance_id.bytes[15] = number;
   Actions actions;
   auto key = control_.offer(info, actions);
   if (key) devices_.push_back({key.value(), number});
-  if (key && network) nics_[key.value()] = std::make_unique<net::SimNic>(profile_, rng_, log_, memory_, ledger_, *this, 30 + rng_.below(120));
+  if (key && network)
+    nics_[key.value()] = std::make_unique<net::SimNic>(profile_, rng_, log_, memory_, ledger_,
+                                                       *this, 30 + rng_.below(120));
   log_("host offers device %u", number);
   apply(actions);
 }
@@ -349,7 +401,8 @@ void Host::no_more_events() {
 }
 
 bool Host::frames_left() const {
-  return std::any_of(nics_.begin(), nics_.end(), [](const auto& nic) { return nic.second->events_left(); });
+  return std::any_of(nics_.begin(), nics_.end(),
+                     [](const auto& nic) { return nic.second->events_left(); });
 }
 
 size_t Host::with_guest() const {

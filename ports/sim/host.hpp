@@ -19,7 +19,8 @@
 
 namespace hv::sim {
 
-/// What the virtual processors are to the host: where messages and event flags go. The guest's kernel implements it.
+/// What the virtual processors are to the host: where messages and event flags go. The guest's
+/// kernel implements it.
 class Processors {
  public:
   virtual ~Processors() = default;
@@ -28,8 +29,8 @@ class Processors {
   virtual void set_flag(uint32_t vp, uint32_t flag) = 0;
 };
 
-/// The Hyper-V side: the real control machine of host/vmbus, and devices that answer every request once. With a hostile profile its
-/// messages and rings are tampered with on their way.
+/// The Hyper-V side: the real control machine of host/vmbus, and devices that answer every request
+/// once. With a hostile profile its messages and rings are tampered with on their way.
 class Host final : public net::NicPort {
  public:
   Host(const Profile& profile, Rng& rng, Log& log, Memory& memory, Processors*& processors);
@@ -78,7 +79,7 @@ class Host final : public net::NicPort {
     hv::vmbus::RingWriter out;
     std::deque<Reply> replies;
     bool signalled = true;
-    bool reading = true;        ///< masked, between wake-up and sleep
+    bool reading = true;  ///< masked, between wake-up and sleep
     bool waits_for_room = false;
     bool broken = false;
     uint32_t notifications = 0;
@@ -96,12 +97,17 @@ class Host final : public net::NicPort {
   void event();
   void offer();
   void check_message(std::span<const std::byte> message);
-  /// Whether the host keeps to everything that the guest relies on. One slower than all limits after a rescind does not.
-  bool keeps_word() const { return !profile_.hostile && !profile_.post_faults && !(profile_.slow && rescinded_any_); }
+  /// Whether the host keeps to everything that the guest relies on. One slower than all limits
+  /// after a rescind does not.
+  bool keeps_word() const {
+    return !profile_.hostile && !profile_.post_faults && !(profile_.slow && rescinded_any_);
+  }
   void check_memory(const Open& channel) const;
   // net::NicPort
   void signal_guest(uint32_t relid) override;
-  void offer_sub_channels(uint64_t primary, uint16_t count) override { sub_channels_due_.push_back({primary, count}); }
+  void offer_sub_channels(uint64_t primary, uint16_t count) override {
+    sub_channels_due_.push_back({primary, count});
+  }
   std::vector<uint64_t> gpadl_pages(uint32_t relid, uint32_t gpadl_id) override;
   // hostile.cc
   void tamper(std::deque<std::vector<std::byte>>& queue);
@@ -121,7 +127,8 @@ class Host final : public net::NicPort {
   std::deque<Inbound> inbound_;
   std::array<std::deque<std::vector<std::byte>>, 8> outbound_;
   std::map<host::vmbus::ChannelKey, Open> open_;
-  std::vector<std::pair<host::vmbus::ChannelKey, uint8_t>> devices_;  ///< not rescinded: key and instance number
+  std::vector<std::pair<host::vmbus::ChannelKey, uint8_t>>
+      devices_;  ///< not rescinded: key and instance number
   uint8_t next_instance_ = 1;
   std::vector<uint8_t> gone_instances_;
   unsigned events_left_;

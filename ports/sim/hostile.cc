@@ -28,7 +28,9 @@ void Host::tamper(std::deque<std::vector<std::byte>>& queue) {
       break;
     case 3:
       log_("hostile: changes a byte");
-      if (!message.empty()) message[rng_.below(static_cast<uint32_t>(message.size()))] = static_cast<std::byte>(rng_.next());
+      if (!message.empty())
+        message[rng_.below(static_cast<uint32_t>(message.size()))] =
+            static_cast<std::byte>(rng_.next());
       break;
     case 4:
       log_("hostile: cuts a message short");
@@ -81,8 +83,11 @@ void Host::scribble(Open& channel) {
   if (!memory_.allocated(first)) return;
   for (int i = 0; i < 8; i++) {
     // The control words, or a place in the data.
-    const size_t at = rng_.chance(500) ? 4 * rng_.below(4) : 8 * rng_.below(static_cast<uint32_t>(pages * Memory::kPage / 8));
-    const uint32_t value = rng_.chance(500) ? 8 * rng_.below(600) : static_cast<uint32_t>(rng_.next());
+    const size_t at = rng_.chance(500)
+                          ? 4 * rng_.below(4)
+                          : 8 * rng_.below(static_cast<uint32_t>(pages * Memory::kPage / 8));
+    const uint32_t value =
+        rng_.chance(500) ? 8 * rng_.below(600) : static_cast<uint32_t>(rng_.next());
     std::memcpy(memory_.at(first) + at, &value, sizeof(value));
   }
 }

@@ -6,9 +6,18 @@
 // The kernel's contexts as the scheduler sees them.
 namespace hv::sim {
 
-Kernel::Kernel(const Profile& profile, Rng& rng, Log& log, Memory& memory, Host& host, Time& now, bool second)
-    : profile_(profile), rng_(rng), log_(log), memory_(memory), host_(host), now_(now), second_(second),
-      connection_(config_of(profile)), cpus_(profile.cpus), budget_hotplug_(profile.hotplug && profile.cpus > 1 ? 6 : 0),
+Kernel::Kernel(const Profile& profile, Rng& rng, Log& log, Memory& memory, Host& host, Time& now,
+               bool second)
+    : profile_(profile),
+      rng_(rng),
+      log_(log),
+      memory_(memory),
+      host_(host),
+      now_(now),
+      second_(second),
+      connection_(config_of(profile)),
+      cpus_(profile.cpus),
+      budget_hotplug_(profile.hotplug && profile.cpus > 1 ? 6 : 0),
       budget_rebind_(profile.hotplug ? 6 : 0) {
   for (uint32_t cpu = 0; cpu < cpus_.size(); cpu++) bring_up(cpu);
 }
@@ -41,23 +50,44 @@ void Kernel::collect(Choices& choices) {
 
 void Kernel::run(Choice choice) {
   switch (choice.kind) {
-    case Choice::Main: main_step(); break;
-    case Choice::MessageInterrupt: message_interrupt(choice.index); break;
-    case Choice::EventInterrupt: event_interrupt(choice.index); break;
-    case Choice::DriverStep: drivers_[choice.index]->step(); break;
-    case Choice::Tasklet: drivers_[choice.index]->tasklet(); break;
-    case Choice::DriverSignal: drivers_[choice.index]->signal(); break;
-    case Choice::Work: work(); break;
-    case Choice::PostBegin: post_begin(); break;
-    case Choice::PostEnd: post_end(); break;
-    case Choice::EventStep: event_step(); break;
+    case Choice::Main:
+      main_step();
+      break;
+    case Choice::MessageInterrupt:
+      message_interrupt(choice.index);
+      break;
+    case Choice::EventInterrupt:
+      event_interrupt(choice.index);
+      break;
+    case Choice::DriverStep:
+      drivers_[choice.index]->step();
+      break;
+    case Choice::Tasklet:
+      drivers_[choice.index]->tasklet();
+      break;
+    case Choice::DriverSignal:
+      drivers_[choice.index]->signal();
+      break;
+    case Choice::Work:
+      work();
+      break;
+    case Choice::PostBegin:
+      post_begin();
+      break;
+    case Choice::PostEnd:
+      post_end();
+      break;
+    case Choice::EventStep:
+      event_step();
+      break;
     case Choice::Hotplug:
       if (going_down_ >= 0 || rng_.chance(80)) hotplug_step();
       break;
     case Choice::Rebind:
       if (rng_.chance(80)) rebind();
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -90,30 +120,44 @@ const char* Kernel::stuck() const {
 }
 
 void Kernel::describe() {
-  log_("phase: %s; cpu going down %d, waits %d; rebind waits %d; budgets %u %u", phase_name(), going_down_, hotplug_waiter_.waiting,
-       rebind_waiter_.waiting, budget_hotplug_, budget_rebind_);
-  log_("connection state %d, version %x, main waits %d, posting %d", static_cast<int>(connection_.state()), static_cast<unsigned>(connection_.version()),
+  log_("phase: %s; cpu going down %d, waits %d; rebind waits %d; budgets %u %u", phase_name(),
+       going_down_, hotplug_waiter_.waiting, rebind_waiter_.waiting, budget_hotplug_,
+       budget_rebind_);
+  log_("connection state %d, version %x, main waits %d, posting %d",
+       static_cast<int>(connection_.state()), static_cast<unsigned>(connection_.version()),
        main_waiter_.waiting, posting_);
   for (const auto& driver : drivers_) {
     const auto& channel = driver->channel();
-    log_("relid %u sub-channel %u: driver state %d, channel state %d, rescinded %d, modifying %d, settled %d", channel.relid(),
-         channel.sub_index(), driver->state_number(), static_cast<int>(channel.state()), channel.rescinded(),
-         channel.modifying(), driver->settled());
+    log_(
+        "relid %u sub-channel %u: driver state %d, channel state %d, rescinded %d, modifying %d, "
+        "settled %d",
+        channel.relid(), channel.sub_index(), driver->state_number(),
+        static_cast<int>(channel.state()), channel.rescinded(), channel.modifying(),
+        driver->settled());
     driver->describe(log_);
   }
 }
 
 const char* Kernel::phase_name() const {
   switch (phase_) {
-    case Phase::Boot: return "stuck at boot";
-    case Phase::WaitConnect: return "stuck connecting";
-    case Phase::WaitOffers: return "stuck waiting for offers";
-    case Phase::Running: return "stuck running";
-    case Phase::Stopping: return "stuck stopping";
-    case Phase::WaitUnload: return "stuck unloading";
-    case Phase::WaitSuspend: return "stuck suspending";
-    case Phase::WaitResume: return "stuck resuming";
-    case Phase::Over: return "over";
+    case Phase::Boot:
+      return "stuck at boot";
+    case Phase::WaitConnect:
+      return "stuck connecting";
+    case Phase::WaitOffers:
+      return "stuck waiting for offers";
+    case Phase::Running:
+      return "stuck running";
+    case Phase::Stopping:
+      return "stuck stopping";
+    case Phase::WaitUnload:
+      return "stuck unloading";
+    case Phase::WaitSuspend:
+      return "stuck suspending";
+    case Phase::WaitResume:
+      return "stuck resuming";
+    case Phase::Over:
+      return "over";
   }
   return "";
 }

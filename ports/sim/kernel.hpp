@@ -15,12 +15,14 @@
 
 namespace hv::sim {
 
-/// A guest operating system in small: CPUs with their SynIC pages, message and channel interrupts, a work queue, the one who posts,
-/// drivers, CPU hotplug. The port of core/vmbus that the simulator runs; each step is one indivisible piece of one context.
+/// A guest operating system in small: CPUs with their SynIC pages, message and channel interrupts,
+/// a work queue, the one who posts, drivers, CPU hotplug. The port of core/vmbus that the simulator
+/// runs; each step is one indivisible piece of one context.
 class Kernel : public Processors {
  public:
   using Time = hv::vmbus::Time;
-  Kernel(const Profile& profile, Rng& rng, Log& log, Memory& memory, Host& host, Time& now, bool second);
+  Kernel(const Profile& profile, Rng& rng, Log& log, Memory& memory, Host& host, Time& now,
+         bool second);
   ~Kernel() override;
 
   // Processors
@@ -51,7 +53,9 @@ class Kernel : public Processors {
   const Time& clock() const { return now_; }
   hv::vmbus::Connection& connection() { return connection_; }
   bool allocation_fails() { return profile_.alloc_faults && !calm_ && rng_.chance(40); }
-  bool cpu_usable(uint32_t cpu) const { return cpus_[cpu].online && static_cast<int>(cpu) != going_down_; }
+  bool cpu_usable(uint32_t cpu) const {
+    return cpus_[cpu].online && static_cast<int>(cpu) != going_down_;
+  }
   uint32_t any_cpu();
   void wait(Waiter& waiter) { waiter.waiting = true; }
   void keep_until_released(std::unique_ptr<Buffer> buffer);
@@ -64,12 +68,20 @@ class Kernel : public Processors {
  private:
   friend class Driver;
   enum class Phase {
-    Boot, WaitConnect, WaitOffers, Running, Stopping, WaitUnload, WaitSuspend, WaitResume, Over,
+    Boot,
+    WaitConnect,
+    WaitOffers,
+    Running,
+    Stopping,
+    WaitUnload,
+    WaitSuspend,
+    WaitResume,
+    Over,
   };
   struct Cpu {
     bool online = false;
     bool was_target = false;
-    uint32_t pages = 0;             ///< SIMP, SIEFP, and the assist page that the hypervisor writes to
+    uint32_t pages = 0;  ///< SIMP, SIEFP, and the assist page that the hypervisor writes to
     bool synic = false, assist = false;
     bool message_full = false;
     std::vector<std::byte> message;
@@ -109,7 +121,7 @@ class Kernel : public Processors {
   Host& host_;
   Time& now_;
   const bool second_;
-  bool calm_ = false;               ///< no more faults: what is left to do must succeed
+  bool calm_ = false;  ///< no more faults: what is left to do must succeed
   hv::vmbus::Connection connection_;
   std::vector<Cpu> cpus_;
   std::deque<std::vector<std::byte>> work_;
@@ -118,9 +130,10 @@ class Kernel : public Processors {
   Phase phase_ = Phase::Boot;
   Waiter main_waiter_;
   std::deque<std::unique_ptr<hv::vmbus::Channel>> storage_;
-  size_t storage_out_ = 0;          ///< donated and not come back
+  size_t storage_out_ = 0;  ///< donated and not come back
   std::vector<std::unique_ptr<ChannelDriver>> drivers_;
-  std::vector<std::unique_ptr<ChannelDriver>> graveyard_;   ///< never reused: who is called after his end is found out
+  std::vector<std::unique_ptr<ChannelDriver>>
+      graveyard_;  ///< never reused: who is called after his end is found out
   std::map<hv::vmbus::Gpadl*, std::unique_ptr<Buffer>> lost_;
   std::vector<std::unique_ptr<Buffer>> dead_buffers_;
   unsigned budget_hotplug_, budget_rebind_;
@@ -134,7 +147,10 @@ class Kernel : public Processors {
 };
 
 inline hv::vmbus::ConnectionConfig config_of(const Profile& profile) {
-  return {.max_version = profile.guest_max, .interrupt_page = 0x1000, .monitor_page1 = 0x2000, .monitor_page2 = 0x3000,
+  return {.max_version = profile.guest_max,
+          .interrupt_page = 0x1000,
+          .monitor_page1 = 0x2000,
+          .monitor_page2 = 0x3000,
           .isolated = profile.isolated};
 }
 

@@ -26,10 +26,13 @@ void Kernel::work() {
   while (connection_.next_violation(violation)) {
     // Answers to what a rescind has ended may still be on their way.
     using wire::vmbus::MessageType;
-    const bool unsaid = connection_.state() == hv::vmbus::Connection::State::Disconnected && connection_.version() < wire::vmbus::Version::V3_0;
-    const bool crossed = violation.why == Error::BadId &&
-                         (violation.type == MessageType::GpadlCreated || violation.type == MessageType::GpadlTorndown ||
-                          violation.type == MessageType::OpenChannelResult || violation.type == MessageType::ModifyChannelResponse);
+    const bool unsaid = connection_.state() == hv::vmbus::Connection::State::Disconnected &&
+                        connection_.version() < wire::vmbus::Version::V3_0;
+    const bool crossed =
+        violation.why == Error::BadId && (violation.type == MessageType::GpadlCreated ||
+                                          violation.type == MessageType::GpadlTorndown ||
+                                          violation.type == MessageType::OpenChannelResult ||
+                                          violation.type == MessageType::ModifyChannelResponse);
     if (profile_.strict() && !profile_.isolated && !profile_.alloc_faults && !crossed && !unsaid) {
       fail(std::string("an honest host's message was refused: ") + name(violation.why));
     }
@@ -44,18 +47,23 @@ void Kernel::post_begin() {
 void Kernel::post_end() {
   posting_ = false;
   bool accepted = false;
-  if (!(profile_.post_faults && !calm_ && rng_.chance(30))) accepted = host_.posted(post_.connection_id, post_.payload());
+  if (!(profile_.post_faults && !calm_ && rng_.chance(30)))
+    accepted = host_.posted(post_.connection_id, post_.payload());
   uint32_t type = 0;
   __builtin_memcpy(&type, post_.bytes.data(), sizeof(type));
   log_("guest posts message %u: %d", type, accepted);
   connection_.posted(accepted);
 }
 
-ChannelDriver* Kernel::driver_of(const hv::vmbus::Channel& channel) { return static_cast<ChannelDriver*>(channel.owner); }
+ChannelDriver* Kernel::driver_of(const hv::vmbus::Channel& channel) {
+  return static_cast<ChannelDriver*>(channel.owner);
+}
 
 std::unique_ptr<ChannelDriver> Kernel::new_driver(hv::vmbus::Channel& channel) {
-  if (channel.primary() && driver_of(*channel.primary())) return driver_of(*channel.primary())->driver_of(channel);
-  if (channel.offer().class_id == wire::netvsc::kNetworkClass) return std::make_unique<net::NetDriver>(*this, channel);
+  if (channel.primary() && driver_of(*channel.primary()))
+    return driver_of(*channel.primary())->driver_of(channel);
+  if (channel.offer().class_id == wire::netvsc::kNetworkClass)
+    return std::make_unique<net::NetDriver>(*this, channel);
   return std::make_unique<Driver>(*this, channel, 4 + rng_.below(16));
 }
 
@@ -69,7 +77,8 @@ void Kernel::event_step() {
     case Event::Kind::ChannelOffered: {
       auto& channel = *event.channel;
       for (const auto& other : drivers_) {
-        if (&other->channel() != &channel && other->channel().relid() == channel.relid() && channel.relid() != 0) {
+        if (&other->channel() != &channel && other->channel().relid() == channel.relid() &&
+            channel.relid() != 0) {
           fail("two channels with one relid");
         }
       }
@@ -77,7 +86,8 @@ void Kernel::event_step() {
       drivers_.push_back(new_driver(channel));
       ChannelDriver& driver = *drivers_.back();
       channel.owner = &driver;
-      const bool primary_stops = channel.primary() && driver_of(*channel.primary()) && driver_of(*channel.primary())->stopping();
+      const bool primary_stops = channel.primary() && driver_of(*channel.primary()) &&
+                                 driver_of(*channel.primary())->stopping();
       if (phase_ == Phase::Stopping) driver.stop(profile_.end != End::Suspend || suspended_once_);
       if (primary_stops) driver.stop(channel.primary()->rescinded());
       break;
@@ -88,7 +98,8 @@ void Kernel::event_step() {
       if (driver->rescind_told) fail("one channel rescinded twice");
       if (driver->finished()) fail("a channel rescinded that was released");
       driver->rescind_told = true;
-      log_("relid %u rescinded, its driver in state %d", event.channel->relid(), driver->state_number());
+      log_("relid %u rescinded, its driver in state %d", event.channel->relid(),
+           driver->state_number());
       driver->stop(true);
       stop_sub_drivers(*event.channel, true);
       break;
@@ -115,7 +126,8 @@ void Kernel::event_step() {
     }
     case Event::Kind::GpadlReleased: {
       const auto at = lost_.find(event.gpadl);
-      if (static_cast<Buffer*>(event.gpadl->owner)->handed_back) fail("memory released that was taken back already");
+      if (static_cast<Buffer*>(event.gpadl->owner)->handed_back)
+        fail("memory released that was taken back already");
       if (at == lost_.end()) break;  // its driver has not looked yet
       log_("memory at %u comes back late", at->second->first);
       auto buffer = std::move(at->second);
@@ -131,8 +143,10 @@ void Kernel::request_done(const Event& event) {
   if (!waiter.waiting) fail("a completion outlived its waiter");
   waiter.waiting = false;
   waiter.result = event;
-  if (!event.ok) log_("a request of kind %d ended: %s", static_cast<int>(event.request_kind), name(event.error));
-  if (!event.ok && event.error == Error::TimedOut && profile_.strict()) fail("a wait ended by its time limit, though the host is honest");
+  if (!event.ok)
+    log_("a request of kind %d ended: %s", static_cast<int>(event.request_kind), name(event.error));
+  if (!event.ok && event.error == Error::TimedOut && profile_.strict())
+    fail("a wait ended by its time limit, though the host is honest");
 }
 
 }  // namespace hv::sim

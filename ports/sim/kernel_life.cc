@@ -26,7 +26,8 @@ bool Kernel::main_runnable() const {
     case Phase::Running: {
       if (now_ >= running_until_ && !profile_.strict()) return true;
       if (second_) return true;
-      if (host_.events_left() || host_.frames_left() || budget_hotplug_ || budget_rebind_ || going_down_ >= 0 || hotplug_waiter_.waiting || rebind_waiter_.waiting) {
+      if (host_.events_left() || host_.frames_left() || budget_hotplug_ || budget_rebind_ ||
+          going_down_ >= 0 || hotplug_waiter_.waiting || rebind_waiter_.waiting) {
         return false;
       }
       for (const auto& driver : drivers_) {
@@ -70,13 +71,17 @@ void Kernel::main_step() {
     }
     case Phase::WaitConnect: {
       if (!main_waiter_.result.ok) {
-        const bool too_old = profile_.isolated && std::min(profile_.host_max, profile_.guest_max) < wire::Version::V5_2;
+        const bool too_old = profile_.isolated &&
+                             std::min(profile_.host_max, profile_.guest_max) < wire::Version::V5_2;
         if (profile_.strict() && !too_old) fail("an honest host was not connected to");
-        phase_ = main_waiter_.result.error == Error::Exhausted && connect_attempts_++ < 8 ? Phase::Boot : Phase::Over;
+        phase_ = main_waiter_.result.error == Error::Exhausted && connect_attempts_++ < 8
+                     ? Phase::Boot
+                     : Phase::Over;
         break;
       }
       const auto agreed = std::min(profile_.host_max, profile_.guest_max);
-      if (profile_.strict() && connection_.version() != agreed) fail("not the highest version that both speak");
+      if (profile_.strict() && connection_.version() != agreed)
+        fail("not the highest version that both speak");
       auto begun = connection_.request_offers(main_waiter_.request, now_);
       if (!begun) fail("offers cannot be asked for");
       wait(main_waiter_);
@@ -133,7 +138,8 @@ void Kernel::main_step() {
       }
       log_("resumed");
       for (const auto& driver : drivers_) {
-        if (driver->channel().state() == hv::vmbus::Channel::State::Suspended) fail("a channel neither came back nor was rescinded");
+        if (driver->channel().state() == hv::vmbus::Channel::State::Suspended)
+          fail("a channel neither came back nor was rescinded");
       }
       phase_ = Phase::Running;
       running_until_ = now_ + kRunLimit;
@@ -154,7 +160,8 @@ void Kernel::main_step() {
 void Kernel::hand_over() {
   for (uint32_t cpu = 0; cpu < cpus_.size(); cpu++) take_down(cpu);
   for (const Cpu& cpu : cpus_) {
-    if (cpu.synic || cpu.assist) fail("a page that the hypervisor writes to is left enabled for the next kernel");
+    if (cpu.synic || cpu.assist)
+      fail("a page that the hypervisor writes to is left enabled for the next kernel");
   }
 }
 
@@ -180,10 +187,12 @@ void Kernel::check_all_returned() {
   if (!profile_.strict()) return;
   if (lost != 0) fail("an honest host kept memory");
   if (connection_.version() < wire::Version::V3_0) return;  // nothing was said at the end
-  if (host_.gpadl_count() != 0 || host_.open_channels() != 0) fail("the host has something of an unloaded guest");
+  if (host_.gpadl_count() != 0 || host_.open_channels() != 0)
+    fail("the host has something of an unloaded guest");
 }
 
-/// A panic: this CPU alone goes on, from whatever state all others were stopped in; the notifier and the kexec handler both come by.
+/// A panic: this CPU alone goes on, from whatever state all others were stopped in; the notifier
+/// and the kexec handler both come by.
 void Kernel::crash() {
   log_("crash");
   crashed_ = true;
@@ -220,7 +229,8 @@ void Kernel::crash() {
     host_.run(choices.front());
     for (Cpu& cpu : cpus_) cpu.message_full = false;
   }
-  if (profile_.strict() && posted != 0 && !answered) fail("the answer to a crash's unload was not found");
+  if (profile_.strict() && posted != 0 && !answered)
+    fail("the answer to a crash's unload was not found");
   for (Cpu& cpu : cpus_) cpu.pages = 0;  // the dying kernel frees nothing
   hand_over();
   if (profile_.isolated) {

@@ -26,7 +26,9 @@ void Kernel::take_down(uint32_t cpu) {
   if (!HV_MUTANT(24)) it.pages = 0;
 }
 
-bool Kernel::message_slot_free(uint32_t vp) const { return cpus_[vp].synic && !cpus_[vp].message_full; }
+bool Kernel::message_slot_free(uint32_t vp) const {
+  return cpus_[vp].synic && !cpus_[vp].message_full;
+}
 
 void Kernel::deliver(uint32_t vp, std::vector<std::byte> message) {
   cpus_[vp].message = std::move(message);
@@ -39,8 +41,10 @@ void Kernel::set_flag(uint32_t vp, uint32_t flag) {
     // Of a channel that is closed or gone nobody misses a signal.
     const auto* channel = connection_.channel(flag);
     const bool missed = channel && !channel->rescinded() &&
-                        (channel->state() == hv::vmbus::Channel::State::Open || channel->state() == hv::vmbus::Channel::State::Opening);
-    if (missed && !profile_.hostile) fail("the host interrupts a CPU that is offline: the signal is lost");
+                        (channel->state() == hv::vmbus::Channel::State::Open ||
+                         channel->state() == hv::vmbus::Channel::State::Opening);
+    if (missed && !profile_.hostile)
+      fail("the host interrupts a CPU that is offline: the signal is lost");
     return;
   }
   cpu.flags.set(flag);
@@ -51,12 +55,15 @@ void Kernel::set_flag(uint32_t vp, uint32_t flag) {
 void Kernel::message_interrupt(uint32_t cpu) {
   Cpu& it = cpus_[cpu];
   unsigned looks = 0;
-  const auto shared_size = [&] { return looks++ > 0 && profile_.hostile ? size_t{255} : it.message.size(); };
+  const auto shared_size = [&] {
+    return looks++ > 0 && profile_.hostile ? size_t{255} : it.message.size();
+  };
   const size_t size = shared_size();
   if (size <= wire::kMaxMessageSize) {
     const size_t copied = HV_MUTANT(10) ? shared_size() : size;
     if (copied > wire::kMaxMessageSize) fail("a message copied with a size that was not checked");
-    work_.emplace_back(it.message.begin(), it.message.begin() + static_cast<std::ptrdiff_t>(copied));
+    work_.emplace_back(it.message.begin(),
+                       it.message.begin() + static_cast<std::ptrdiff_t>(copied));
   }
   it.message_full = false;
 }
@@ -64,7 +71,8 @@ void Kernel::message_interrupt(uint32_t cpu) {
 void Kernel::event_interrupt(uint32_t cpu) {
   Cpu& it = cpus_[cpu];
   it.interrupt = false;
-  for (size_t flag = it.flags._Find_first(); flag < it.flags.size(); flag = it.flags._Find_next(flag)) {
+  for (size_t flag = it.flags._Find_first(); flag < it.flags.size();
+       flag = it.flags._Find_next(flag)) {
     it.flags.reset(flag);
     if (auto* channel = connection_.channel(static_cast<uint32_t>(flag))) {
       if (ChannelDriver* driver = driver_of(*channel)) driver->callback();
@@ -86,7 +94,9 @@ bool Kernel::hotplug_runnable() const {
   for (const auto& driver : drivers_) {
     const auto& channel = driver->channel();
     if (channel.modifying() && !HV_MUTANT(13)) return false;
-    if (channel.state() == hv::vmbus::Channel::State::Opening && channel.target_vp() == static_cast<uint32_t>(going_down_)) return false;
+    if (channel.state() == hv::vmbus::Channel::State::Opening &&
+        channel.target_vp() == static_cast<uint32_t>(going_down_))
+      return false;
   }
   return true;
 }
@@ -134,7 +144,9 @@ void Kernel::rebind() {
   budget_rebind_--;
   for (const auto& driver : drivers_) {
     auto& channel = driver->channel();
-    if (channel.state() != hv::vmbus::Channel::State::Open || channel.rescinded() || rng_.chance(500)) continue;
+    if (channel.state() != hv::vmbus::Channel::State::Open || channel.rescinded() ||
+        rng_.chance(500))
+      continue;
     const uint32_t cpu = any_cpu();
     if (connection_.modify(channel, cpu, rebind_waiter_.request, now_)) {
       log_("relid %u shall interrupt cpu %u", channel.relid(), cpu);

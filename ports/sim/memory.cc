@@ -6,7 +6,8 @@ namespace hv::sim {
 Memory::Memory(size_t pages) : pages_(pages), bytes_(pages * kPage) {}
 
 std::optional<uint32_t> Memory::allocate(uint32_t count) {
-  // Next fit: memory just freed is not given out again at once, so that a late write into it is seen as one. Page 0 is never used.
+  // Next fit: memory just freed is not given out again at once, so that a late write into it is
+  // seen as one. Page 0 is never used.
   const auto size = static_cast<uint32_t>(pages_.size());
   for (uint32_t tried = 0; tried < size; tried++) {
     uint32_t first = next_ + tried;

@@ -19,7 +19,8 @@ class Memory {
 
   /// `count` pages in a row, nullopt when there are none.
   std::optional<uint32_t> allocate(uint32_t count);
-  /// Fails: pages not allocated (freed twice), still shared with the host in a confidential VM, or known to the host.
+  /// Fails: pages not allocated (freed twice), still shared with the host in a confidential VM, or
+  /// known to the host.
   void free(uint32_t first, uint32_t count);
   void set_shared(uint32_t first, uint32_t count, bool shared);
   bool allocated(uint32_t frame) const { return frame < pages_.size() && pages_[frame].allocated; }

@@ -14,8 +14,8 @@ struct Mutant {
 };
 std::span<const Mutant> mutants();
 
-/// Looks for a world (or, for what no world shows, a run of the ring's model) in which the suite notices. Empty when it is not caught;
-/// else how it was, with the seed.
+/// Looks for a world (or, for what no world shows, a run of the ring's model) in which the suite
+/// notices. Empty when it is not caught; else how it was, with the seed.
 std::string catch_mutant(const Mutant& mutant, uint64_t most_seeds);
 
 }  // namespace hv::sim

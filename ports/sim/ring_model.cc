@@ -10,10 +10,11 @@
 #include <unordered_set>
 #include <vector>
 
-// The ring's own code, in a namespace of its own beside the one that the rest of the simulator uses.
+// The ring's own code, in a namespace of its own beside the one that the rest of the simulator
+// uses.
 #define vmbus vmbus_model
-#include "ports/sim/model/core/vmbus/shared.hpp"
 #include "core/vmbus/ring.cc"
+#include "ports/sim/model/core/vmbus/shared.hpp"
 #undef vmbus
 
 namespace hv::sim {
@@ -24,7 +25,8 @@ namespace ring = hv::vmbus_model;
 using model::Order;
 using ring::Signal;
 
-constexpr size_t kWords = 5;  ///< write_index, read_index, interrupt_mask, pending_send_size, feature_bits
+constexpr size_t kWords =
+    5;  ///< write_index, read_index, interrupt_mask, pending_send_size, feature_bits
 constexpr size_t kBlock = 1024;
 constexpr size_t kBlocks = 4;  ///< a page of data, a packet each
 constexpr size_t kPayload = kBlock - 24;
@@ -41,7 +43,7 @@ struct View {
 
 struct Store {
   uint32_t value;
-  View released;   ///< what whoever acquires it has seen then
+  View released;  ///< what whoever acquires it has seen then
 };
 
 struct Thread {
@@ -53,7 +55,7 @@ struct Thread {
   size_t word = 0;
   uint32_t value = 0;
   bool done = false;
-  uint64_t seen = 0;       ///< hash of all it was told: its own state follows from that
+  uint64_t seen = 0;  ///< hash of all it was told: its own state follows from that
 };
 
 struct Block {
@@ -102,7 +104,8 @@ class Checker {
   void data_read(const void* at, size_t length) {
     for_blocks(at, length, [&](Block& block) {
       const View& view = threads_[running_].view;
-      if (block.written_by < 2 && block.written_by != running_ && block.written_at > view.clock[block.written_by]) {
+      if (block.written_by < 2 && block.written_by != running_ &&
+          block.written_at > view.clock[block.written_by]) {
         complain("data read that is not published yet: a stale packet");
       }
       block.read_at[running_] = static_cast<uint8_t>(view.clock[running_]);
@@ -112,7 +115,8 @@ class Checker {
     for_blocks(at, length, [&](Block& block) {
       const View& view = threads_[running_].view;
       const size_t other = 1 - running_;
-      if (block.read_at[other] > view.clock[other]) complain("data overwritten that is still being read");
+      if (block.read_at[other] > view.clock[other])
+        complain("data overwritten that is still being read");
       block.written_by = static_cast<uint8_t>(running_);
       block.written_at = view.clock[running_];
     });
@@ -123,17 +127,21 @@ class Checker {
 
   struct Plan {
     unsigned packets;
-    unsigned batch;       ///< packets per commit of the producer
-    unsigned before;      ///< packets in the ring at the start
-    bool masks;           ///< the consumer masks while it is awake
-    bool commit_each;     ///< the consumer gives room back after each packet
+    unsigned batch;    ///< packets per commit of the producer
+    unsigned before;   ///< packets in the ring at the start
+    bool masks;        ///< the consumer masks while it is awake
+    bool commit_each;  ///< the consumer gives room back after each packet
   };
   Plan plan() const {
     switch (scenario_) {
-      case 0: return {3, 1, 0, false, false};
-      case 1: return {3, 1, 0, true, false};
-      case 2: return {2, 1, 3, false, true};
-      default: return {3, 2, 2, true, false};
+      case 0:
+        return {3, 1, 0, false, false};
+      case 1:
+        return {3, 1, 0, true, false};
+      case 2:
+        return {2, 1, 3, false, true};
+      default:
+        return {3, 2, 2, true, false};
     }
   }
 
@@ -150,14 +158,16 @@ class Checker {
       std::memcpy(payload.data(), &number, sizeof(number));
       const std::span<const std::byte> part = payload;
       for (;;) {
-        auto put = writer.stage(wire::PacketType::DataInBand, 0, number + 1, {}, std::span(&part, 1));
+        auto put =
+            writer.stage(wire::PacketType::DataInBand, 0, number + 1, {}, std::span(&part, 1));
         if (put) break;
         if (put.error() != Error::RingFull) {
           complain("the producer finds the ring corrupt");
           return;
         }
         commit();
-        auto room = writer.wait_for_space(static_cast<uint32_t>(ring::RingWriter::packet_size(0, kPayload)));
+        auto room = writer.wait_for_space(
+            static_cast<uint32_t>(ring::RingWriter::packet_size(0, kPayload)));
         if (!room) {
           complain("the producer cannot wait for room");
           return;
@@ -192,7 +202,8 @@ class Checker {
         }
         unsigned number = 0;
         std::memcpy(&number, packet->payload.data(), sizeof(number));
-        if (number != next || packet->transaction_id != next + 1) complain("a packet lost, repeated or out of order");
+        if (number != next || packet->transaction_id != next + 1)
+          complain("a packet lost, repeated or out of order");
         next++;
         if (it.commit_each) commit();
       }
@@ -207,7 +218,8 @@ class Checker {
     }
   }
 
-  /// A signal is a system call or an interrupt: what came before it is seen by whoever wakes from it.
+  /// A signal is a system call or an interrupt: what came before it is seen by whoever wakes from
+  /// it.
   void wake(size_t who) {
     flag_[who] = true;
     flag_view_[who].join(threads_[running_].view);
@@ -273,14 +285,16 @@ class Checker {
     const Plan it = plan();
     for (unsigned number = 0; number < it.before; number++) {
       std::byte* at = area_->data + number * kBlock;
-      const wire::PacketDescriptor descriptor{wire::PacketType::DataInBand, 2, static_cast<uint16_t>((kBlock - 8) / 8), 0, number + 1};
+      const wire::PacketDescriptor descriptor{
+          wire::PacketType::DataInBand, 2, static_cast<uint16_t>((kBlock - 8) / 8), 0, number + 1};
       std::memcpy(at, &descriptor, sizeof(descriptor));
       std::memcpy(at + sizeof(descriptor), &number, sizeof(number));
     }
     history_[0][0].value = static_cast<uint32_t>(it.before * kBlock);
   }
 
-  /// Carries out one access of one thread: which, and for a load which of the stores it reads, is the choice.
+  /// Carries out one access of one thread: which, and for a load which of the stores it reads, is
+  /// the choice.
   bool step() {
     struct Option {
       uint8_t thread, store;
@@ -303,9 +317,11 @@ class Checker {
           break;
         case Thread::Pending::Load: {
           size_t oldest = thread.view.word[thread.word];
-          if (thread.order == Order::Ordered && weaken_ != Weaken::Ordered) oldest = std::max<size_t>(oldest, last_ordered_[thread.word]);
+          if (thread.order == Order::Ordered && weaken_ != Weaken::Ordered)
+            oldest = std::max<size_t>(oldest, last_ordered_[thread.word]);
           // The newest first: that is the quick way to the end.
-          for (size_t at = history_[thread.word].size(); at-- > oldest;) options[count++] = {i, static_cast<uint8_t>(at)};
+          for (size_t at = history_[thread.word].size(); at-- > oldest;)
+            options[count++] = {i, static_cast<uint8_t>(at)};
           break;
         }
       }
@@ -343,8 +359,10 @@ class Checker {
       case Thread::Pending::Load: {
         const Store& store = history_[thread.word][which];
         thread.value = store.value;
-        thread.view.word[thread.word] = std::max(thread.view.word[thread.word], static_cast<uint8_t>(which));
-        const bool acquires = thread.order == Order::Ordered || (thread.order == Order::Acquire && weaken_ != Weaken::Acquire);
+        thread.view.word[thread.word] =
+            std::max(thread.view.word[thread.word], static_cast<uint8_t>(which));
+        const bool acquires = thread.order == Order::Ordered ||
+                              (thread.order == Order::Acquire && weaken_ != Weaken::Acquire);
         if (acquires) thread.view.join(store.released);
         break;
       }
@@ -362,8 +380,10 @@ class Checker {
         break;
       }
     }
-    schedule_.push_back({static_cast<uint8_t>(who), thread.pending, static_cast<uint8_t>(thread.word), thread.value});
-    thread.seen = mix(thread.seen, (static_cast<uint64_t>(thread.pending) << 40) ^ (uint64_t{thread.word} << 32) ^ thread.value);
+    schedule_.push_back({static_cast<uint8_t>(who), thread.pending,
+                         static_cast<uint8_t>(thread.word), thread.value});
+    thread.seen = mix(thread.seen, (static_cast<uint64_t>(thread.pending) << 40) ^
+                                       (uint64_t{thread.word} << 32) ^ thread.value);
     thread.pending = Thread::Pending::None;
   }
 
@@ -415,7 +435,8 @@ class Checker {
       for (const Store& store : history_[word]) hash = mix(mix(hash, store.value), store.released);
     }
     for (const Block& block : blocks_) {
-      hash = mix(hash, uint64_t{block.written_by} << 24 | uint64_t{block.written_at} << 16 | uint64_t{block.read_at[0]} << 8 | block.read_at[1]);
+      hash = mix(hash, uint64_t{block.written_by} << 24 | uint64_t{block.written_at} << 16 |
+                           uint64_t{block.read_at[0]} << 8 | block.read_at[1]);
     }
     return hash;
   }
@@ -431,10 +452,13 @@ class Checker {
   template <typename Visit>
   void for_blocks(const void* at, size_t length, Visit visit) {
     const auto offset = static_cast<size_t>(static_cast<const std::byte*>(at) - area_->data);
-    for (size_t block = offset / kBlock; block <= (offset + length - 1) / kBlock && block < kBlocks; block++) visit(blocks_[block]);
+    for (size_t block = offset / kBlock; block <= (offset + length - 1) / kBlock && block < kBlocks;
+         block++)
+      visit(blocks_[block]);
   }
   ring::RingMemory memory() {
-    return ring::RingMemory::create({reinterpret_cast<std::byte*>(area_.get()), sizeof(Area)}).value();
+    return ring::RingMemory::create({reinterpret_cast<std::byte*>(area_.get()), sizeof(Area)})
+        .value();
   }
   void complain(const char* what) {
     if (problem_.empty()) problem_ = what;
@@ -483,13 +507,19 @@ void data_write(const void* at, size_t length) { current->data_write(at, length)
 
 const char* model_scenario_name(int scenario) {
   switch (scenario) {
-    case 0: return "three packets to a sleeper";
-    case 1: return "three packets to a sleeper that masks";
-    case 2: return "a full ring, room given back packet by packet";
-    default: return "batches into a ring half full, masked";
+    case 0:
+      return "three packets to a sleeper";
+    case 1:
+      return "three packets to a sleeper that masks";
+    case 2:
+      return "a full ring, room given back packet by packet";
+    default:
+      return "batches into a ring half full, masked";
   }
 }
 
-ModelOutcome check_ring_model(int scenario, Weaken weaken) { return Checker(scenario, weaken).run(); }
+ModelOutcome check_ring_model(int scenario, Weaken weaken) {
+  return Checker(scenario, weaken).run();
+}
 
 }  // namespace hv::sim

@@ -30,7 +30,8 @@ class Rng {
   uint64_t state_;
 };
 
-/// What happened, line by line. Always hashed (the same seed gives the same hash), printed when asked for.
+/// What happened, line by line. Always hashed (the same seed gives the same hash), printed when
+/// asked for.
 class Log {
  public:
   explicit Log(bool print) : print_(print) {}
@@ -41,7 +42,8 @@ class Log {
     int length = std::vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (length > static_cast<int>(sizeof(text)) - 1) length = sizeof(text) - 1;
-    for (int i = 0; i < length; i++) hash_ = (hash_ ^ static_cast<unsigned char>(text[i])) * 0x100000001b3u;
+    for (int i = 0; i < length; i++)
+      hash_ = (hash_ ^ static_cast<unsigned char>(text[i])) * 0x100000001b3u;
     lines_++;
     if (print_) std::printf("%6llu %s\n", static_cast<unsigned long long>(lines_), text);
   }
@@ -64,7 +66,8 @@ enum class End { Unload, Suspend, Kexec, Crash };
 
 /// What kind of world a seed makes.
 struct Profile {
-  bool hostile = false;       ///< the host drops, repeats, changes and invents messages, and writes nonsense into rings
+  bool hostile = false;       ///< the host drops, repeats, changes and invents messages, and writes
+                              ///< nonsense into rings
   bool slow = false;          ///< the host is honest, and may be slower than every time limit
   bool alloc_faults = false;  ///< the guest's allocations may fail
   bool post_faults = false;   ///< HvCallPostMessage may fail for good
@@ -75,8 +78,8 @@ struct Profile {
   unsigned cpus = 2;
   unsigned devices = 2;
   unsigned sub_channels = 0;
-  bool network = false;       ///< the first device is a network adapter
-  unsigned host_events = 4;   ///< hot adds and rescinds
+  bool network = false;      ///< the first device is a network adapter
+  unsigned host_events = 4;  ///< hot adds and rescinds
   End end = End::Unload;
   /// Nothing may fail: every oracle holds.
   bool strict() const { return !hostile && !slow && !post_faults; }
@@ -86,8 +89,23 @@ struct Profile {
 /// One thing that could happen now.
 struct Choice {
   enum Kind : uint8_t {
-    HostHandles, HostDelivers, HostServes, HostFrames, HostEvent,
-    MessageInterrupt, EventInterrupt, Work, PostBegin, PostEnd, EventStep, DriverStep, DriverSignal, Tasklet, Hotplug, Rebind, Main,
+    HostHandles,
+    HostDelivers,
+    HostServes,
+    HostFrames,
+    HostEvent,
+    MessageInterrupt,
+    EventInterrupt,
+    Work,
+    PostBegin,
+    PostEnd,
+    EventStep,
+    DriverStep,
+    DriverSignal,
+    Tasklet,
+    Hotplug,
+    Rebind,
+    Main,
     Tick,
   };
   Kind kind;

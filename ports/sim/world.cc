@@ -32,17 +32,27 @@ wire::vmbus::Version some_version(Rng& rng) {
 
 class World {
  public:
-  World(uint64_t seed, bool print) : rng_(seed), log_(print), profile_(Profile::from(rng_)), memory_(1500), host_(profile_, rng_, log_, memory_, processors_) {}
+  World(uint64_t seed, bool print)
+      : rng_(seed),
+        log_(print),
+        profile_(Profile::from(rng_)),
+        memory_(1500),
+        host_(profile_, rng_, log_, memory_, processors_) {}
 
   void run() {
-    log_("hostile %d slow %d alloc %d post %d isolated %d cpus %u devices %u subs %u network %d host %x guest %x end %d", profile_.hostile,
-         profile_.slow, profile_.alloc_faults, profile_.post_faults, profile_.isolated, profile_.cpus, profile_.devices,
-         profile_.sub_channels, profile_.network, static_cast<unsigned>(profile_.host_max), static_cast<unsigned>(profile_.guest_max),
-         static_cast<int>(profile_.end));
+    log_(
+        "hostile %d slow %d alloc %d post %d isolated %d cpus %u devices %u subs %u network %d "
+        "host %x guest %x end %d",
+        profile_.hostile, profile_.slow, profile_.alloc_faults, profile_.post_faults,
+        profile_.isolated, profile_.cpus, profile_.devices, profile_.sub_channels, profile_.network,
+        static_cast<unsigned>(profile_.host_max), static_cast<unsigned>(profile_.guest_max),
+        static_cast<int>(profile_.end));
     boot(false);
     loop();
-    // The crash kernel comes up in memory of its own and finds a host that knows nothing of the old one.
-    if (kernel_->crashed() && profile_.strict() && kernel_->connection().version() >= wire::vmbus::Version::V3_0) {
+    // The crash kernel comes up in memory of its own and finds a host that knows nothing of the old
+    // one.
+    if (kernel_->crashed() && profile_.strict() &&
+        kernel_->connection().version() >= wire::vmbus::Version::V3_0) {
       memory_ = Memory(1500);
       host_.ledger().closed(false);
       memory_.host_has = [this](uint32_t frame) { return host_.has_page(frame); };
@@ -72,7 +82,8 @@ class World {
       choices.clear();
       host_.collect(choices);
       kernel_->collect(choices);
-      // Two looks are always possible, for a message to post and for an event: when there is nothing else for long, time passes.
+      // Two looks are always possible, for a message to post and for an event: when there is
+      // nothing else for long, time passes.
       const bool only_looks = choices.size() <= 2;
       idle = only_looks ? idle + 1 : 0;
       if (idle > 40) {
@@ -86,7 +97,8 @@ class World {
       }
       turns = 0;
       // A host that means harm may keep the guest busy; time goes on all the same.
-      if (profile_.hostile && profile_.network && rng_.chance(1) && kernel_->next_deadline() != ~hv::vmbus::Time{0}) {
+      if (profile_.hostile && profile_.network && rng_.chance(1) &&
+          kernel_->next_deadline() != ~hv::vmbus::Time{0}) {
         pass_time();
         idle = 0;
         continue;
@@ -103,11 +115,13 @@ class World {
   void pass_time() {
     const auto deadline = kernel_->next_deadline();
     if (profile_.strict()) {
-      if (const char* why = kernel_->stuck()) fail(std::string("nothing can happen any more: ") + why);
+      if (const char* why = kernel_->stuck())
+        fail(std::string("nothing can happen any more: ") + why);
     }
     if (deadline == ~hv::vmbus::Time{0}) {
       if (profile_.slow && !kernel_->stuck()) return;
-      if (!profile_.slow) fail(std::string("nothing can happen and nothing is waited for: ") + kernel_->phase_name());
+      if (!profile_.slow)
+        fail(std::string("nothing can happen and nothing is waited for: ") + kernel_->phase_name());
       return;
     }
     if (deadline > now_) now_ = deadline;
@@ -146,7 +160,8 @@ Profile Profile::from(Rng& rng) {
   profile.end = static_cast<End>(rng.below(4));
   profile.network = rng.chance(400);
   // Below 3.0 there is no Unload, and so neither suspend nor a second connection.
-  if (std::min(profile.host_max, profile.guest_max) < wire::vmbus::Version::V3_0) profile.end = End::Unload;
+  if (std::min(profile.host_max, profile.guest_max) < wire::vmbus::Version::V3_0)
+    profile.end = End::Unload;
   return profile;
 }
 

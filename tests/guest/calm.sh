@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Whether the kernel has complained since this was asked last: part of every guest session, after each test and at the end. Shows what it
-# said; all of its log is in /tmp/said then.
-CALM_NOT='WARNING: CPU|(^|[^E])BUG|Call Trace|cut here|INFO: (task|rcu)|soft lockup|hard LOCKUP|blocked for more than|rcu.*(stall|starved)'
-CALM_NOT="$CALM_NOT|general protection|Oops|kernel stack|stack guard|list_(add|del) corruption|UBSAN|KASAN|refcount_t|ODEBUG|memory leak"
-CALM_NOT="$CALM_NOT|[Ll]eaked|Objects remaining|Bad page|scheduling while atomic|irq .*nobody cared|possible (circular|recursive)|DMA-API|kobject.*(tried|not init)"
+# Whether the kernel has complained since this was asked last: part of every guest session, after
+# each test and at the end. Shows what it said; all of its log is in /tmp/said then.
+CALM_NOT='WARNING: CPU|(^|[^E])BUG|Call Trace|cut here|INFO: (task|rcu)|soft lockup|hard LOCKUP'
+CALM_NOT="$CALM_NOT|blocked for more than|rcu.*(stall|starved)|general protection|Oops"
+CALM_NOT="$CALM_NOT|kernel stack|stack guard|list_(add|del) corruption|UBSAN|KASAN|refcount_t"
+CALM_NOT="$CALM_NOT|ODEBUG|memory leak|[Ll]eaked|Objects remaining|Bad page"
+CALM_NOT="$CALM_NOT|scheduling while atomic|irq .*nobody cared|possible (circular|recursive)"
+CALM_NOT="$CALM_NOT|DMA-API|kobject.*(tried|not init)"
 kernel_is_calm() { dmesg -c >/tmp/said && ! grep -E "$CALM_NOT" /tmp/said; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The core's netvsc against the host's netvsp: one process, a thread for the host's channel, one each for the guest's two sides, rings and buffers
-// in shared memory. Frames go out by sections and by pages, come back from the echo, and are what they were.
+// The core's netvsc against the host's netvsp: one process, a thread for the host's channel, one
+// each for the guest's two sides, rings and buffers in shared memory. Frames go out by sections and
+// by pages, come back from the echo, and are what they were.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -28,8 +29,9 @@ using host::netvsp::NicShared;
 constexpr size_t kPage = wire::kPageSize;
 constexpr SlotPlan kPlan{.sections = 32, .pages = 16};
 // Guest memory, in pages.
-constexpr uint64_t kReceive = 0, kReceivePages = 256, kSend = kReceivePages, kSendPages = 48, kControl = kSend + kSendPages,
-                   kHeaders = kControl + 1, kData = kHeaders + 1, kPages = kData + kPlan.pages;
+constexpr uint64_t kReceive = 0, kReceivePages = 256, kSend = kReceivePages, kSendPages = 48,
+                   kControl = kSend + kSendPages, kHeaders = kControl + 1, kData = kHeaders + 1,
+                   kPages = kData + kPlan.pages;
 constexpr size_t kMostFrame = 1514;
 constexpr size_t kOut = 48;  ///< frames that are on their way at most
 const MacAddress kMac{0x00, 0x15, 0x5d, 1, 2, 3};
@@ -70,7 +72,9 @@ class NetvscLoop : public ::testing::Test {
     host.join();
   }
 
-  std::span<std::byte> pages(uint64_t first, uint64_t count) { return *machine.memory(first * kPage, count * kPage); }
+  std::span<std::byte> pages(uint64_t first, uint64_t count) {
+    return *machine.memory(first * kPage, count * kPage);
+  }
   void signal(vmbus::Signal signal) {
     if (signal == vmbus::Signal::Yes) channel.host_bell().ring();
   }
@@ -79,7 +83,8 @@ class NetvscLoop : public ::testing::Test {
     signal(queue.sending().publish());
   }
 
-  /// One round of the receiver: all there is, then what is owed. Waits for more when there was nothing.
+  /// One round of the receiver: all there is, then what is owed. Waits for more when there was
+  /// nothing.
   template <typename Understand>
   void receive(Understand understand) {
     auto& receiving = queue.receiving();
@@ -124,8 +129,10 @@ class NetvscLoop : public ::testing::Test {
   void open() {
     Opening opening({});
     while (!opening.done()) {
-      if (opening.state() == Opening::State::ReceiveBuffer) opening.give_buffer(1, kReceivePages * kPage).take();
-      if (opening.state() == Opening::State::SendBuffer) opening.give_buffer(2, kSendPages * kPage).take();
+      if (opening.state() == Opening::State::ReceiveBuffer)
+        opening.give_buffer(1, kReceivePages * kPage).take();
+      if (opening.state() == Opening::State::SendBuffer)
+        opening.give_buffer(2, kSendPages * kPage).take();
       if (!opening.wants_answer()) {
         queue.sending().send_notice(opening.message()).take();
         opening.sent().take();
@@ -137,7 +144,11 @@ class NetvscLoop : public ::testing::Test {
     EXPECT_EQ(opening.dialect().version(), wire::netvsc::Version::V6_1);
     queue.receiving().adopt(opening.dialect());
     queue.receiving().share(pages(kReceive, kReceivePages));
-    queue.sending().share({.bytes = pages(kSend, kSendPages), .first = 0, .section_size = opening.send_sections().size}).take();
+    queue.sending()
+        .share({.bytes = pages(kSend, kSendPages),
+                .first = 0,
+                .section_size = opening.send_sections().size})
+        .take();
 
     Discovery discovery(opening.dialect(), {});
     while (!discovery.done()) {
@@ -149,7 +160,10 @@ class NetvscLoop : public ::testing::Test {
     EXPECT_TRUE(discovery.facts().capabilities.tcp4_checksum);
     queue.sending().adopt(discovery.facts().limits);
     const auto id = conversation.begin(wire::rndis::MessageType::SetComplete);
-    ASSERT_NO_FATAL_FAILURE(request(write_set_u32(pages(kControl, 1), id, wire::rndis::Oid::CurrentPacketFilter, wire::rndis::kFilterDirected).take()));
+    ASSERT_NO_FATAL_FAILURE(
+        request(write_set_u32(pages(kControl, 1), id, wire::rndis::Oid::CurrentPacketFilter,
+                              wire::rndis::kFilterDirected)
+                    .take()));
     EXPECT_TRUE(parse_set_complete(conversation.answer()).ok());
   }
   void request(size_t bytes) {
@@ -159,13 +173,16 @@ class NetvscLoop : public ::testing::Test {
     while (!sent || !taken) {
       ASSERT_NO_FATAL_FAILURE(receive([&](const Event& event) {
         if (event.kind == Event::Kind::ControlSent) sent = event.good;
-        if (event.kind == Event::Kind::Control) taken |= conversation.take(event.bytes, parse_control(event.bytes).take()).ok();
+        if (event.kind == Event::Kind::Control)
+          taken |= conversation.take(event.bytes, parse_control(event.bytes).take()).ok();
       }));
     }
   }
 
   /// Frame number n, made from it alone.
-  static size_t length_of(uint32_t number) { return 60 + (number * 2654435761u >> 8) % (kMostFrame - 59); }
+  static size_t length_of(uint32_t number) {
+    return 60 + (number * 2654435761u >> 8) % (kMostFrame - 59);
+  }
   static void fill(std::span<std::byte> frame, uint32_t number) {
     for (size_t i = 0; i < 6; i++) {
       frame[i] = std::byte{0x20};
@@ -183,7 +200,8 @@ class NetvscLoop : public ::testing::Test {
       if (number - back.load() >= kOut) std::this_thread::yield();
       const std::lock_guard lock(mutex);
       auto& sending = queue.sending();
-      for (uint32_t batch = static_cast<uint32_t>(random() % 6 + 1); batch > 0 && number < count; batch--) {
+      for (uint32_t batch = static_cast<uint32_t>(random() % 6 + 1); batch > 0 && number < count;
+           batch--) {
         if (number - back.load() >= kOut) break;
         if (!send_one(number, random() % 3 == 0)) break;
         number++;
@@ -208,7 +226,8 @@ class NetvscLoop : public ::testing::Test {
     fill(pages(kData + index, 1).first(frame.length), number);
     sending.list_header(frame, kHeaders * kPage + index * kHeaderRoom).take();
     sending.list_piece((kData + index) * kPage, frame.length).take();
-    const auto sent = sending.send_pages(*slot, frame, pages(kHeaders, 1).subspan(index * kHeaderRoom, kHeaderRoom));
+    const auto sent = sending.send_pages(
+        *slot, frame, pages(kHeaders, 1).subspan(index * kHeaderRoom, kHeaderRoom));
     if (!sent) sending.drop_pages(*slot);
     return sent.ok();
   }
@@ -229,12 +248,16 @@ class NetvscLoop : public ::testing::Test {
   FakeMachine machine{kPages};
   FakeChannel channel{machine, 0, 64 * 1024, true};
   host::EchoNet net;
-  host::netvsp::NicShared shared{{.newest = wire::netvsc::Version::V6_1, .queues = 1}, {.mac = host::netvsp::parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"}, net};
+  host::netvsp::NicShared shared{
+      {.newest = wire::netvsc::Version::V6_1, .queues = 1},
+      {.mac = host::netvsp::parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"},
+      net};
   ChannelService service{channel, shared};
   LateHandle handle;
   std::thread host;
   alignas(8) std::array<std::byte, QueueMemory::bytes_needed(kPlan)> memory{};
-  Queue queue{channel.to_host().writer(), channel.to_guest().reader(), kPlan, QueueMemory::create(memory, kPlan).take(), true};
+  Queue queue{channel.to_host().writer(), channel.to_guest().reader(), kPlan,
+              QueueMemory::create(memory, kPlan).take(), true};
   Conversation conversation;
   std::mutex mutex;  ///< the port's lock of the channel
   std::atomic<uint32_t> back{0};

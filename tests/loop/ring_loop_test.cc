@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// A ring between two threads that sleep when there is nothing to do: every packet arrives, in order and whole, and no wake-up is lost.
+// A ring between two threads that sleep when there is nothing to do: every packet arrives, in order
+// and whole, and no wake-up is lost.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -24,9 +25,9 @@ struct Setting {
   const char* name;
   size_t data_size;
   bool mirrored;
-  bool masks;             ///< the consumer masks while it works
-  unsigned most_staged;   ///< packets behind one publication
-  unsigned most_read;     ///< packets behind one giving back
+  bool masks;            ///< the consumer masks while it works
+  unsigned most_staged;  ///< packets behind one publication
+  unsigned most_read;    ///< packets behind one giving back
   size_t most_payload;
   unsigned packets;
 };
@@ -36,7 +37,8 @@ void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; 
 /// What the packet number `sequence` holds.
 void fill(std::span<std::byte> payload, uint64_t sequence) {
   uint64_t word = sequence * 0x9e3779b97f4a7c15;
-  for (size_t i = 0; i < payload.size(); i++) payload[i] = static_cast<std::byte>(word >> (i % 8 * 8) ^ i / 8);
+  for (size_t i = 0; i < payload.size(); i++)
+    payload[i] = static_cast<std::byte>(word >> (i % 8 * 8) ^ i / 8);
 }
 
 class RingLoop : public testing::TestWithParam<Setting> {
@@ -47,17 +49,22 @@ class RingLoop : public testing::TestWithParam<Setting> {
     std::vector<std::byte> payload(setting.most_payload);
     uint64_t sequence = 0;
     while (sequence < setting.packets) {
-      const uint64_t batch = std::min<uint64_t>(1 + random() % setting.most_staged, setting.packets - sequence);
+      const uint64_t batch =
+          std::min<uint64_t>(1 + random() % setting.most_staged, setting.packets - sequence);
       for (uint64_t i = 0; i < batch; i++, sequence++) {
-        const std::span<std::byte> view = std::span(payload).first(8 + random() % (setting.most_payload - 7));
+        const std::span<std::byte> view =
+            std::span(payload).first(8 + random() % (setting.most_payload - 7));
         fill(view, sequence);
-        const std::array<std::span<const std::byte>, 2> parts{view.first(view.size() / 2), view.subspan(view.size() / 2)};
+        const std::array<std::span<const std::byte>, 2> parts{view.first(view.size() / 2),
+                                                              view.subspan(view.size() / 2)};
         while (true) {
-          const auto staged = writer.stage(wire::PacketType::DataInBand, 0, sequence << 16 | view.size(), {}, parts);
+          const auto staged = writer.stage(wire::PacketType::DataInBand, 0,
+                                           sequence << 16 | view.size(), {}, parts);
           if (staged) break;
           ASSERT_EQ(staged.error(), Error::RingFull);
           publish(writer);
-          auto room = writer.wait_for_space(static_cast<uint32_t>(RingWriter::packet_size(0, view.size())));
+          auto room =
+              writer.wait_for_space(static_cast<uint32_t>(RingWriter::packet_size(0, view.size())));
           ASSERT_TRUE(room);
           if (*room) continue;
           full_++;
@@ -90,7 +97,8 @@ class RingLoop : public testing::TestWithParam<Setting> {
           ASSERT_EQ(packet->transaction_id >> 16, sequence);
           ASSERT_EQ(packet->payload.size(), align_up(size, 8));
           fill(std::span(expected).first(size), sequence);
-          ASSERT_EQ(std::memcmp(packet->payload.data(), expected.data(), size), 0) << "packet " << sequence;
+          ASSERT_EQ(std::memcmp(packet->payload.data(), expected.data(), size), 0)
+              << "packet " << sequence;
           sequence++;
         }
         if (reader.commit() == Signal::Yes) {
@@ -124,17 +132,21 @@ TEST_P(RingLoop, BringsEveryPacketAndLosesNoWakeUp) {
   std::thread producer([&] { produce(std::mt19937_64(first)); });
   consume(std::mt19937_64(second));
   producer.join();
-  std::printf("%s: %u packets; the consumer slept %llu times and was signalled %llu; the producer found it full %llu and was signalled %llu\n",
-              GetParam().name, GetParam().packets, static_cast<unsigned long long>(slept_), static_cast<unsigned long long>(data_signals_),
-              static_cast<unsigned long long>(full_), static_cast<unsigned long long>(room_signals_));
-  // A producer that is asleep needs one signal, and one that is awake may be told at most once per wish.
+  std::printf(
+      "%s: %u packets; the consumer slept %llu times and was signalled %llu; the producer found it "
+      "full %llu and was signalled %llu\n",
+      GetParam().name, GetParam().packets, static_cast<unsigned long long>(slept_),
+      static_cast<unsigned long long>(data_signals_), static_cast<unsigned long long>(full_),
+      static_cast<unsigned long long>(room_signals_));
+  // A producer that is asleep needs one signal, and one that is awake may be told at most once per
+  // wish.
   EXPECT_LE(data_signals_, GetParam().packets);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Settings, RingLoop,
-    testing::Values(Setting{"OneByOne", 4096, false, false, 1, 1, 64, 60000},          //
-                    Setting{"OneByOneMasked", 4096, false, true, 1, 1, 64, 60000},     //
+    testing::Values(Setting{"OneByOne", 4096, false, false, 1, 1, 64, 60000},           //
+                    Setting{"OneByOneMasked", 4096, false, true, 1, 1, 64, 60000},      //
                     Setting{"LargeInSmallRing", 4096, false, true, 1, 1, 3000, 30000},  //
                     Setting{"BatchesInSmallRing", 4096, false, true, 16, 16, 500, 60000},
                     Setting{"BatchesMirrored", 8192, true, true, 16, 16, 2000, 60000},

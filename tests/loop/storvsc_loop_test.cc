@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The core's storvsc against the host's storvsp: one process, a thread for each side of each channel, rings and buffers in shared memory.
+// The core's storvsc against the host's storvsp: one process, a thread for each side of each
+// channel, rings and buffers in shared memory.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -42,15 +43,23 @@ class Handle final : public host::vmbus::DeviceHandle {
 struct Request {
   bool busy = false;
   bool write = false;
-  uint32_t page = 0;   ///< in the slot's region
+  uint32_t page = 0;  ///< in the slot's region
   uint32_t pages = 0;
 };
 
-/// A guest at work on a disk of which each slot has a region of its own; every page says what was written to it last.
+/// A guest at work on a disk of which each slot has a region of its own; every page says what was
+/// written to it last.
 class Worker {
  public:
-  Worker(FakeMachine& ram, StorvscGuest& guest, FakeChannel& channel, size_t first, size_t count, std::mt19937_64 random)
-      : ram_(ram), guest_(guest), queue_(channel), first_(first), requests_(count), versions_(count, std::vector<uint64_t>(kRegionPages)), random_(random) {
+  Worker(FakeMachine& ram, StorvscGuest& guest, FakeChannel& channel, size_t first, size_t count,
+         std::mt19937_64 random)
+      : ram_(ram),
+        guest_(guest),
+        queue_(channel),
+        first_(first),
+        requests_(count),
+        versions_(count, std::vector<uint64_t>(kRegionPages)),
+        random_(random) {
     queue_.mask();
   }
 
@@ -72,7 +81,8 @@ class Worker {
       if (drain() != 0) continue;
       if (wanted == 0 && idle() == requests_.size()) continue;
       if (!queue_.sleep(wanted)) {
-        ADD_FAILURE() << "nothing came for " << requests_.size() - idle() << " requests: a wake-up was lost";
+        ADD_FAILURE() << "nothing came for " << requests_.size() - idle()
+                      << " requests: a wake-up was lost";
         return;
       }
     }
@@ -106,8 +116,12 @@ class Worker {
 
  private:
   /// Frames of a slot lie in pairs, the pairs backwards: neither one run nor all apart.
-  uint64_t frame(size_t slot, size_t page) const { return (first_ + slot) * kSlotPages + (kSlotPages - 2 - page / 2 * 2) + page % 2; }
-  std::span<std::byte> memory(size_t slot, size_t page) { return *ram_.memory(frame(slot, page) * kPage, kPage); }
+  uint64_t frame(size_t slot, size_t page) const {
+    return (first_ + slot) * kSlotPages + (kSlotPages - 2 - page / 2 * 2) + page % 2;
+  }
+  std::span<std::byte> memory(size_t slot, size_t page) {
+    return *ram_.memory(frame(slot, page) * kPage, kPage);
+  }
   static void fill(std::span<std::byte> page, uint64_t place, uint64_t version) {
     const uint64_t word = version == 0 ? 0 : place * 0x9e3779b97f4a7c15 + version;
     for (size_t i = 0; i < page.size(); i += 8) std::memcpy(page.data() + i, &word, 8);
@@ -127,15 +141,22 @@ class Worker {
       EXPECT_TRUE(ranges.frame(frame(slot, i)));
       fill(memory(slot, i), place(slot, request.page + i), request.write ? version_ + 1 : ~0ull);
     }
-    const auto cdb = read_write_16(request.write, place(slot, request.page) * (kPage / kBlock), static_cast<uint32_t>(request.pages * kPage / kBlock));
-    const storvsc::Request what{{0, 0, 0}, 0, request.write ? wire::storvsc::Direction::Write : wire::storvsc::Direction::Read, true,
-                                static_cast<uint32_t>(request.pages * kPage), cdb};
+    const auto cdb = read_write_16(request.write, place(slot, request.page) * (kPage / kBlock),
+                                   static_cast<uint32_t>(request.pages * kPage / kBlock));
+    const storvsc::Request what{
+        {0, 0, 0},
+        0,
+        request.write ? wire::storvsc::Direction::Write : wire::storvsc::Direction::Read,
+        true,
+        static_cast<uint32_t>(request.pages * kPage),
+        cdb};
     const auto extra = ranges.finish().take();
     const auto sent = guest_.machine().submit(queue_, first_ + slot, what, extra);
     if (!sent) {
       EXPECT_EQ(sent.error(), Error::RingFull);
       ring_full_++;
-      return static_cast<uint32_t>(vmbus::RingWriter::packet_size(extra.size(), wire::storvsc::kPacketSize));
+      return static_cast<uint32_t>(
+          vmbus::RingWriter::packet_size(extra.size(), wire::storvsc::kPacketSize));
     }
     if (request.write) {
       version_++;
@@ -162,7 +183,8 @@ class Worker {
     std::array<std::byte, kPage> expected;
     for (size_t i = 0; i < request.pages; i++) {
       fill(expected, place(slot, request.page + i), versions_[slot][request.page + i]);
-      ASSERT_EQ(std::memcmp(memory(slot, i).data(), expected.data(), kPage), 0) << "page " << place(slot, request.page + i);
+      ASSERT_EQ(std::memcmp(memory(slot, i).data(), expected.data(), kPage), 0)
+          << "page " << place(slot, request.page + i);
     }
   }
 
@@ -171,7 +193,8 @@ class Worker {
   GuestQueue queue_;
   size_t first_;
   std::vector<Request> requests_;
-  std::vector<std::vector<uint64_t>> versions_;  ///< of each page of each slot's region; 0: never written
+  std::vector<std::vector<uint64_t>>
+      versions_;  ///< of each page of each slot's region; 0: never written
   std::mt19937_64 random_;
   uint64_t version_ = 0, submitted_ = 0, completed_ = 0, ring_full_ = 0, failed_ = 0;
   std::atomic<uint64_t> changes_{0};
@@ -196,7 +219,8 @@ ControllerOptions options(uint16_t sub_channels, bool uring = true) {
 }
 
 std::shared_ptr<host::scsi::Disk> disk(size_t bytes) {
-  return std::make_shared<host::scsi::Disk>(std::make_shared<host::MemoryBackend>(bytes), host::scsi::DiskOptions{});
+  return std::make_shared<host::scsi::Disk>(std::make_shared<host::MemoryBackend>(bytes),
+                                            host::scsi::DiskOptions{});
 }
 
 class StorvscLoop : public testing::TestWithParam<Setting> {};
@@ -211,7 +235,8 @@ TEST_P(StorvscLoop, BringsEveryByteThere) {
   ASSERT_TRUE(controller.add({}, disk(kSlots * kRegionPages * kPage)));
 
   std::vector<std::unique_ptr<FakeChannel>> channels;
-  for (uint16_t i = 0; i < setting.channels; i++) channels.push_back(std::make_unique<FakeChannel>(ram, i, setting.ring_bytes));
+  for (uint16_t i = 0; i < setting.channels; i++)
+    channels.push_back(std::make_unique<FakeChannel>(ram, i, setting.ring_bytes));
   ASSERT_TRUE(controller.opened(*channels[0]));
   StorvscGuest guest(kSlots);
   {
@@ -227,7 +252,8 @@ TEST_P(StorvscLoop, BringsEveryByteThere) {
   const size_t share = kSlots / setting.channels;
   std::vector<std::unique_ptr<Worker>> workers;
   for (uint16_t i = 0; i < setting.channels; i++) {
-    workers.push_back(std::make_unique<Worker>(ram, guest, *channels[i], i * share, share, std::mt19937_64(random())));
+    workers.push_back(std::make_unique<Worker>(ram, guest, *channels[i], i * share, share,
+                                               std::mt19937_64(random())));
   }
   std::vector<std::thread> threads;
   for (auto& worker : workers) threads.emplace_back([&] { worker->run(setting.requests); });
@@ -235,9 +261,13 @@ TEST_P(StorvscLoop, BringsEveryByteThere) {
 
   for (uint16_t i = 0; i < setting.channels; i++) {
     EXPECT_EQ(workers[i]->completed(), setting.requests);
-    std::printf("%s, channel %u: %llu requests, %llu signals to the host, slept %llu times, ring full %llu times\n", setting.name, i,
-                static_cast<unsigned long long>(workers[i]->completed()), static_cast<unsigned long long>(workers[i]->queue().signals()),
-                static_cast<unsigned long long>(workers[i]->queue().sleeps()), static_cast<unsigned long long>(workers[i]->ring_full()));
+    std::printf(
+        "%s, channel %u: %llu requests, %llu signals to the host, slept %llu times, ring full %llu "
+        "times\n",
+        setting.name, i, static_cast<unsigned long long>(workers[i]->completed()),
+        static_cast<unsigned long long>(workers[i]->queue().signals()),
+        static_cast<unsigned long long>(workers[i]->queue().sleeps()),
+        static_cast<unsigned long long>(workers[i]->ring_full()));
   }
   EXPECT_EQ(guest.machine().in_flight(), 0u);
   for (auto& channel : channels) {
@@ -248,9 +278,9 @@ TEST_P(StorvscLoop, BringsEveryByteThere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Settings, StorvscLoop,
-                         testing::Values(Setting{"OneChannel", 1, 64 * 1024, true, 10000},      //
-                                         Setting{"TwoChannels", 2, 64 * 1024, true, 6000},      //
-                                         Setting{"SmallRing", 1, 4096, true, 8000},             //
+                         testing::Values(Setting{"OneChannel", 1, 64 * 1024, true, 10000},  //
+                                         Setting{"TwoChannels", 2, 64 * 1024, true, 6000},  //
+                                         Setting{"SmallRing", 1, 4096, true, 8000},         //
                                          Setting{"WithoutUring", 2, 16 * 1024, false, 6000}),
                          [](const auto& setting) { return setting.param.name; });
 
@@ -290,7 +320,8 @@ TEST(StorvscLoop, ClosesUnderLoadAndGivesEverythingBack) {
 }
 
 TEST(StorvscLoop, ClosesHoweverItsThreadIsJustAwake) {
-  // The host's thread is woken and told to stop at nearly the same time: whichever it sees first, it ends.
+  // The host's thread is woken and told to stop at nearly the same time: whichever it sees first,
+  // it ends.
   FakeMachine ram(kSlots * kSlotPages);
   Handle handle;
   for (const bool uring : {true, false}) {
@@ -330,7 +361,8 @@ TEST(StorvscLoop, TellsOfDisksThatComeAndGoUnderLoad) {
     ASSERT_FALSE(controller.add({.lun = 1}, disk(1 << 20)));
     ASSERT_TRUE(controller.remove({.lun = 1}));
     ASSERT_FALSE(controller.remove({.lun = 1}));
-    for (int wait = 0; worker.changes() == before && wait < 1000000; wait++) std::this_thread::yield();
+    for (int wait = 0; worker.changes() == before && wait < 1000000; wait++)
+      std::this_thread::yield();
     ASSERT_GT(worker.changes(), before) << "the guest was never told";
   }
   stop = true;

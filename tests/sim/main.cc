@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// enlighten-sim: runs the deterministic world for seeds, proves the suite by mutants, checks the ring's signalling exhaustively.
+// enlighten-sim: runs the deterministic world for seeds, proves the suite by mutants, checks the
+// ring's signalling exhaustively.
 #include <malloc.h>
 
 #include <charconv>
@@ -18,10 +19,14 @@ using Number = unsigned long long;
 
 int usage() {
   std::fprintf(stderr,
-               "usage: enlighten-sim --seeds A..B [--mutant N]        run the worlds of these seeds, B included\n"
-               "       enlighten-sim --seed N [--log] [--mutant N]    run one, and print all that happens in it\n"
-               "       enlighten-sim mutants                          bring each known bug back: is it caught?\n"
-               "       enlighten-sim model                            check the ring's signalling in every order of accesses\n");
+               "usage: enlighten-sim --seeds A..B [--mutant N]        run the worlds of these "
+               "seeds, B included\n"
+               "       enlighten-sim --seed N [--log] [--mutant N]    run one, and print all that "
+               "happens in it\n"
+               "       enlighten-sim mutants                          bring each known bug back: "
+               "is it caught?\n"
+               "       enlighten-sim model                            check the ring's signalling "
+               "in every order of accesses\n");
   return 2;
 }
 
@@ -38,7 +43,8 @@ int run_mutants() {
   for (const auto& mutant : hv::sim::mutants()) {
     const auto how = hv::sim::catch_mutant(mutant, kMostSeeds);
     if (!how.empty()) caught++;
-    std::printf("%2d %-6s %s\n          %s\n", mutant.number, how.empty() ? "MISSED" : "caught", mutant.bug, how.c_str());
+    std::printf("%2d %-6s %s\n          %s\n", mutant.number, how.empty() ? "MISSED" : "caught",
+                mutant.bug, how.c_str());
     std::fflush(stdout);
   }
   std::printf("%zu of %zu caught\n", caught, hv::sim::mutants().size());
@@ -50,14 +56,16 @@ int run_model() {
   bool good = true;
   for (int scenario = 0; scenario < hv::sim::kModelScenarios; scenario++) {
     const auto outcome = hv::sim::check_ring_model(scenario, Weaken::Nothing);
-    std::printf("%-45s %s, %llu states\n", hv::sim::model_scenario_name(scenario), outcome.ok ? "holds" : outcome.why.c_str(),
-                static_cast<Number>(outcome.states));
+    std::printf("%-45s %s, %llu states\n", hv::sim::model_scenario_name(scenario),
+                outcome.ok ? "holds" : outcome.why.c_str(), static_cast<Number>(outcome.states));
     good = good && outcome.ok;
     // Weaker accesses must fail: what the code asks for is what it needs.
     for (const Weaken weaken : {Weaken::Acquire, Weaken::Ordered}) {
       const auto weakened = hv::sim::check_ring_model(scenario, weaken);
       const char* without = weaken == Weaken::Acquire ? "acquire" : "seq_cst";
-      std::printf("    without %s: %s\n", without, weakened.ok ? "HOLDS TOO" : weakened.why.substr(0, weakened.why.find(';')).c_str());
+      std::printf(
+          "    without %s: %s\n", without,
+          weakened.ok ? "HOLDS TOO" : weakened.why.substr(0, weakened.why.find(';')).c_str());
       good = good && !weakened.ok;
     }
   }
@@ -70,18 +78,21 @@ int run_seeds(uint64_t first, uint64_t last, bool log) {
     const auto outcome = hv::sim::run_world(seed, log);
     steps += outcome.steps;
     bool ok = outcome.ok;
-    if (!ok && failed < 20) std::printf("seed %llu: %s\n", static_cast<Number>(seed), outcome.why.c_str());
+    if (!ok && failed < 20)
+      std::printf("seed %llu: %s\n", static_cast<Number>(seed), outcome.why.c_str());
     // The same seed is the same world, to the byte.
     if (!log && seed % 64 == 0 && hv::sim::run_world(seed, false).hash != outcome.hash) {
       std::printf("seed %llu: another world the second time\n", static_cast<Number>(seed));
       ok = false;
     }
-    if (first == last) std::printf("seed %llu: hash %016llx\n", static_cast<Number>(seed), static_cast<Number>(outcome.hash));
+    if (first == last)
+      std::printf("seed %llu: hash %016llx\n", static_cast<Number>(seed),
+                  static_cast<Number>(outcome.hash));
     if (!ok) failed++;
     if (seed == last) break;
   }
-  std::printf("%llu of %llu worlds failed, %llu steps\n", static_cast<Number>(failed), static_cast<Number>(last - first + 1),
-              static_cast<Number>(steps));
+  std::printf("%llu of %llu worlds failed, %llu steps\n", static_cast<Number>(failed),
+              static_cast<Number>(last - first + 1), static_cast<Number>(steps));
   return failed != 0;
 }
 

@@ -6,8 +6,8 @@
 
 namespace hv::test {
 
-/// A signal from one thread to another, as an eventfd is one to a host and an interrupt to a guest: rung any number of times, taken
-/// once.
+/// A signal from one thread to another, as an eventfd is one to a host and an interrupt to a guest:
+/// rung any number of times, taken once.
 class Doorbell {
  public:
   Doorbell();
@@ -19,7 +19,8 @@ class Doorbell {
   void ring();
   /// How often it has rung since it was last taken; does not wait.
   uint64_t take();
-  /// Sleeps until it rings, and takes it. False: it did not within `limit`, which means that a wake-up was lost.
+  /// Sleeps until it rings, and takes it. False: it did not within `limit`, which means that a
+  /// wake-up was lost.
   bool wait(std::chrono::seconds limit = std::chrono::seconds(20));
 
  private:

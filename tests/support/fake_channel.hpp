@@ -10,10 +10,12 @@
 
 namespace hv::test {
 
-/// An open channel without a bus: both rings in plain memory, both sides of them at hand, a doorbell each way.
+/// An open channel without a bus: both rings in plain memory, both sides of them at hand, a
+/// doorbell each way.
 class FakeChannel final : public host::vmbus::OpenChannel {
  public:
-  explicit FakeChannel(host::Machine& machine, uint16_t index = 0, size_t ring_bytes = 64 * 1024, bool mirrored = false)
+  explicit FakeChannel(host::Machine& machine, uint16_t index = 0, size_t ring_bytes = 64 * 1024,
+                       bool mirrored = false)
       : machine_(machine),
         index_(index),
         to_host_(ring_bytes, mirrored),

@@ -16,7 +16,8 @@ using hv::wire::kPageSize;
 
 class FakeMachine::Pages final : public host::Mapping {
  public:
-  Pages(FakeMachine& machine, std::byte* base, size_t size) : machine_(machine), base_(base), size_(size) {
+  Pages(FakeMachine& machine, std::byte* base, size_t size)
+      : machine_(machine), base_(base), size_(size) {
     const std::lock_guard lock(machine_.mutex_);
     machine_.mappings_++;
   }
@@ -33,9 +34,11 @@ class FakeMachine::Pages final : public host::Mapping {
   size_t size_;
 };
 
-FakeMachine::FakeMachine(size_t pages, uint32_t vp_count) : vp_count_(vp_count), size_(pages * kPageSize) {
+FakeMachine::FakeMachine(size_t pages, uint32_t vp_count)
+    : vp_count_(vp_count), size_(pages * kPageSize) {
   fd_ = ::memfd_create("fake-machine", MFD_CLOEXEC);
-  if (fd_ < 0 || ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) throw std::runtime_error("no memory for the fake machine");
+  if (fd_ < 0 || ::ftruncate(fd_, static_cast<off_t>(size_)) != 0)
+    throw std::runtime_error("no memory for the fake machine");
   void* base = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
   if (base == MAP_FAILED) throw std::runtime_error("no memory for the fake machine");
   base_ = static_cast<std::byte*>(base);
@@ -61,8 +64,8 @@ std::unique_ptr<host::Mapping> FakeMachine::map_pages(std::span<const uint64_t> 
   if (area == MAP_FAILED) return nullptr;
   auto* base = static_cast<std::byte*>(area);
   for (size_t i = 0; i < frames.size(); i++) {
-    void* page = ::mmap(base + i * kPageSize, kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd_,
-                        static_cast<off_t>(frames[i] * kPageSize));
+    void* page = ::mmap(base + i * kPageSize, kPageSize, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_FIXED, fd_, static_cast<off_t>(frames[i] * kPageSize));
     if (page == MAP_FAILED) {
       ::munmap(base, size);
       return nullptr;
@@ -71,7 +74,8 @@ std::unique_ptr<host::Mapping> FakeMachine::map_pages(std::span<const uint64_t> 
   return std::make_unique<Pages>(*this, base, size);
 }
 
-bool FakeMachine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) {
+bool FakeMachine::post_message(uint32_t vp, uint32_t sint, uint32_t message_type,
+                               std::span<const std::byte> payload) {
   const std::lock_guard lock(mutex_);
   if (vp >= vp_count_ || messages_.size() >= message_limit_) return false;
   messages_.push_back({vp, sint, message_type, {payload.begin(), payload.end()}});

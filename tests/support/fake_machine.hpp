@@ -14,7 +14,8 @@
 
 namespace hv::test {
 
-/// A machine of plain memory (from guest-physical 0 on) that keeps what is sent to the guest. Any thread.
+/// A machine of plain memory (from guest-physical 0 on) that keeps what is sent to the guest. Any
+/// thread.
 class FakeMachine final : public host::Machine {
  public:
   struct Posted {
@@ -38,7 +39,8 @@ class FakeMachine final : public host::Machine {
   uint32_t vp_count() const override { return vp_count_; }
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;
   std::unique_ptr<host::Mapping> map_pages(std::span<const uint64_t> frames) override;
-  bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type, std::span<const std::byte> payload) override;
+  bool post_message(uint32_t vp, uint32_t sint, uint32_t message_type,
+                    std::span<const std::byte> payload) override;
   void drop_messages() override;
   void signal_event(uint32_t vp, uint32_t sint, uint32_t flag) override;
   bool bind_signal(uint32_t connection_id, int event_fd) override;

@@ -28,7 +28,9 @@ class NetHandle final : public host::vmbus::DeviceHandle {
   void find_gpadl(uint16_t, uint32_t gpadl_id) override {
     const auto at = gpadls.find(gpadl_id);
     if (service == nullptr) return;
-    service->gpadl_found(gpadl_id, at == gpadls.end() ? std::nullopt : host::netvsp::SharedPages::resolve(*machine, at->second));
+    service->gpadl_found(gpadl_id, at == gpadls.end()
+                                       ? std::nullopt
+                                       : host::netvsp::SharedPages::resolve(*machine, at->second));
   }
 
   host::Machine* machine = nullptr;
@@ -37,16 +39,21 @@ class NetHandle final : public host::vmbus::DeviceHandle {
   uint16_t offered = 0;
 };
 
-/// The smallest netvsc there can be, written by hand from the protocol. It and the host's `step` take turns in one thread.
-/// Guest memory: the receive buffer from page 0 on, the send buffer behind it, then one page for messages.
+/// The smallest netvsc there can be, written by hand from the protocol. It and the host's `step`
+/// take turns in one thread. Guest memory: the receive buffer from page 0 on, the send buffer
+/// behind it, then one page for messages.
 class NetworkGuest {
  public:
-  static constexpr uint64_t kReceivePages = 16, kSendPages = 6, kMessagePage = kReceivePages + kSendPages;
+  static constexpr uint64_t kReceivePages = 16, kSendPages = 6,
+                            kMessagePage = kReceivePages + kSendPages;
   static constexpr size_t kPages = kMessagePage + 4;
   using Bytes = std::vector<std::byte>;
 
   explicit NetworkGuest(FakeChannel& channel, FakeMachine& machine)
-      : channel_(channel), machine_(machine), writer_(channel.to_host().writer()), reader_(channel.to_guest().reader()) {}
+      : channel_(channel),
+        machine_(machine),
+        writer_(channel.to_host().writer()),
+        reader_(channel.to_guest().reader()) {}
 
   template <WireStruct Body>
   static Bytes nvsp(wire::netvsc::MessageType type, const Body& body) {
@@ -56,8 +63,10 @@ class NetworkGuest {
     return out;
   }
   template <WireStruct Body>
-  static Bytes rndis(wire::rndis::MessageType type, const Body& body, std::span<const std::byte> tail = {}) {
-    const wire::rndis::Header header{type, static_cast<uint32_t>(sizeof(header) + sizeof(Body) + tail.size())};
+  static Bytes rndis(wire::rndis::MessageType type, const Body& body,
+                     std::span<const std::byte> tail = {}) {
+    const wire::rndis::Header header{
+        type, static_cast<uint32_t>(sizeof(header) + sizeof(Body) + tail.size())};
     Bytes out(sizeof(header) + sizeof(Body));
     std::memcpy(out.data(), &header, sizeof(header));
     std::memcpy(out.data() + sizeof(header), &body, sizeof(body));
@@ -65,7 +74,8 @@ class NetworkGuest {
     return out;
   }
   /// A frame as a Packet without per-packet information.
-  static Bytes packet(std::span<const std::byte> frame, std::optional<std::array<uint32_t, 2>> info = {}) {
+  static Bytes packet(std::span<const std::byte> frame,
+                      std::optional<std::array<uint32_t, 2>> info = {}) {
     wire::rndis::Packet head{};
     head.data_offset = info ? 52 : 36;
     head.data_length = static_cast<uint32_t>(frame.size());
@@ -82,21 +92,29 @@ class NetworkGuest {
   }
 
   /// Sends an NVSP message. Its id, or nothing: no room.
-  std::optional<uint64_t> send(std::span<const std::byte> payload, std::span<const std::byte> extra = {},
-                               wire::PacketType type = wire::PacketType::DataInBand, bool completion = true) {
+  std::optional<uint64_t> send(std::span<const std::byte> payload,
+                               std::span<const std::byte> extra = {},
+                               wire::PacketType type = wire::PacketType::DataInBand,
+                               bool completion = true) {
     const std::span<const std::byte> parts[] = {payload};
-    if (!writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, next_id_, extra, parts)) return std::nullopt;
+    if (!writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, next_id_, extra,
+                       parts))
+      return std::nullopt;
     if (writer_.commit() == vmbus::Signal::Yes) channel_.host_bell().ring();
     return next_id_++;
   }
   /// An RNDIS message in pages of its own.
-  std::optional<uint64_t> send_pages(wire::netvsc::RndisChannel channel, std::span<const std::byte> message) {
-    std::memcpy(machine_.memory(kMessagePage * 4096, message.size())->data(), message.data(), message.size());
+  std::optional<uint64_t> send_pages(wire::netvsc::RndisChannel channel,
+                                     std::span<const std::byte> message) {
+    std::memcpy(machine_.memory(kMessagePage * 4096, message.size())->data(), message.data(),
+                message.size());
     std::array<std::byte, 256> storage;
     vmbus::GpaDirectBuilder builder(storage);
     builder.range(static_cast<uint32_t>(message.size()), 0).take();
-    for (uint64_t page = 0; page < (message.size() + 4095) / 4096; page++) builder.frame(kMessagePage + page).take();
-    return send(nvsp(wire::netvsc::MessageType::SendRndisPacket, wire::netvsc::RndisPacket{channel, wire::netvsc::kNoSection, 0}),
+    for (uint64_t page = 0; page < (message.size() + 4095) / 4096; page++)
+      builder.frame(kMessagePage + page).take();
+    return send(nvsp(wire::netvsc::MessageType::SendRndisPacket,
+                     wire::netvsc::RndisPacket{channel, wire::netvsc::kNoSection, 0}),
                 builder.finish().take(), wire::PacketType::DataUsingGpaDirect);
   }
   /// RNDIS messages in a section of the send buffer.
@@ -104,7 +122,8 @@ class NetworkGuest {
     const uint64_t at = kReceivePages * 4096 + section * wire::netvsc::kSendSectionSize;
     std::memcpy(machine_.memory(at, messages.size())->data(), messages.data(), messages.size());
     return send(nvsp(wire::netvsc::MessageType::SendRndisPacket,
-                     wire::netvsc::RndisPacket{wire::netvsc::RndisChannel::Data, section, static_cast<uint32_t>(messages.size())}));
+                     wire::netvsc::RndisPacket{wire::netvsc::RndisChannel::Data, section,
+                                               static_cast<uint32_t>(messages.size())}));
   }
 
   struct Received {
@@ -117,7 +136,8 @@ class NetworkGuest {
   std::optional<Received> poll() {
     const auto packet = reader_.read(buffer_);
     if (!packet) return std::nullopt;
-    Received out{packet->type, packet->transaction_id, {packet->payload.begin(), packet->payload.end()}, {}};
+    Received out{
+        packet->type, packet->transaction_id, {packet->payload.begin(), packet->payload.end()}, {}};
     if (packet->type == wire::PacketType::DataUsingTransferPages) {
       ByteReader reader(packet->extra);
       const auto head = reader.take<wire::TransferPageHeader>().take();
@@ -133,7 +153,8 @@ class NetworkGuest {
   }
   /// Gives a received packet's sections back.
   void complete(uint64_t id) {
-    const auto payload = nvsp(wire::netvsc::MessageType::SendRndisPacketComplete, wire::netvsc::RndisPacketComplete{wire::netvsc::Status::Success});
+    const auto payload = nvsp(wire::netvsc::MessageType::SendRndisPacketComplete,
+                              wire::netvsc::RndisPacketComplete{wire::netvsc::Status::Success});
     const std::span<const std::byte> parts[] = {std::span(payload).first(8)};
     if (writer_.stage(wire::PacketType::Completion, 0, id, {}, parts)) (void)writer_.commit();
   }

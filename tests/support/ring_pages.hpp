@@ -12,7 +12,8 @@ namespace hv::test {
 /// Memory for one ring: plain, or with its data mapped twice. Empty and ready for both sides.
 class RingPages {
  public:
-  /// `data_size`: bytes of data, page-multiple. Throws std::runtime_error when memory cannot be had.
+  /// `data_size`: bytes of data, page-multiple. Throws std::runtime_error when memory cannot be
+  /// had.
   explicit RingPages(size_t data_size, bool mirrored = false);
   ~RingPages();
   RingPages(const RingPages&) = delete;

@@ -13,7 +13,8 @@
 
 namespace hv::test {
 
-/// The smallest storvsc there can be, written by hand from the protocol: builds packets, reads completions. One thread.
+/// The smallest storvsc there can be, written by hand from the protocol: builds packets, reads
+/// completions. One thread.
 class StorageGuest {
  public:
   struct Completion {
@@ -32,7 +33,9 @@ class StorageGuest {
   };
 
   explicit StorageGuest(FakeChannel& channel)
-      : channel_(channel), writer_(channel.to_host().writer()), reader_(channel.to_guest().reader()) {}
+      : channel_(channel),
+        writer_(channel.to_host().writer()),
+        reader_(channel.to_guest().reader()) {}
 
   size_t packet_size = wire::storvsc::kPacketSize;
 
@@ -46,11 +49,13 @@ class StorageGuest {
   }
 
   /// Everything up to END_INITIALIZATION.
-  wire::storvsc::ChannelProperties negotiate(wire::storvsc::Version version = wire::storvsc::Version::Win10) {
+  wire::storvsc::ChannelProperties negotiate(
+      wire::storvsc::Version version = wire::storvsc::Version::Win10) {
     using wire::storvsc::Operation;
     control(Operation::BeginInitialization);
     control(Operation::QueryProtocolVersion, wire::storvsc::ProtocolVersion{version, 0});
-    const auto properties = control(Operation::QueryProperties).as<wire::storvsc::ChannelProperties>();
+    const auto properties =
+        control(Operation::QueryProperties).as<wire::storvsc::ChannelProperties>();
     control(Operation::EndInitialization);
     return properties;
   }
@@ -64,7 +69,8 @@ class StorageGuest {
     uint8_t path = 0, target = 0, lun = 0;
   };
 
-  /// Stages a command; `kick` shows it to the host. Returns its id, or nothing when the ring is full.
+  /// Stages a command; `kick` shows it to the host. Returns its id, or nothing when the ring is
+  /// full.
   std::optional<uint64_t> stage(const Command& command) {
     std::vector<std::byte> packet = header(wire::storvsc::Operation::ExecuteSrb);
     wire::storvsc::ScsiRequest request{};
@@ -87,8 +93,10 @@ class StorageGuest {
       extra = builder.finish().take();
     }
     const std::span<const std::byte> parts[] = {packet};
-    const auto type = extra.empty() ? wire::PacketType::DataInBand : wire::PacketType::DataUsingGpaDirect;
-    if (!writer_.stage(type, wire::kPacketCompletionRequested, next_id_, extra, parts)) return std::nullopt;
+    const auto type =
+        extra.empty() ? wire::PacketType::DataInBand : wire::PacketType::DataUsingGpaDirect;
+    if (!writer_.stage(type, wire::kPacketCompletionRequested, next_id_, extra, parts))
+      return std::nullopt;
     return next_id_++;
   }
   void kick() {
@@ -106,7 +114,8 @@ class StorageGuest {
     if (!packet) return std::nullopt;
     Completion completion{packet->transaction_id, packet->type, {}, {}};
     std::memcpy(&completion.header, packet->payload.data(), sizeof(completion.header));
-    completion.body.assign(packet->payload.begin() + sizeof(completion.header), packet->payload.end());
+    completion.body.assign(packet->payload.begin() + sizeof(completion.header),
+                           packet->payload.end());
     if (reader_.commit() == vmbus::Signal::Yes) channel_.host_bell().ring();
     return completion;
   }
@@ -119,8 +128,8 @@ class StorageGuest {
     }
   }
   /// Sends any bytes at all.
-  void send(wire::PacketType type, uint64_t id, std::span<const std::byte> extra, std::span<const std::byte> payload,
-            bool completion = true) {
+  void send(wire::PacketType type, uint64_t id, std::span<const std::byte> extra,
+            std::span<const std::byte> payload, bool completion = true) {
     const std::span<const std::byte> parts[] = {payload};
     writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, id, extra, parts).take();
     kick();
@@ -136,7 +145,8 @@ class StorageGuest {
   Completion wait(uint64_t id) {
     while (true) {
       Completion completion = next();
-      if (completion.transaction_id == id && completion.type == wire::PacketType::Completion) return completion;
+      if (completion.transaction_id == id && completion.type == wire::PacketType::Completion)
+        return completion;
     }
   }
 

@@ -18,11 +18,16 @@ namespace hv::test {
 class GuestQueue {
  public:
   explicit GuestQueue(FakeChannel& channel)
-      : channel_(channel), writer_(channel.to_host().writer()), reader_(channel.to_guest().reader()) {}
+      : channel_(channel),
+        writer_(channel.to_host().writer()),
+        reader_(channel.to_guest().reader()) {}
 
   // As storvsc::SendChannel.
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) { return send(wire::PacketType::DataInBand, {}, packet, id); }
-  Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet, uint64_t id) {
+  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
+    return send(wire::PacketType::DataInBand, {}, packet, id);
+  }
+  Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet,
+                               uint64_t id) {
     return send(wire::PacketType::DataUsingGpaDirect, ranges, packet, id);
   }
 
@@ -33,14 +38,16 @@ class GuestQueue {
     channel_.host_bell().ring();
   }
 
-  /// Calls `each` for every packet that is there. The number of them. Throws when the ring is broken.
+  /// Calls `each` for every packet that is there. The number of them. Throws when the ring is
+  /// broken.
   template <typename Each>
   size_t drain(Each&& each) {
     size_t count = 0;
     while (true) {
       auto packet = reader_.read(buffer_);
       if (!packet) {
-        if (packet.error() != Error::RingEmpty) throw std::runtime_error(std::string("incoming ring: ") + name(packet.error()));
+        if (packet.error() != Error::RingEmpty)
+          throw std::runtime_error(std::string("incoming ring: ") + name(packet.error()));
         break;
       }
       count++;
@@ -55,8 +62,8 @@ class GuestQueue {
 
   void mask() { reader_.mask(); }
 
-  /// Sleeps until the host has something, or room for `wanted` bytes when that is not 0. False: nothing came in a time in which
-  /// something had to come.
+  /// Sleeps until the host has something, or room for `wanted` bytes when that is not 0. False:
+  /// nothing came in a time in which something had to come.
   bool sleep(uint32_t wanted = 0) {
     if (wanted != 0 && writer_.wait_for_space(wanted).take()) return true;
     const bool more = reader_.unmask().take();
@@ -73,7 +80,8 @@ class GuestQueue {
   uint64_t sleeps() const { return sleeps_; }
 
  private:
-  Result<void> send(wire::PacketType type, std::span<const std::byte> extra, std::span<const std::byte> packet, uint64_t id) {
+  Result<void> send(wire::PacketType type, std::span<const std::byte> extra,
+                    std::span<const std::byte> packet, uint64_t id) {
     return writer_.stage(type, wire::kPacketCompletionRequested, id, extra, {&packet, 1});
   }
 
@@ -89,7 +97,8 @@ class GuestQueue {
 class StorvscGuest {
  public:
   explicit StorvscGuest(size_t requests)
-      : slots_(requests + storvsc::Machine::kControlSlots), machine_(storvsc::Machine::create(slots_).take()) {}
+      : slots_(requests + storvsc::Machine::kControlSlots),
+        machine_(storvsc::Machine::create(slots_).take()) {}
 
   storvsc::Machine& machine() { return machine_; }
 
@@ -103,7 +112,8 @@ class StorvscGuest {
       while (!answered) {
         primary.drain([&](const vmbus::Packet& packet) {
           auto event = machine_.receive(packet);
-          if (event && event->kind == storvsc::Event::Kind::Answered) answered.emplace(handshake.answered(event->packet));
+          if (event && event->kind == storvsc::Event::Kind::Answered)
+            answered.emplace(handshake.answered(event->packet));
         });
         if (!answered && !primary.sleep()) return Error::TimedOut;
       }

@@ -6,7 +6,8 @@ DefinitionBlock ("", "DSDT", 2, "ENLTEN", "ENLIGHTN", 1)
 
     Scope (\_SB)
     {
-        // The module that holds the windows for memory-mapped devices, and in it the bus, as in a generation 2 machine.
+        // The module that holds the windows for memory-mapped devices, and in it the bus, as in a
+        // generation 2 machine.
         Device (VMOD)
         {
             Name (_HID, "ACPI0004")
@@ -16,7 +17,8 @@ DefinitionBlock ("", "DSDT", 2, "ENLTEN", "ENLIGHTN", 1)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite,
                     0x00000000, 0xE0000000, 0xFEBFFFFF, 0x00000000, 0x1EC00000)
                 QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite,
-                    0x0000000000000000, 0x0000001000000000, 0x0000001FFFFFFFFF, 0x0000000000000000, 0x0000001000000000)
+                    0x0000000000000000, 0x0000001000000000, 0x0000001FFFFFFFFF,
+                    0x0000000000000000, 0x0000001000000000)
             })
 
             Device (VMBS)

@@ -55,7 +55,8 @@ struct [[gnu::packed]] Fadt {
   uint32_t smi_command;
   uint8_t acpi_enable, acpi_disable, s4bios_request, pstate_control;
   uint32_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer, gpe0, gpe1;
-  uint8_t pm1_event_length, pm1_control_length, pm2_control_length, pm_timer_length, gpe0_length, gpe1_length, gpe1_base;
+  uint8_t pm1_event_length, pm1_control_length, pm2_control_length, pm_timer_length, gpe0_length,
+      gpe1_length, gpe1_base;
   uint8_t cst_control;
   uint16_t c2_latency, c3_latency;
   uint16_t flush_size, flush_stride;
@@ -68,7 +69,8 @@ struct [[gnu::packed]] Fadt {
   uint16_t arm_boot_flags;
   uint8_t minor_version;
   uint64_t x_firmware_control, x_dsdt;
-  GenericAddress x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control, x_pm_timer, x_gpe0, x_gpe1;
+  GenericAddress x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control,
+      x_pm_timer, x_gpe0, x_gpe1;
   GenericAddress sleep_control, sleep_status;
   uint64_t hypervisor_vendor;
 };
@@ -79,7 +81,8 @@ static_assert(offsetof(Fadt, reset_register) == 116);
 // FADT: IAPC_BOOT_ARCH. No 8042 (bit 1 stays clear), no VGA, no PCIe ASPM; the CMOS clock is there.
 constexpr uint16_t kBootNoVga = 1 << 2;
 constexpr uint16_t kBootNoAspm = 1 << 4;
-// FADT: fixed feature flags. The power button is a fixed one (bit 4 clear), there is no sleep button.
+// FADT: fixed feature flags. The power button is a fixed one (bit 4 clear), there is no sleep
+// button.
 constexpr uint32_t kWbinvd = 1 << 0;
 constexpr uint32_t kC1Supported = 1 << 2;
 constexpr uint32_t kNoSleepButton = 1 << 5;
@@ -113,7 +116,9 @@ struct [[gnu::packed]] MadtOverride {
 constexpr uint16_t kBusDefault = 0;
 constexpr uint16_t kActiveHighLevel = 0x0d;
 
-void set_text(std::span<char> field, std::string_view text) { std::memcpy(field.data(), text.data(), field.size()); }
+void set_text(std::span<char> field, std::string_view text) {
+  std::memcpy(field.data(), text.data(), field.size());
+}
 
 Header make_header(std::string_view signature, uint8_t revision) {
   Header header{};
@@ -129,7 +134,8 @@ Header make_header(std::string_view signature, uint8_t revision) {
 
 uint8_t checksum_of(std::span<const std::byte> bytes) {
   uint8_t sum = 0;
-  for (const std::byte byte : bytes) sum = static_cast<uint8_t>(sum + std::to_integer<uint8_t>(byte));
+  for (const std::byte byte : bytes)
+    sum = static_cast<uint8_t>(sum + std::to_integer<uint8_t>(byte));
   return static_cast<uint8_t>(-sum);
 }
 
@@ -148,7 +154,11 @@ void seal(std::vector<std::byte>& table) {
 }
 
 GenericAddress port(uint16_t address, uint8_t bytes) {
-  return {.space = 1, .bits = static_cast<uint8_t>(bytes * 8), .offset = 0, .access = bytes, .address = address};
+  return {.space = 1,
+          .bits = static_cast<uint8_t>(bytes * 8),
+          .offset = 0,
+          .access = bytes,
+          .address = address};
 }
 
 std::vector<std::byte> make_fadt(uint64_t dsdt) {
@@ -169,7 +179,8 @@ std::vector<std::byte> make_fadt(uint64_t dsdt) {
   fadt.c3_latency = 0xffff;
   fadt.century = 0x32;
   fadt.boot_flags = kBootNoVga | kBootNoAspm;
-  fadt.flags = kWbinvd | kC1Supported | kNoSleepButton | kRtcNotFixed | kResetSupported | kHeadless | kApicPhysicalMode;
+  fadt.flags = kWbinvd | kC1Supported | kNoSleepButton | kRtcNotFixed | kResetSupported |
+               kHeadless | kApicPhysicalMode;
   fadt.reset_register = port(kResetPort, 1);
   fadt.reset_value = kResetValue;
   set_text({reinterpret_cast<char*>(&fadt.hypervisor_vendor), 8}, "MsHyperV");
@@ -183,7 +194,8 @@ std::vector<std::byte> make_madt(uint32_t vcpus) {
   std::vector<std::byte> table;
   append(table, MadtHead{.header = make_header("APIC", 5), .local_apic = 0xfee00000, .flags = 1});
   for (uint32_t i = 0; i < vcpus; ++i) {
-    append(table, MadtLocalApic{.processor = static_cast<uint8_t>(i), .apic_id = static_cast<uint8_t>(i)});
+    append(table,
+           MadtLocalApic{.processor = static_cast<uint8_t>(i), .apic_id = static_cast<uint8_t>(i)});
   }
   append(table, MadtIoApic{});
   append(table, MadtOverride{.source = 0, .gsi = 2, .flags = kBusDefault});
@@ -196,7 +208,9 @@ std::vector<std::byte> make_madt(uint32_t vcpus) {
 
 Tables build_tables(uint64_t address, uint32_t vcpus, std::span<const std::byte> dsdt) {
   constexpr size_t kAlign = 16;
-  Tables tables{.address = address, .rsdp = address, .bytes = std::vector<std::byte>(align_up<size_t>(sizeof(Rsdp), kAlign))};
+  Tables tables{.address = address,
+                .rsdp = address,
+                .bytes = std::vector<std::byte>(align_up<size_t>(sizeof(Rsdp), kAlign))};
   const auto add = [&](std::span<const std::byte> table) {
     const uint64_t where = address + tables.bytes.size();
     tables.bytes.insert(tables.bytes.end(), table.begin(), table.end());

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint16_t kBootFlag = 0xaa55;
 constexpr uint32_t kHeaderMagic = 0x53726448;  // "HdrS"
-constexpr uint16_t kLeastProtocol = 0x020c;    // the first that says whether there is a 64-bit entry
+constexpr uint16_t kLeastProtocol = 0x020c;  // the first that says whether there is a 64-bit entry
 constexpr uint16_t kXlfKernel64 = 1;
 constexpr uint8_t kLoadedHigh = 1;
 constexpr size_t kSector = 512;
@@ -24,7 +24,9 @@ T field(std::span<const std::byte> image, size_t offset) {
   return value;
 }
 
-[[noreturn]] void refuse(const std::string& why) { throw Failure("is not a Linux kernel this host can boot: " + why); }
+[[noreturn]] void refuse(const std::string& why) {
+  throw Failure("is not a Linux kernel this host can boot: " + why);
+}
 
 }  // namespace
 
@@ -43,11 +45,13 @@ BzImage parse_bzimage(std::span<const std::byte> image) {
   if (image.size() <= payload_offset + kEntry64Offset) refuse("cut off before the kernel proper");
   const size_t declared = size_t{field<uint32_t>(image, 0x1f4)} * 16;
   const auto payload = image.subspan(payload_offset);
-  if (payload.size() < declared) refuse("cut off: " + std::to_string(declared - payload.size()) + " bytes are missing");
+  if (payload.size() < declared)
+    refuse("cut off: " + std::to_string(declared - payload.size()) + " bytes are missing");
 
   // The header's end is told by the jump at 0x200: the byte after the short jump plus its distance.
   const size_t header_end = 0x202 + size_t{field<uint8_t>(image, 0x201)};
-  if (header_end < kHeaderEnd - 4 || header_end > payload_offset || header_end > 0x290) refuse("impossible header size");
+  if (header_end < kHeaderEnd - 4 || header_end > payload_offset || header_end > 0x290)
+    refuse("impossible header size");
 
   return BzImage{
       .setup_header = image.subspan(kSetupHeaderOffset, header_end - kSetupHeaderOffset),

@@ -17,7 +17,7 @@ struct E820Entry {
 inline constexpr uint32_t kE820Usable = 1;
 inline constexpr uint32_t kE820Reserved = 2;
 
-inline constexpr uint64_t kLowRamEnd = 0xa0000;     ///< conventional memory
+inline constexpr uint64_t kLowRamEnd = 0xa0000;      ///< conventional memory
 inline constexpr uint64_t kFirmwareStart = 0xe0000;  ///< ACPI tables live from here to 1 MiB
 inline constexpr uint64_t kHighRamStart = 0x100000;
 

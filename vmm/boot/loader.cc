@@ -33,7 +33,8 @@ class MappedFile {
     if (!fd) fail_errno(std::string(what) + " " + path);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) fail_errno(std::string(what) + " " + path);
-    if (!S_ISREG(status.st_mode)) throw Failure(std::string(what) + " " + path + ": not a regular file");
+    if (!S_ISREG(status.st_mode))
+      throw Failure(std::string(what) + " " + path + ": not a regular file");
     size_ = static_cast<size_t>(status.st_size);
     if (size_ == 0) throw Failure(std::string(what) + " " + path + ": empty file");
     data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -60,12 +61,13 @@ BzImage parse_kernel(const MappedFile& file, const std::string& path) {
   }
 }
 
-uint64_t place_initrd(const GuestMemory& memory, std::span<const std::byte> initrd, const BzImage& kernel, uint64_t kernel_end,
-                      const std::string& path) {
+uint64_t place_initrd(const GuestMemory& memory, std::span<const std::byte> initrd,
+                      const BzImage& kernel, uint64_t kernel_end, const std::string& path) {
   const uint64_t end = std::min(memory.regions()[0].size, kernel.initrd_highest + 1);
   const uint64_t start = initrd.size() > end ? 0 : (end - initrd.size()) & ~(kPage - 1);
   if (start < kernel_end) {
-    throw Failure("initrd " + path + ": " + std::to_string(initrd.size() / kMiB) + " MiB do not fit into the guest's memory beside the kernel");
+    throw Failure("initrd " + path + ": " + std::to_string(initrd.size() / kMiB) +
+                  " MiB do not fit into the guest's memory beside the kernel");
   }
   memory.write(start, initrd);
   return start;
@@ -84,33 +86,40 @@ EntryState load_linux(const BootFiles& files, uint64_t rsdp, const GuestMemory& 
 
   const uint64_t ram_end = memory.regions()[0].size;
   const uint64_t needed = std::max<uint64_t>(kernel.init_size, kernel.payload.size());
-  if (kernel.load_address < kHighRamStart || kernel.load_address > ram_end || needed > ram_end - kernel.load_address) {
+  if (kernel.load_address < kHighRamStart || kernel.load_address > ram_end ||
+      needed > ram_end - kernel.load_address) {
     throw Failure("kernel " + files.kernel + ": does not fit into the guest's memory");
   }
   memory.write(kernel.load_address, kernel.payload);
 
   boot_params zero_page{};
   auto* const header = reinterpret_cast<std::byte*>(&zero_page) + kSetupHeaderOffset;
-  std::memcpy(header, kernel.setup_header.data(), std::min(kernel.setup_header.size(), sizeof zero_page.hdr));
+  std::memcpy(header, kernel.setup_header.data(),
+              std::min(kernel.setup_header.size(), sizeof zero_page.hdr));
   zero_page.hdr.type_of_loader = kLoaderUndefined;
   zero_page.hdr.vid_mode = 0xffff;
   zero_page.acpi_rsdp_addr = rsdp;
 
-  if (files.command_line.size() > std::min<uint64_t>(kernel.command_line_most, kCommandLineRoom - 1)) {
-    throw UsageFailure("--append: the kernel takes at most " + std::to_string(kernel.command_line_most) + " bytes of command line");
+  if (files.command_line.size() >
+      std::min<uint64_t>(kernel.command_line_most, kCommandLineRoom - 1)) {
+    throw UsageFailure("--append: the kernel takes at most " +
+                       std::to_string(kernel.command_line_most) + " bytes of command line");
   }
-  memory.write(kCommandLineAddress, std::as_bytes(std::span(files.command_line.c_str(), files.command_line.size() + 1)));
+  memory.write(kCommandLineAddress,
+               std::as_bytes(std::span(files.command_line.c_str(), files.command_line.size() + 1)));
   zero_page.hdr.cmd_line_ptr = static_cast<uint32_t>(kCommandLineAddress);
 
   if (!files.initrd.empty()) {
     const MappedFile initrd(files.initrd, "initrd");
-    const uint64_t start = place_initrd(memory, initrd.bytes(), kernel, kernel.load_address + needed, files.initrd);
+    const uint64_t start =
+        place_initrd(memory, initrd.bytes(), kernel, kernel.load_address + needed, files.initrd);
     zero_page.hdr.ramdisk_image = static_cast<uint32_t>(start);
     zero_page.hdr.ramdisk_size = static_cast<uint32_t>(initrd.bytes().size());
   }
 
   for (const E820Entry& entry : make_e820(memory.size())) {
-    zero_page.e820_table[zero_page.e820_entries++] = {.addr = entry.start, .size = entry.size, .type = entry.type};
+    zero_page.e820_table[zero_page.e820_entries++] = {
+        .addr = entry.start, .size = entry.size, .type = entry.type};
   }
   memory.write(kZeroPageAddress, std::as_bytes(std::span(&zero_page, 1)));
   return enter_long_mode(memory, kernel.load_address + kEntry64Offset, kZeroPageAddress);

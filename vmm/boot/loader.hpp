@@ -19,8 +19,9 @@ struct BootFiles {
 /// Throws what load_linux() would throw of the files themselves: missing, unreadable, no kernel.
 void check_files(const BootFiles& files);
 
-/// Puts kernel, initrd, command line, zero page, page tables and GDT into `memory`, which holds the ACPI tables with
-/// the RSDP at `rsdp`. Throws Failure, naming the file: unreadable, no kernel, or too large for the memory.
+/// Puts kernel, initrd, command line, zero page, page tables and GDT into `memory`, which holds the
+/// ACPI tables with the RSDP at `rsdp`. Throws Failure, naming the file: unreadable, no kernel, or
+/// too large for the memory.
 EntryState load_linux(const BootFiles& files, uint64_t rsdp, const GuestMemory& memory);
 
 }  // namespace hv::vmm::boot

@@ -15,7 +15,8 @@ constexpr uint64_t kPageTables = 0x9000;  // PML4, PDPT, four page directories
 
 template <typename T>
 void put(const GuestMemory& memory, uint64_t gpa, const T& value) {
-  if (!memory.write(gpa, std::as_bytes(std::span(&value, 1)))) throw Failure("boot structures do not fit into guest memory");
+  if (!memory.write(gpa, std::as_bytes(std::span(&value, 1))))
+    throw Failure("boot structures do not fit into guest memory");
 }
 
 void write_page_tables(const GuestMemory& memory) {
@@ -28,7 +29,8 @@ void write_page_tables(const GuestMemory& memory) {
     const uint64_t address = kDirectories + directory * kPage;
     put(memory, kPdpt + directory * 8, address | kPresentWritable);
     std::array<uint64_t, 512> entries;
-    for (uint64_t i = 0; i < entries.size(); ++i) entries[i] = (directory * 512 + i) * (2 * kMiB) | kPresentWritable | kLargePage;
+    for (uint64_t i = 0; i < entries.size(); ++i)
+      entries[i] = (directory * 512 + i) * (2 * kMiB) | kPresentWritable | kLargePage;
     put(memory, address, entries);
   }
 }
@@ -40,7 +42,11 @@ EntryState enter_long_mode(const GuestMemory& memory, uint64_t rip, uint64_t rsi
   // Null, null, flat 64-bit code, flat data: the selectors the Linux boot protocol asks for.
   const std::array<uint64_t, 4> gdt{0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
   put(memory, kGdtAddress, gdt);
-  return {.rip = rip, .rsi = rsi, .cr3 = kPageTables, .gdt_base = kGdtAddress, .gdt_limit = sizeof gdt - 1};
+  return {.rip = rip,
+          .rsi = rsi,
+          .cr3 = kPageTables,
+          .gdt_base = kGdtAddress,
+          .gdt_limit = sizeof gdt - 1};
 }
 
 }  // namespace hv::vmm::boot

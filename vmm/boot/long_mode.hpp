@@ -19,7 +19,8 @@ struct EntryState {
 inline constexpr uint16_t kCodeSelector = 0x10;  ///< __BOOT_CS
 inline constexpr uint16_t kDataSelector = 0x18;  ///< __BOOT_DS
 
-/// Writes page tables (the first 4 GiB at their own address) and a GDT with flat segments below 64 KiB.
+/// Writes page tables (the first 4 GiB at their own address) and a GDT with flat segments below 64
+/// KiB.
 EntryState enter_long_mode(const GuestMemory& memory, uint64_t rip, uint64_t rsi);
 
 }  // namespace hv::vmm::boot

@@ -32,7 +32,8 @@ size_t AgentStream::take_noise(std::span<const std::byte> bytes) {
   while (taken < bytes.size() && matched_ < kMagic.size()) {
     const char byte = static_cast<char>(bytes[taken++]);
     if (byte == '\r') continue;  // a terminal driver that has not been made raw yet
-    // The magic line holds a line feed only at its ends, so a mismatch can start a new match only with one.
+    // The magic line holds a line feed only at its ends, so a mismatch can start a new match only
+    // with one.
     if (byte == kMagic[matched_]) {
       ++matched_;
     } else {
@@ -115,7 +116,8 @@ std::vector<std::byte> agent_frame(char type, std::string_view payload) {
   std::vector<std::byte> frame(1 + sizeof length + payload.size());
   frame[0] = static_cast<std::byte>(type);
   std::memcpy(frame.data() + 1, &length, sizeof length);
-  if (!payload.empty()) std::memcpy(frame.data() + 1 + sizeof length, payload.data(), payload.size());
+  if (!payload.empty())
+    std::memcpy(frame.data() + 1 + sizeof length, payload.data(), payload.size());
   return frame;
 }
 

@@ -11,9 +11,10 @@
 
 namespace hv::vmm::serial {
 
-/// What the agent in the guest says over its serial line: noise, then the magic line, then frames of a type byte, a
-/// 4-byte little-endian length and the payload. The guest is not trusted: nothing is stored but the 4 bytes of an exit
-/// status, and output is passed on as it comes, so no length can make the host keep much.
+/// What the agent in the guest says over its serial line: noise, then the magic line, then frames
+/// of a type byte, a 4-byte little-endian length and the payload. The guest is not trusted: nothing
+/// is stored but the 4 bytes of an exit status, and output is passed on as it comes, so no length
+/// can make the host keep much.
 class AgentStream {
  public:
   static constexpr std::string_view kMagic = "\nENLIGHTEN-AGENT 1\n";
@@ -24,7 +25,7 @@ class AgentStream {
     std::function<void(std::span<const std::byte>)> output;  ///< standard output of the command
     std::function<void(std::span<const std::byte>)> error;   ///< its standard error
     std::function<void(uint32_t)> exit;                      ///< its exit status
-    std::function<void(std::string_view)> broken;            ///< what broke the protocol; the rest is ignored
+    std::function<void(std::string_view)> broken;  ///< what broke the protocol; the rest is ignored
   };
 
   explicit AgentStream(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}

@@ -90,9 +90,10 @@ uint8_t Uart::read(uint8_t offset) {
       break;
     case kModemStatus:
       // In loop-back the four outputs come back as the four inputs.
-      value = (modem_control_ & kLoop) == 0
-                  ? kModemReady
-                  : static_cast<uint8_t>((modem_control_ & 0x0c) << 4 | (modem_control_ & 0x02) << 3 | (modem_control_ & 0x01) << 5);
+      value = (modem_control_ & kLoop) == 0 ? kModemReady
+                                            : static_cast<uint8_t>((modem_control_ & 0x0c) << 4 |
+                                                                   (modem_control_ & 0x02) << 3 |
+                                                                   (modem_control_ & 0x01) << 5);
       break;
     case kScratch:
       value = scratch_;
@@ -130,7 +131,8 @@ void Uart::write(uint8_t offset, uint8_t value) {
       }
       look();
       // Switching the transmit interrupt on while the transmitter is empty raises it.
-      if ((value & kEnableTransmit) != 0 && (interrupt_enable_ & kEnableTransmit) == 0) transmitter_empty_due_ = true;
+      if ((value & kEnableTransmit) != 0 && (interrupt_enable_ & kEnableTransmit) == 0)
+        transmitter_empty_due_ = true;
       interrupt_enable_ = value & 0x0f;
       break;
     case kInterruptId:

@@ -11,10 +11,11 @@
 
 namespace hv::vmm::serial {
 
-/// A 16550A. Transmitting takes no time: a byte is out as soon as it is written, and THRE says so whenever the guest
-/// looks. The interrupt for it comes when the 16-byte FIFO has been filled, or at the next look at another register, or
-/// at tick(): so a driver that fills the FIFO pays one interrupt for 16 bytes, and none while it polls.
-/// Between two ticks the guest finds kBurst bytes at most: its interrupt handler reads for as long as there is something, and what takes no time
+/// A 16550A. Transmitting takes no time: a byte is out as soon as it is written, and THRE says so
+/// whenever the guest looks. The interrupt for it comes when the 16-byte FIFO has been filled, or
+/// at the next look at another register, or at tick(): so a driver that fills the FIFO pays one
+/// interrupt for 16 bytes, and none while it polls. Between two ticks the guest finds kBurst bytes
+/// at most: its interrupt handler reads for as long as there is something, and what takes no time
 /// to arrive would keep a CPU in it.
 /// Any thread; the callbacks run under the port's lock and must not call back.
 class Uart {
@@ -37,7 +38,8 @@ class Uart {
   void feed(std::span<const std::byte> bytes);
   size_t waiting();
 
-  /// To be called every few milliseconds: passes on what still sits in the FIFO, and lets more be read.
+  /// To be called every few milliseconds: passes on what still sits in the FIFO, and lets more be
+  /// read.
   void tick();
 
  private:
@@ -54,8 +56,9 @@ class Uart {
   size_t out_count_ = 0;
   std::deque<std::byte> in_;
   size_t burst_left_ = kBurst;
-  bool transmitter_empty_due_ = false;  ///< the THRE interrupt, until IIR is read or a byte is written
-  bool transmitted_ = false;            ///< bytes were written since the guest last looked
+  bool transmitter_empty_due_ =
+      false;                  ///< the THRE interrupt, until IIR is read or a byte is written
+  bool transmitted_ = false;  ///< bytes were written since the guest last looked
   bool interrupt_ = false;
   uint8_t interrupt_enable_ = 0;
   uint8_t fifo_control_ = 0;

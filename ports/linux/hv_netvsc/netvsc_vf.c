@@ -18,7 +18,7 @@
 static bool vf_stand_in;
 module_param(vf_stand_in, bool, 0644);
 MODULE_PARM_DESC(vf_stand_in,
-		 "Take interfaces of no device for virtual functions, by address alone (for tests)");
+		 "Take interfaces of no device for virtual functions by address alone (for tests)");
 
 /* Of all adapters that are registered; under RTNL. */
 static LIST_HEAD(netvsc_nets);

@@ -30,11 +30,12 @@ int number(Version version) { return version.major << 16 | version.minor; }
 
 }  // namespace
 
-bool hvb_core_negotiate(void* body, size_t size, const int* frameworks, int framework_count, const int* services, int service_count,
-                        int* framework, int* service) {
+bool hvb_core_negotiate(void* body, size_t size, const int* frameworks, int framework_count,
+                        const int* services, int service_count, int* framework, int* service) {
   const Versions ours(frameworks, framework_count);
   const Versions served(services, service_count);
-  const auto result = hv::ic::negotiate(std::span(static_cast<std::byte*>(body), size), ours.all(), served.all());
+  const auto result =
+      hv::ic::negotiate(std::span(static_cast<std::byte*>(body), size), ours.all(), served.all());
   if (!result) return false;
   if (framework) *framework = number(result->framework);
   if (service) *service = number(result->service);

@@ -33,8 +33,10 @@ struct Reader {
   bool peeked;
 };
 
-static_assert(sizeof(Writer) <= sizeof(hvb_core_writer) && alignof(Writer) <= alignof(hvb_core_writer));
-static_assert(sizeof(Reader) <= sizeof(hvb_core_reader) && alignof(Reader) <= alignof(hvb_core_reader));
+static_assert(sizeof(Writer) <= sizeof(hvb_core_writer) &&
+              alignof(Writer) <= alignof(hvb_core_writer));
+static_assert(sizeof(Reader) <= sizeof(hvb_core_reader) &&
+              alignof(Reader) <= alignof(hvb_core_reader));
 
 Writer& of(hvb_core_writer* writer) { return *std::launder(reinterpret_cast<Writer*>(writer)); }
 Reader& of(hvb_core_reader* reader) { return *std::launder(reinterpret_cast<Reader*>(reader)); }
@@ -58,11 +60,12 @@ hvb_error hvb_core_stage(hvb_core_writer* writer, const hvb_packet* packet) {
   Writer& w = of(writer);
   const std::span extra(static_cast<const std::byte*>(packet->extra), packet->extra_size);
   const std::span payload(static_cast<const std::byte*>(packet->payload), packet->payload_size);
-  const auto staged =
-      w.ring.stage(static_cast<hv::wire::PacketType>(packet->type), packet->flags, 0, extra, std::span(&payload, 1));
+  const auto staged = w.ring.stage(static_cast<hv::wire::PacketType>(packet->type), packet->flags,
+                                   0, extra, std::span(&payload, 1));
   if (!staged) return plain(staged.error());
   w.at = w.next;
-  w.next += static_cast<uint32_t>(RingWriter::packet_size(packet->extra_size, packet->payload_size));
+  w.next +=
+      static_cast<uint32_t>(RingWriter::packet_size(packet->extra_size, packet->payload_size));
   if (w.next >= w.size) w.next -= w.size;
   return HVB_OK;
 }
@@ -70,7 +73,8 @@ hvb_error hvb_core_stage(hvb_core_writer* writer, const hvb_packet* packet) {
 bool hvb_core_publish(hvb_core_writer* writer, u64 transaction_id) {
   Writer& w = of(writer);
   // Only written, never read back: the bytes are shared.
-  __builtin_memcpy(w.data + w.at + offsetof(PacketDescriptor, transaction_id), &transaction_id, sizeof(transaction_id));
+  __builtin_memcpy(w.data + w.at + offsetof(PacketDescriptor, transaction_id), &transaction_id,
+                   sizeof(transaction_id));
   return w.ring.commit() == Signal::Yes;
 }
 
@@ -97,20 +101,19 @@ hvb_error hvb_core_peek(hvb_core_reader* reader, void* buffer, size_t size) {
   auto* const bytes = static_cast<std::byte*>(buffer);
 
   // What does not fit or has no known type is stepped over for good.
-  const auto packet = r.ring.read(std::span(bytes + sizeof(PacketDescriptor), size - sizeof(PacketDescriptor)));
+  const auto packet =
+      r.ring.read(std::span(bytes + sizeof(PacketDescriptor), size - sizeof(PacketDescriptor)));
   if (!packet) return plain(packet.error());
   const size_t offset = sizeof(PacketDescriptor) + packet->extra.size();
   const PacketDescriptor descriptor{packet->type, static_cast<uint16_t>(offset / 8),
-                                    static_cast<uint16_t>((offset + packet->payload.size()) / 8), packet->flags,
-                                    packet->transaction_id};
+                                    static_cast<uint16_t>((offset + packet->payload.size()) / 8),
+                                    packet->flags, packet->transaction_id};
   __builtin_memcpy(bytes, &descriptor, sizeof(descriptor));
   r.peeked = true;
   return HVB_OK;
 }
 
-void hvb_core_step(hvb_core_reader* reader) {
-  of(reader).peeked = false;
-}
+void hvb_core_step(hvb_core_reader* reader) { of(reader).peeked = false; }
 
 bool hvb_core_give_back(hvb_core_reader* reader) {
   Reader& r = of(reader);

@@ -12,6 +12,16 @@
 #include <linux/hyperv.h>
 #include <linux/tracepoint.h>
 
+/* The texts that do not fit into a line. */
+#define VMBUS_OFFER_FORMAT \
+	"child_relid 0x%x, monitorid 0x%x, is_dedicated %d, connection_id 0x%x, if_type %pUl, " \
+	"if_instance %pUl, chn_flags 0x%x, mmio_megabytes %d, sub_channel_index %d"
+#define VMBUS_OPEN_FORMAT \
+	"sending child_relid 0x%x, openid %d, gpadlhandle 0x%x, target_vp 0x%x, offset 0x%x, " \
+	"ret %d"
+#define VMBUS_CONTACT_FORMAT \
+	"sending vmbus_version_requested %d, target_vcpu 0x%x, pages %llx:%llx:%llx, ret %d"
+
 DECLARE_EVENT_CLASS(vmbus_hdr_msg,
 		    TP_PROTO(const struct vmbus_channel_message_header *hdr),
 		    TP_ARGS(hdr),
@@ -74,7 +84,7 @@ TRACE_EVENT(vmbus_onoffer,
 			   __entry->chn_flags = msg->offer.chn_flags;
 			   __entry->mmio_mb = msg->offer.mmio_megabytes;
 			   __entry->sub_idx = msg->offer.sub_channel_index;),
-	    TP_printk("child_relid 0x%x, monitorid 0x%x, is_dedicated %d, connection_id 0x%x, if_type %pUl, if_instance %pUl, chn_flags 0x%x, mmio_megabytes %d, sub_channel_index %d",
+	    TP_printk(VMBUS_OFFER_FORMAT,
 		      __entry->child_relid, __entry->monitorid, __entry->is_ddc_int,
 		      __entry->connection_id,
 		      __entry->if_type, __entry->if_instance, __entry->chn_flags, __entry->mmio_mb,
@@ -169,7 +179,7 @@ TRACE_EVENT(vmbus_open,
 			   __entry->target_vp = msg->target_vp;
 			   __entry->offset = msg->downstream_ringbuffer_pageoffset;
 			   __entry->ret = ret;),
-	    TP_printk("sending child_relid 0x%x, openid %d, gpadlhandle 0x%x, target_vp 0x%x, offset 0x%x, ret %d",
+	    TP_printk(VMBUS_OPEN_FORMAT,
 		      __entry->child_relid, __entry->openid, __entry->gpadlhandle,
 		      __entry->target_vp,
 		      __entry->offset, __entry->ret)
@@ -246,7 +256,7 @@ TRACE_EVENT(vmbus_negotiate_version,
 			   __entry->int_page = msg->interrupt_page;
 			   __entry->mon_page1 = msg->monitor_page1;
 			   __entry->mon_page2 = msg->monitor_page2;),
-	    TP_printk("sending vmbus_version_requested %d, target_vcpu 0x%x, pages %llx:%llx:%llx, ret %d",
+	    TP_printk(VMBUS_CONTACT_FORMAT,
 		      __entry->ver, __entry->target_vcpu, __entry->int_page, __entry->mon_page1,
 		      __entry->mon_page2, __entry->ret)
 );

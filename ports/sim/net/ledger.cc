@@ -35,7 +35,8 @@ uint32_t Ledger::new_arrived(uint32_t length) {
 }
 
 /// Whose bytes these are; nullptr, of a host that is not honest alone: nobody's.
-Ledger::Frame* Ledger::known(std::vector<Frame>& frames, std::span<const std::byte> bytes, bool honest, const char* whose) {
+Ledger::Frame* Ledger::known(std::vector<Frame>& frames, std::span<const std::byte> bytes,
+                             bool honest, const char* whose) {
   uint32_t number = 0;
   bool right = bytes.size() >= kLeast;
   if (right) {
@@ -71,7 +72,8 @@ void Ledger::closed(bool drained) {
     missing++;
     frame.excused = true;
   }
-  if (drained && missing > host_dropped_) fail("a frame was taken, and neither sent nor counted as dropped");
+  if (drained && missing > host_dropped_)
+    fail("a frame was taken, and neither sent nor counted as dropped");
   host_dropped_ = 0;
 }
 

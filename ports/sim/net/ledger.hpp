@@ -8,8 +8,9 @@
 
 namespace hv::sim::net {
 
-/// Whose frame is where. Each frame sent reaches the network once and as it was, or is counted as dropped; each frame of the network reaches the
-/// stack once at most, and as it was. A frame is made from its number alone.
+/// Whose frame is where. Each frame sent reaches the network once and as it was, or is counted as
+/// dropped; each frame of the network reaches the stack once at most, and as it was. A frame is
+/// made from its number alone.
 class Ledger {
  public:
   static constexpr uint32_t kLeast = 60;
@@ -25,7 +26,8 @@ class Ledger {
   void reached(std::span<const std::byte> frame, bool honest);
   /// The host counts so many as dropped.
   void host_dropped(uint64_t count) { host_dropped_ += count; }
-  /// An adapter was closed. `drained`: the host has said of all that it is done with them. Fails: one is missing.
+  /// An adapter was closed. `drained`: the host has said of all that it is done with them. Fails:
+  /// one is missing.
   void closed(bool drained);
 
   // To the guest.
@@ -43,7 +45,8 @@ class Ledger {
     bool excused = false;
     bool seen = false;
   };
-  Frame* known(std::vector<Frame>& frames, std::span<const std::byte> bytes, bool honest, const char* whose);
+  Frame* known(std::vector<Frame>& frames, std::span<const std::byte> bytes, bool honest,
+               const char* whose);
 
   std::vector<Frame> sent_, arrived_;
   uint64_t host_dropped_ = 0, reached_count_ = 0, received_count_ = 0;

@@ -6,7 +6,8 @@
 #include "ports/sim/kernel.hpp"
 #include "ports/sim/net/net_driver.hpp"
 
-// An adapter as a whole: opened, closed, opened anew; which of its queues are used; memory shared with the host. netvsc_adapter.c, netvsc_buffers.c.
+// An adapter as a whole: opened, closed, opened anew; which of its queues are used; memory shared
+// with the host. netvsc_adapter.c, netvsc_buffers.c.
 namespace hv::sim::net {
 
 namespace {
@@ -39,9 +40,11 @@ void NetDriver::give_back(std::unique_ptr<Buffer>& buffer) {
 }
 
 /// Makes the buffer known to the host. False: it was not, and is gone.
-Task<bool> NetDriver::share(std::unique_ptr<Buffer>& buffer, Waiter& waiter, hv::vmbus::Channel& channel) {
+Task<bool> NetDriver::share(std::unique_ptr<Buffer>& buffer, Waiter& waiter,
+                            hv::vmbus::Channel& channel) {
   const auto bytes = static_cast<uint32_t>(buffer->pages * Memory::kPage);
-  auto begun = kernel_.connection().create_gpadl(channel, buffer->gpadl, buffer->frames, bytes, 0, waiter.request, kernel_.now());
+  auto begun = kernel_.connection().create_gpadl(channel, buffer->gpadl, buffer->frames, bytes, 0,
+                                                 waiter.request, kernel_.now());
   if (begun) {
     kernel_.wait(waiter);
     co_await tasks_.host("a GPADL", [&waiter] { return !waiter.waiting; });
@@ -70,14 +73,17 @@ Task<> NetDriver::unshare(std::unique_ptr<Buffer>& buffer, Waiter& waiter) {
 
 /// The sections that the host has cut.
 std::span<const std::byte> NetDriver::receive_memory(NetAdapter& adapter) {
-  return {kernel_.memory().at(adapter.receive->first), size_t{adapter.receive_sections.size} * adapter.receive_sections.count};
+  return {kernel_.memory().at(adapter.receive->first),
+          size_t{adapter.receive_sections.size} * adapter.receive_sections.count};
 }
 
 std::byte* NetDriver::at(uint64_t address) {
-  return kernel_.memory().at(static_cast<uint32_t>(address / Memory::kPage)) + address % Memory::kPage;
+  return kernel_.memory().at(static_cast<uint32_t>(address / Memory::kPage)) +
+         address % Memory::kPage;
 }
 
-/// Where the host sees so many bytes: in a confidential VM in pages that are shared for it alone, until `unmap`.
+/// Where the host sees so many bytes: in a confidential VM in pages that are shared for it alone,
+/// until `unmap`.
 std::optional<uint64_t> NetDriver::map(uint64_t address, uint32_t length) {
   if (!kernel_.profile().isolated) return address;
   const auto offset = static_cast<uint32_t>(address % Memory::kPage);
@@ -94,7 +100,8 @@ std::optional<uint64_t> NetDriver::map(uint64_t address, uint32_t length) {
 void NetDriver::unmap(uint64_t address, uint32_t length) {
   if (!kernel_.profile().isolated) return;
   const auto first = static_cast<uint32_t>(address / Memory::kPage);
-  const auto pages = static_cast<uint32_t>((address % Memory::kPage + length + Memory::kPage - 1) / Memory::kPage);
+  const auto pages =
+      static_cast<uint32_t>((address % Memory::kPage + length + Memory::kPage - 1) / Memory::kPage);
   kernel_.memory().set_shared(first, pages, false);
   kernel_.memory().free(first, pages);
 }
@@ -129,7 +136,8 @@ Task<> NetDriver::more_channels(NetAdapter& adapter) {
   co_await ready_channel(*adapter.queues[0]);
   if (adapter.wanted == 1) co_return;
   if (HV_MUTANT(28)) {
-    // The bug: the queues of sub-channels are listed before these come, and closing disables what was never enabled.
+    // The bug: the queues of sub-channels are listed before these come, and closing disables what
+    // was never enabled.
     for (unsigned i = 1; i < adapter.wanted; i++) {
       adapter.queues[i] = std::make_unique<NetQueue>(adapter, channel_, i);
       napis_.push_back(adapter.queues[i].get());
@@ -141,7 +149,8 @@ Task<> NetDriver::more_channels(NetAdapter& adapter) {
   const int granted = co_await ask_sub_channels(adapter, adapter.wanted - 1);
   if (granted >= 0) adapter.granted = 1 + static_cast<unsigned>(granted);
   // The bug: who holds RTNL waits for sub-channels whose coming wants RTNL.
-  if (HV_MUTANT(31)) co_await tasks_.until("sub-channels", [&adapter] { return adapter.open >= adapter.granted; });
+  if (HV_MUTANT(31))
+    co_await tasks_.until("sub-channels", [&adapter] { return adapter.open >= adapter.granted; });
 }
 
 // --- The adapter ---
@@ -162,7 +171,9 @@ Task<int> NetDriver::open_adapter() {
   if (ok) {
     link_up_ = adapter.facts.link_up;
     dev_.mtu = std::min(dev_.mtu, adapter.facts.most_mtu);
-    if (adapter.facts.rss.table_entries) adapter.most_queues = std::min({adapter.facts.rss.queues, kernel_.profile().cpus, Netdev::kMostQueues});
+    if (adapter.facts.rss.table_entries)
+      adapter.most_queues =
+          std::min({adapter.facts.rss.queues, kernel_.profile().cpus, Netdev::kMostQueues});
     co_await more_channels(adapter);
     ok = !adapter.broken;
   }
@@ -173,7 +184,8 @@ Task<int> NetDriver::open_adapter() {
   }
   function_.opened(adapter.dialect, kernel_.profile().isolated);
   adapter_ = &adapter;
-  kernel_.log()("adapter open: nvsp %x, %u of %u queues", static_cast<unsigned>(adapter.dialect.version()), adapter.granted, adapter.wanted);
+  kernel_.log()("adapter open: nvsp %x, %u of %u queues",
+                static_cast<unsigned>(adapter.dialect.version()), adapter.granted, adapter.wanted);
   co_return 0;
 }
 
@@ -215,8 +227,10 @@ Task<> NetDriver::close_adapter() {
       co_await take_back(adapter.send.get(), adapter.waiter);
     }
   }
-  kernel_.log()("adapter closes, drained %d; %llu frames tried, %llu sent, %llu received", drained, static_cast<unsigned long long>(ledger().sent_count()),
-                static_cast<unsigned long long>(ledger().reached_count()), static_cast<unsigned long long>(ledger().received_count()));
+  kernel_.log()("adapter closes, drained %d; %llu frames tried, %llu sent, %llu received", drained,
+                static_cast<unsigned long long>(ledger().sent_count()),
+                static_cast<unsigned long long>(ledger().reached_count()),
+                static_cast<unsigned long long>(ledger().received_count()));
   if (honest()) ledger().closed(drained && !adapter.broken);
   co_await destroy_adapter(adapter);
 }
@@ -227,7 +241,9 @@ Task<int> NetDriver::reopen_once(Config config) {
   const int error = co_await open_adapter();
   if (error) co_return error;
   NetAdapter& adapter = *adapter_;
-  const auto enough = [this, &adapter] { return adapter.open >= adapter.granted || hopeless(adapter); };
+  const auto enough = [this, &adapter] {
+    return adapter.open >= adapter.granted || hopeless(adapter);
+  };
   if (must_succeed()) {
     co_await tasks_.host("sub-channels", enough, kChannelsWait);
   } else {

@@ -15,21 +15,25 @@ using hv::vmbus::Signal;
 using netvsc::Event;
 
 namespace {
-constexpr uint32_t kRingPages = 4;   ///< both rings: a control page and a page of data each
+constexpr uint32_t kRingPages = 4;  ///< both rings: a control page and a page of data each
 constexpr hv::vmbus::Time kDrainLimit = netvsc::kDrainSeconds * 1000;
 }  // namespace
 
 // --- Opening ---
 
 bool NetDriver::create_core(NetQueue& queue) {
-  auto ring = [&](uint32_t offset) { return RingMemory::create({kernel_.memory().at(queue.ring->first + offset), 2 * Memory::kPage}).value(); };
+  auto ring = [&](uint32_t offset) {
+    return RingMemory::create({kernel_.memory().at(queue.ring->first + offset), 2 * Memory::kPage})
+        .value();
+  };
   auto writer = RingWriter::create(ring(0));
   auto reader = RingReader::create(ring(2));
   if (!writer || !reader) return false;
   queue.memory.assign(netvsc::QueueMemory::bytes_needed(plan_), std::byte{0});
   queue.sent.resize(plan_.pages);
   const auto arrays = netvsc::QueueMemory::create(queue.memory, plan_);
-  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_, arrays.value(), queue.index == 0);
+  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_,
+                                               arrays.value(), queue.index == 0);
   return true;
 }
 
@@ -40,9 +44,10 @@ void NetDriver::start_polling(NetQueue& queue) {
   if (!HV_MUTANT(27)) queue.napi.schedule();
 }
 
-/// Opens a channel; the primary one is polled at once. Polling is allowed before the channel opens, so that no signal is lost. What was listed is
-/// freed by `close_channels`.
-Task<NetQueue*> NetDriver::open_channel(NetAdapter& adapter, hv::vmbus::Channel& channel, unsigned index, NetSubChannel* sub) {
+/// Opens a channel; the primary one is polled at once. Polling is allowed before the channel opens,
+/// so that no signal is lost. What was listed is freed by `close_channels`.
+Task<NetQueue*> NetDriver::open_channel(NetAdapter& adapter, hv::vmbus::Channel& channel,
+                                        unsigned index, NetSubChannel* sub) {
   if (kernel_.allocation_fails()) co_return nullptr;
   const auto headers = kernel_.memory().allocate(header_pages());
   if (!headers) co_return nullptr;
@@ -60,13 +65,16 @@ Task<NetQueue*> NetDriver::open_channel(NetAdapter& adapter, hv::vmbus::Channel&
   queue.ring = allocate(kRingPages);
   if (!queue.ring) co_return nullptr;
   for (const uint32_t offset : {0u, 2u}) {
-    RingMemory::create({kernel_.memory().at(queue.ring->first + offset), 2 * Memory::kPage}).value().reset();
+    RingMemory::create({kernel_.memory().at(queue.ring->first + offset), 2 * Memory::kPage})
+        .value()
+        .reset();
   }
   const bool shared = co_await share(queue.ring, queue.waiter, channel);
   if (!shared) co_return nullptr;
   queue.callback = true;
   const uint32_t cpu = kernel_.any_cpu();
-  const auto begun = kernel_.connection().open(channel, queue.ring->gpadl, 2, cpu, {}, queue.waiter.request, kernel_.now());
+  const auto begun = kernel_.connection().open(channel, queue.ring->gpadl, 2, cpu, {},
+                                               queue.waiter.request, kernel_.now());
   if (!begun) co_return nullptr;
   kernel_.used_cpu(cpu);
   kernel_.wait(queue.waiter);
@@ -89,8 +97,13 @@ Task<> NetDriver::ready_channel(NetQueue& queue) {
   co_await tasks_.lock("a queue's lock", queue.lock);
   if (share) {
     const uint32_t size = adapter.send_sections.size;
-    std::byte* memory = kernel_.memory().at(adapter.send->first) + size_t{share} * queue.index * size;
-    (void)queue.core->sending().share({.bytes = {memory, size_t{share} * size}, .first = share * queue.index, .section_size = size}).ok();
+    std::byte* memory =
+        kernel_.memory().at(adapter.send->first) + size_t{share} * queue.index * size;
+    (void)queue.core->sending()
+        .share({.bytes = {memory, size_t{share} * size},
+                .first = share * queue.index,
+                .section_size = size})
+        .ok();
   }
   queue.core->sending().adopt(adapter.facts.limits);
   queue.lock.held = false;
@@ -98,7 +111,8 @@ Task<> NetDriver::ready_channel(NetQueue& queue) {
   queue.core->receiving().adopt(adapter.dialect);
   queue.core->receiving().share(receive_memory(adapter));
   co_await tasks_.turn();
-  // The bug: polling is allowed when the channel has long been open, and what was said meanwhile gives no further signal.
+  // The bug: polling is allowed when the channel has long been open, and what was said meanwhile
+  // gives no further signal.
   if (HV_MUTANT(27)) queue.napi.enable();
   start_polling(queue);
 }
@@ -109,7 +123,9 @@ Task<> NetDriver::sub_channel_came(NetSubChannel& sub) {
   if (HV_MUTANT(31)) co_await tasks_.lock("RTNL", rtnl_);
   co_await tasks_.lock("channels", channels_lock_);
   NetAdapter* adapter = accepting_;
-  const bool listed = adapter && index && index < adapter->wanted && (!adapter->queues[index] || (HV_MUTANT(28) && !adapter->queues[index]->opened));
+  const bool listed =
+      adapter && index && index < adapter->wanted &&
+      (!adapter->queues[index] || (HV_MUTANT(28) && !adapter->queues[index]->opened));
   if (listed) {
     NetQueue* queue = co_await open_channel(*adapter, sub.channel(), index, &sub);
     if (queue) {
@@ -179,7 +195,8 @@ size_t NetDriver::in_flight(const NetAdapter& adapter) const {
 bool NetDriver::incoming_empty(const NetAdapter& adapter) {
   for (const auto& queue : adapter.queues) {
     if (!queue || !queue->opened) continue;
-    auto ring = RingMemory::create({kernel_.memory().at(queue->ring->first + 2), 2 * Memory::kPage});
+    auto ring =
+        RingMemory::create({kernel_.memory().at(queue->ring->first + 2), 2 * Memory::kPage});
     auto reader = RingReader::create(ring.value());
     if (!reader) continue;
     const auto readable = reader.value().readable();
@@ -188,7 +205,8 @@ bool NetDriver::incoming_empty(const NetAdapter& adapter) {
   return true;
 }
 
-/// Waits until the host has nothing of ours, or its time is up. No sender is left. True: it has nothing.
+/// Waits until the host has nothing of ours, or its time is up. No sender is left. True: it has
+/// nothing.
 Task<bool> NetDriver::drain(NetAdapter& adapter) {
   for (unsigned i = 0; i < adapter.active; i++) {
     NetQueue& queue = *adapter.queues[i];
@@ -203,7 +221,9 @@ Task<bool> NetDriver::drain(NetAdapter& adapter) {
     }
     return in_flight(adapter) == 0;
   };
-  co_await tasks_.host("the host to finish our frames", [this, &adapter, done] { return done() || hopeless(adapter); }, kDrainLimit);
+  co_await tasks_.host(
+      "the host to finish our frames",
+      [this, &adapter, done] { return done() || hopeless(adapter); }, kDrainLimit);
   co_return done();
 }
 
@@ -231,9 +251,9 @@ void NetDriver::break_off(NetQueue& queue) {
   schedule(broken_work_);
 }
 
-/// What the round owes: completions, the batch that found no room before, a queue that may go on. True: go on without waiting, as completions
-/// found no room.
-/// With `may_wait` completions may be left for the next frame to be published with.
+/// What the round owes: completions, the batch that found no room before, a queue that may go on.
+/// True: go on without waiting, as completions found no room. With `may_wait` completions may be
+/// left for the next frame to be published with.
 Task<bool> NetDriver::settle(NetQueue& queue, bool may_wait) {
   co_await tasks_.lock("a queue's lock", queue.lock);
   const auto paid = queue.core->pay_completions();
@@ -263,7 +283,9 @@ Task<> NetDriver::wait_timer(NetQueue& queue) {
   Due due = Due::Later;
   Signal signal = Signal::No;
   while (due == Due::Later) {
-    co_await tasks_.clock("completions that wait", [&queue] { return queue.cancelled; }, netvsc::Piggyback::kPeriodMs);
+    co_await tasks_.clock(
+        "completions that wait", [&queue] { return queue.cancelled; },
+        netvsc::Piggyback::kPeriodMs);
     if (queue.cancelled) break;
     co_await tasks_.lock("a queue's lock", queue.lock);
     due = queue.core->sending().wait_expired();
@@ -275,7 +297,9 @@ Task<> NetDriver::wait_timer(NetQueue& queue) {
 }
 
 /// What was given up, for it was too late or the host took the device away, may be answered still.
-bool NetDriver::gave_up(Error error) const { return error == Error::BadId && (channel_.rescinded() || kernel_.profile().slow); }
+bool NetDriver::gave_up(Error error) const {
+  return error == Error::BadId && (channel_.rescinded() || kernel_.profile().slow);
+}
 
 /// The packets taken, fewer than `budget` when it is done with polling.
 Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
@@ -308,7 +332,7 @@ Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
   if (!busy) busy = co_await settle(queue, done < budget);
   co_await signal_host(queue, receiving.give_back());
   if (HV_MUTANT(26) && busy) {
-    (void)queue.napi.complete();   // the bug: nobody goes on for what is owed, and no signal comes
+    (void)queue.napi.complete();  // the bug: nobody goes on for what is owed, and no signal comes
     co_return 0;
   }
   // While completions are owed there is no end: nobody would wake us for them.
@@ -325,7 +349,10 @@ Task<uint32_t> NetDriver::poll(NetQueue& queue, uint32_t budget) {
 }
 
 Task<> NetDriver::softirq() {
-  const auto due = [this] { return std::any_of(napis_.begin(), napis_.end(), [](const NetQueue* queue) { return queue->napi.listed; }); };
+  const auto due = [this] {
+    return std::any_of(napis_.begin(), napis_.end(),
+                       [](const NetQueue* queue) { return queue->napi.listed; });
+  };
   for (;;) {
     co_await tasks_.work(due);
     while (!kernel_.rng().chance(poll_attention_)) co_await tasks_.turn();
@@ -342,8 +369,10 @@ Task<> NetDriver::softirq() {
     queue.polls--;
     if (done < budget) {
       // At rest it owes nothing, and hears of what comes.
-      const bool rests = !queue.napi.scheduled && queue.polls == 0 && queue.ready && !queue.adapter.broken;
-      if (rests && honest() && queue.core->receiving().owes()) fail("a queue rests and owes completions: nobody would wake it");
+      const bool rests =
+          !queue.napi.scheduled && queue.polls == 0 && queue.ready && !queue.adapter.broken;
+      if (rests && honest() && queue.core->receiving().owes())
+        fail("a queue rests and owes completions: nobody would wake it");
       if (rests && honest() && queue.masked) fail("a queue rests with its signals masked");
       continue;
     }
@@ -359,9 +388,15 @@ void NetDriver::take(NetQueue& queue, const Event& event) {
   NetAdapter& adapter = queue.adapter;
   if (adapter.freed) fail("a packet is taken for an adapter that was freed");
   switch (event.kind) {
-    case Event::Kind::Frame: take_frame(event); break;
-    case Event::Kind::Sent: frame_sent(queue, event); break;
-    case Event::Kind::Control: take_control(adapter, event.bytes); break;
+    case Event::Kind::Frame:
+      take_frame(event);
+      break;
+    case Event::Kind::Sent:
+      frame_sent(queue, event);
+      break;
+    case Event::Kind::Control:
+      take_control(adapter, event.bytes);
+      break;
     case Event::Kind::Answered:
       adapter.setup_answer.assign(event.bytes.begin(), event.bytes.end());
       adapter.setup_done = true;
@@ -371,7 +406,8 @@ void NetDriver::take(NetQueue& queue, const Event& event) {
       for (const uint32_t entry : *event.table) most = std::max(most, entry);
       for (size_t i = 0; i < send_table_.size(); i++) {
         send_table_[i] = (*event.table)[i] % Netdev::kMostQueues;
-        if (honest() && (*event.table)[i] != i % (most + 1)) fail("the send table is not the one that the host means");
+        if (honest() && (*event.table)[i] != i % (most + 1))
+          fail("the send table is not the one that the host means");
       }
       break;
     }
@@ -381,15 +417,19 @@ void NetDriver::take(NetQueue& queue, const Event& event) {
     case Event::Kind::ControlSent:
       if (honest() && !event.good) fail("an honest host refuses a request");
       break;
-    case Event::Kind::VfAssociation: function_told(event.vf_allocated, event.vf_serial); break;
-    case Event::Kind::Ignored: break;
+    case Event::Kind::VfAssociation:
+      function_told(event.vf_allocated, event.vf_serial);
+      break;
+    case Event::Kind::Ignored:
+      break;
   }
 }
 
 void NetDriver::take_frame(const Event& event) {
-  if (!dev_.running) return;   // counted as dropped
+  if (!dev_.running) return;  // counted as dropped
   std::vector<std::byte> frame;
-  for (const auto& part : event.fragments) frame.insert(frame.end(), part.data, part.data + part.length);
+  for (const auto& part : event.fragments)
+    frame.insert(frame.end(), part.data, part.data + part.length);
   ledger().received(frame, honest());
 }
 

@@ -12,7 +12,9 @@ using netvsc::Discovery;
 using netvsc::Opening;
 
 namespace {
-std::optional<size_t> written(const Result<size_t>& bytes) { return bytes ? std::optional(bytes.value()) : std::nullopt; }
+std::optional<size_t> written(const Result<size_t>& bytes) {
+  return bytes ? std::optional(bytes.value()) : std::nullopt;
+}
 
 constexpr uint32_t kReceivePages = 16, kSendPages = 9;
 constexpr hv::vmbus::Time kAnswerLimit = netvsc::kAnswerSeconds * 1000;
@@ -21,18 +23,22 @@ constexpr hv::vmbus::Time kDrainLimit = netvsc::kDrainSeconds * 1000;
 
 /// Waits for an answer, for so long as one can come.
 Task<bool> NetDriver::answer_comes(NetAdapter& adapter, const bool& done) {
-  co_await tasks_.host("an answer", [this, &adapter, &done] { return done || hopeless(adapter); }, kAnswerLimit);
-  if (!done && !hopeless(adapter) && kernel_.profile().strict()) fail("the wait for an answer ended by its time limit, though the host is honest");
+  co_await tasks_.host(
+      "an answer", [this, &adapter, &done] { return done || hopeless(adapter); }, kAnswerLimit);
+  if (!done && !hopeless(adapter) && kernel_.profile().strict())
+    fail("the wait for an answer ended by its time limit, though the host is honest");
   co_return done;
 }
 
-/// The answer to the NVSP message that was sent. When this returns, none can arrive any more: it was taken, or its id was.
+/// The answer to the NVSP message that was sent. When this returns, none can arrive any more: it
+/// was taken, or its id was.
 Task<bool> NetDriver::setup_answered(NetAdapter& adapter) {
   const bool came = co_await answer_comes(adapter, adapter.setup_done);
   if (came) co_return true;
   auto& core = *adapter.queues[0]->core;
   if (core.cancel(core.plan().setup())) co_return false;
-  co_await tasks_.until("the answer that is being taken", [&adapter] { return adapter.setup_done; });
+  co_await tasks_.until("the answer that is being taken",
+                        [&adapter] { return adapter.setup_done; });
   co_return true;
 }
 
@@ -46,7 +52,9 @@ Task<bool> NetDriver::give_buffer(NetAdapter& adapter, Opening& opening) {
   if (!shared && receive) co_return false;
   // Frames go by pages alone, then.
   if (!shared) co_return opening.skip_send_buffer().ok();
-  co_return opening.give_buffer(buffer->gpadl.id(), static_cast<uint32_t>(buffer->pages * Memory::kPage)).ok();
+  co_return opening
+      .give_buffer(buffer->gpadl.id(), static_cast<uint32_t>(buffer->pages * Memory::kPage))
+      .ok();
 }
 
 Task<bool> NetDriver::converse_nvsp(NetAdapter& adapter, Opening& opening) {
@@ -62,7 +70,8 @@ Task<bool> NetDriver::converse_nvsp(NetAdapter& adapter, Opening& opening) {
     adapter.setup_done = false;
     co_await tasks_.lock("a queue's lock", queue.lock);
     const bool answered = opening.wants_answer();
-    const auto sent = answered ? queue.core->sending().send_setup(opening.message()) : queue.core->sending().send_notice(opening.message());
+    const auto sent = answered ? queue.core->sending().send_setup(opening.message())
+                               : queue.core->sending().send_notice(opening.message());
     bool ok = sent.ok();
     if (ok && !answered) ok = opening.sent().ok();
     queue.lock.held = false;
@@ -86,7 +95,8 @@ Task<bool> NetDriver::converse_nvsp(NetAdapter& adapter, Opening& opening) {
 /// The dialogue that opens an adapter, NVSP's and then RNDIS's.
 Task<bool> NetDriver::converse(NetAdapter& adapter) {
   NetQueue& queue = *adapter.queues[0];
-  Opening opening({.mtu = dev_.mtu, .virtual_function = true, .isolated = kernel_.profile().isolated});
+  Opening opening(
+      {.mtu = dev_.mtu, .virtual_function = true, .isolated = kernel_.profile().isolated});
   const bool agreed = co_await converse_nvsp(adapter, opening);
   if (!agreed) co_return false;
 
@@ -102,7 +112,8 @@ Task<bool> NetDriver::converse(NetAdapter& adapter) {
   while (!discovery.done()) {
     const bool begun = co_await begin_request(adapter);
     if (!begun) co_return false;
-    bool answered = co_await request(adapter, written(discovery.write(page_of(adapter), adapter.conversation)));
+    bool answered =
+        co_await request(adapter, written(discovery.write(page_of(adapter), adapter.conversation)));
     if (answered) answered = discovery.answered(adapter.conversation.answer()).ok();
     if (!answered) kernel_.log()("rndis: state %d failed", static_cast<int>(discovery.state()));
     adapter.request_lock.held = false;
@@ -129,14 +140,18 @@ Task<int> NetDriver::ask_sub_channels(NetAdapter& adapter, unsigned count) {
 
 // --- RNDIS requests ---
 
-std::span<std::byte> NetDriver::page_of(NetAdapter& adapter) { return {kernel_.memory().at(adapter.page), netvsc::kMostControl}; }
+std::span<std::byte> NetDriver::page_of(NetAdapter& adapter) {
+  return {kernel_.memory().at(adapter.page), netvsc::kMostControl};
+}
 
 /// The host reads the page until it says that it has. A page that it still has is not written to.
 Task<bool> NetDriver::begin_request(NetAdapter& adapter) {
   co_await tasks_.lock("the request's lock", adapter.request_lock);
   auto& core = *adapter.queues[0]->core;
   const auto ours = [&core] { return !core.alive(core.plan().control()); };
-  co_await tasks_.host("the host to read a request", [this, &adapter, ours] { return ours() || hopeless(adapter); }, kDrainLimit);
+  co_await tasks_.host(
+      "the host to read a request", [this, &adapter, ours] { return ours() || hopeless(adapter); },
+      kDrainLimit);
   if (!ours()) {
     adapter.request_lock.held = false;
     co_return false;
@@ -164,13 +179,15 @@ Task<bool> NetDriver::send_page(NetAdapter& adapter, std::optional<size_t> bytes
     sent = staged.ok();
     queue.lock.held = false;
     co_await publish(queue);
-    if (sent || staged.error() != Error::RingFull || hopeless(adapter) || kernel_.now() >= end) break;
-    co_await tasks_.host("room for a request",
-                         [this, &adapter, &sending] {
-                           const auto room = sending.may_send(kEnough);
-                           return hopeless(adapter) || !room || *room || sending.pages().empty();
-                         },
-                         end - kernel_.now());
+    if (sent || staged.error() != Error::RingFull || hopeless(adapter) || kernel_.now() >= end)
+      break;
+    co_await tasks_.host(
+        "room for a request",
+        [this, &adapter, &sending] {
+          const auto room = sending.may_send(kEnough);
+          return hopeless(adapter) || !room || *room || sending.pages().empty();
+        },
+        end - kernel_.now());
   }
   if (!sent) {
     unmap(*adapter.page_mapped, Memory::kPage);
@@ -189,7 +206,8 @@ Task<bool> NetDriver::request(NetAdapter& adapter, std::optional<size_t> bytes) 
   const bool came = co_await answer_comes(adapter, adapter.request_done);
   if (came) co_return true;
   if (adapter.conversation.cancel()) co_return false;
-  co_await tasks_.until("the answer that is being taken", [&adapter] { return adapter.request_done; });
+  co_await tasks_.until("the answer that is being taken",
+                        [&adapter] { return adapter.request_done; });
   co_return true;
 }
 
@@ -198,7 +216,9 @@ Task<bool> NetDriver::set_filter(NetAdapter& adapter, uint32_t filter) {
   const bool begun = co_await begin_request(adapter);
   if (!begun) co_return false;
   const auto id = adapter.conversation.begin(wire::rndis::MessageType::SetComplete);
-  bool set = co_await request(adapter, written(netvsc::write_set_u32(page_of(adapter), id, wire::rndis::Oid::CurrentPacketFilter, filter)));
+  bool set = co_await request(
+      adapter, written(netvsc::write_set_u32(page_of(adapter), id,
+                                             wire::rndis::Oid::CurrentPacketFilter, filter)));
   if (set) set = netvsc::parse_set_complete(adapter.conversation.answer()).ok();
   adapter.request_lock.held = false;
   if (set) adapter.filter = filter;
@@ -212,7 +232,8 @@ Task<bool> NetDriver::set_rss(NetAdapter& adapter, bool off) {
   const unsigned queues = open_queues(adapter);
   for (size_t i = 0; i < table.size(); i++) table[i] = static_cast<uint16_t>(i % queues);
   const auto id = adapter.conversation.begin(wire::rndis::MessageType::SetComplete);
-  bool set = co_await request(adapter, written(netvsc::write_set_rss(page_of(adapter), id, table, {}, off)));
+  bool set = co_await request(adapter,
+                              written(netvsc::write_set_rss(page_of(adapter), id, table, {}, off)));
   if (set) set = netvsc::parse_set_complete(adapter.conversation.answer()).ok();
   adapter.request_lock.held = false;
   co_return set;
@@ -222,7 +243,9 @@ Task<bool> NetDriver::set_rss(NetAdapter& adapter, bool off) {
 Task<> NetDriver::halt(NetAdapter& adapter) {
   const bool begun = co_await begin_request(adapter);
   if (!begun) co_return;
-  (void)co_await send_page(adapter, written(netvsc::write_halt(page_of(adapter), adapter.conversation.id_without_answer())));
+  (void)co_await send_page(
+      adapter,
+      written(netvsc::write_halt(page_of(adapter), adapter.conversation.id_without_answer())));
   adapter.request_lock.held = false;
 }
 
@@ -244,7 +267,8 @@ void NetDriver::take_control(NetAdapter& adapter, std::span<const std::byte> mes
     if (honest()) fail("a control message of an honest host makes no sense");
     return;
   }
-  if (view->type == MessageType::InitializeComplete || view->type == MessageType::QueryComplete || view->type == MessageType::SetComplete) {
+  if (view->type == MessageType::InitializeComplete || view->type == MessageType::QueryComplete ||
+      view->type == MessageType::SetComplete) {
     if (adapter.conversation.take(message, *view)) adapter.request_done = true;
     return;
   }

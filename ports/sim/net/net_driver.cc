@@ -4,25 +4,34 @@
 #include "core/base/mutant.hpp"
 #include "ports/sim/kernel.hpp"
 
-// A life from the probe to the removal, and what the user wants in between. hv_netvsc_main.c, netvsc_netdev.c, netvsc_link.c.
+// A life from the probe to the removal, and what the user wants in between. hv_netvsc_main.c,
+// netvsc_netdev.c, netvsc_link.c.
 namespace hv::sim::net {
 
 namespace {
 /// Few slots, so that they run out, or so many that the ring is full before.
 netvsc::SlotPlan some_plan(Rng& rng) {
   const uint32_t sections = 1 + rng.below(4);
-  return {.sections = static_cast<uint16_t>(sections), .pages = static_cast<uint16_t>(rng.chance(300) ? 4 : 64)};
+  return {.sections = static_cast<uint16_t>(sections),
+          .pages = static_cast<uint16_t>(rng.chance(300) ? 4 : 64)};
 }
 
-/// As the kernel module has it. With less, rings of a page fill, which the module's larger ones seldom do.
+/// As the kernel module has it. With less, rings of a page fill, which the module's larger ones
+/// seldom do.
 constexpr uint32_t kStopPercent = 10;
-constexpr hv::vmbus::Time kRetry = 1'000;   ///< until RTNL is tried again; longer than in truth, as each costs a step of the world
-}
+constexpr hv::vmbus::Time kRetry =
+    1'000;  ///< until RTNL is tried again; longer than in truth, as each costs a step of the world
+}  // namespace
 
 NetDriver::NetDriver(Kernel& kernel, hv::vmbus::Channel& channel)
-    : ChannelDriver(channel), kernel_(kernel), tasks_(kernel.clock()), plan_(some_plan(kernel.rng())),
-      stop_percent_(kernel.rng().chance(300) ? kStopPercent : 1), poll_attention_(kernel.rng().chance(600) ? 1000 : 25),
-      frames_left_(30 + kernel.rng().below(120)), ops_left_(2 + kernel.rng().below(4)),
+    : ChannelDriver(channel),
+      kernel_(kernel),
+      tasks_(kernel.clock()),
+      plan_(some_plan(kernel.rng())),
+      stop_percent_(kernel.rng().chance(300) ? kStopPercent : 1),
+      poll_attention_(kernel.rng().chance(600) ? 1000 : 25),
+      frames_left_(30 + kernel.rng().below(120)),
+      ops_left_(2 + kernel.rng().below(4)),
       function_ops_left_(kernel.rng().chance(400) ? 1 + kernel.rng().below(6) : 0) {
   config_.queues = 1 + kernel.rng().below(3);
   tasks_.spawn("life", life());
@@ -51,7 +60,9 @@ std::unique_ptr<ChannelDriver> NetDriver::driver_of(hv::vmbus::Channel& sub_chan
 }
 
 bool NetDriver::honest() const { return !kernel_.profile().hostile; }
-bool NetDriver::must_succeed() const { return kernel_.profile().strict() && !kernel_.profile().alloc_faults && !channel_.rescinded(); }
+bool NetDriver::must_succeed() const {
+  return kernel_.profile().strict() && !kernel_.profile().alloc_faults && !channel_.rescinded();
+}
 Ledger& NetDriver::ledger() { return kernel_.host().ledger(); }
 
 void NetDriver::step() {
@@ -68,23 +79,30 @@ bool NetDriver::settled() const {
   if (idle()) return true;
   if (life_ != Life::Running || !tasks_.at_rest()) return false;
   if (function_amiss()) return false;
-  const bool may_send = adapter_ && dev_.running && dev_.present && dev_.carrier && !adapter_->broken;
-  return (frames_left_ == 0 || !may_send) && (!adapter_ || !kernel_.profile().strict() || kernel_.host().with_guest() == 0);
+  const bool may_send =
+      adapter_ && dev_.running && dev_.present && dev_.carrier && !adapter_->broken;
+  return (frames_left_ == 0 || !may_send) &&
+         (!adapter_ || !kernel_.profile().strict() || kernel_.host().with_guest() == 0);
 }
 
 const char* NetDriver::stuck() const {
   if (const char* what = tasks_.blocked()) return what;
   if (life_ != Life::Running || settled()) return nullptr;
   if (const char* what = function_amiss()) return what;
-  return kernel_.host().with_guest() ? "frames that came are not given back" : "a queue was stopped and is not woken";
+  return kernel_.host().with_guest() ? "frames that came are not given back"
+                                     : "a queue was stopped and is not woken";
 }
 
 void NetDriver::describe(Log& log) const {
-  tasks_.each([&log](const char* name, const char* what, bool ready) { log("  %s: waits for %s, ready %d", name, what, ready); });
-  log("  function: registered %d running %d namespace %u joined %d allocated %d path %d", vf_.registered, vf_.running, vf_.space,
-      function_.has_function(), function_.allocated(), static_cast<int>(function_.path()));
-  log("  running %d present %d carrier %d, queues %u, stopped %d %d %d, frames left %u", dev_.running, dev_.present, dev_.carrier, dev_.queues,
-      dev_.stopped[0], dev_.stopped[1], dev_.stopped[2], frames_left_);
+  tasks_.each([&log](const char* name, const char* what, bool ready) {
+    log("  %s: waits for %s, ready %d", name, what, ready);
+  });
+  log("  function: registered %d running %d namespace %u joined %d allocated %d path %d",
+      vf_.registered, vf_.running, vf_.space, function_.has_function(), function_.allocated(),
+      static_cast<int>(function_.path()));
+  log("  running %d present %d carrier %d, queues %u, stopped %d %d %d, frames left %u",
+      dev_.running, dev_.present, dev_.carrier, dev_.queues, dev_.stopped[0], dev_.stopped[1],
+      dev_.stopped[2], frames_left_);
 }
 
 std::optional<NetDriver::Time> NetDriver::deadline() const {
@@ -116,7 +134,8 @@ Task<> NetDriver::life() {
   co_await remove();
   life_ = Life::Removed;
   // What is said of a sub-channel at this moment is said before.
-  co_await tasks_.until("sub-channels to go", [this] { return !kernel_.has_sub_drivers(channel_); });
+  co_await tasks_.until("sub-channels to go",
+                        [this] { return !kernel_.has_sub_drivers(channel_); });
   while (!kernel_.connection().release(channel_)) co_await tasks_.turn();
   life_ = Life::Finished;
 }
@@ -127,14 +146,14 @@ Task<> NetDriver::probe() {
   if (error && must_succeed()) fail("an adapter does not open, though nothing fails");
   if (!error && kernel_.allocation_fails()) {
     leaving_ = true;
-    co_await close_adapter();   // the interface cannot be registered
+    co_await close_adapter();  // the interface cannot be registered
   } else if (!error) {
     function_.adopt(adapter_->facts.mac);
     dev_.registered = dev_.present = true;
     dev_.queues = 1;
     show_link();
     schedule(queues_work_);
-    schedule(function_work_);   // as the stack tells of the registration
+    schedule(function_work_);  // as the stack tells of the registration
   }
   rtnl_.held = false;
 }
@@ -184,7 +203,8 @@ Task<> NetDriver::resume() {
 
 Task<> NetDriver::admin() {
   for (;;) {
-    co_await tasks_.work([this] { return ops_left_ && dev_.registered && dev_.present && !stopping_; });
+    co_await tasks_.work(
+        [this] { return ops_left_ && dev_.registered && dev_.present && !stopping_; });
     co_await tasks_.lock("RTNL", rtnl_);
     if (dev_.registered && dev_.present && !leaving_ && ops_left_) co_await admin_once();
     rtnl_.held = false;
@@ -197,7 +217,8 @@ Task<> NetDriver::admin_once() {
   if (!dev_.running || ops_left_ == 0) {
     if (dev_.running) co_return;
     const int error = co_await dev_open();
-    if (error && must_succeed() && adapter_ && !adapter_->broken) fail("an interface does not come up, though nothing fails");
+    if (error && must_succeed() && adapter_ && !adapter_->broken)
+      fail("an interface does not come up, though nothing fails");
     dev_.running = !error;
     co_return;
   }
@@ -219,14 +240,15 @@ Task<> NetDriver::admin_once() {
 
 Task<int> NetDriver::apply_filter() {
   if (!adapter_) co_return -1;
-  const uint32_t filter = dev_.running ? wire::rndis::kFilterDirected | wire::rndis::kFilterBroadcast : 0;
+  const uint32_t filter =
+      dev_.running ? wire::rndis::kFilterDirected | wire::rndis::kFilterBroadcast : 0;
   NetAdapter& adapter = *adapter_;
   const bool ok = co_await set_filter(adapter, filter);
   co_return ok ? 0 : -1;
 }
 
 Task<int> NetDriver::dev_open() {
-  dev_.running = true;   // as the stack says it before it calls
+  dev_.running = true;  // as the stack says it before it calls
   const int error = co_await apply_filter();
   if (!error) {
     dev_.start_all();
@@ -241,14 +263,19 @@ Task<> NetDriver::dev_stop() {
   if (!adapter_ || channel_.rescinded()) co_return;
   NetAdapter& adapter = *adapter_;
   (void)co_await set_filter(adapter, 0);
-  // The bug: closing fails with -EAGAIN until the host has nothing of ours, and who removes the interface tries for ever.
-  if (HV_MUTANT(40)) co_await tasks_.until("the rings to be empty", [this, &adapter] { return in_flight(adapter) == 0; });
+  // The bug: closing fails with -EAGAIN until the host has nothing of ours, and who removes the
+  // interface tries for ever.
+  if (HV_MUTANT(40))
+    co_await tasks_.until("the rings to be empty",
+                          [this, &adapter] { return in_flight(adapter) == 0; });
   if (HV_MUTANT(69)) {
-    // The bug: nobody polls any more, and the ring shall be empty; but the host has not heeded the filter.
+    // The bug: nobody polls any more, and the ring shall be empty; but the host has not heeded the
+    // filter.
     for (auto& queue : adapter.queues) {
       if (queue && queue->opened) co_await napi_disable(*queue);
     }
-    co_await tasks_.until("the ring to be empty", [this, &adapter] { return incoming_empty(adapter); });
+    co_await tasks_.until("the ring to be empty",
+                          [this, &adapter] { return incoming_empty(adapter); });
     for (auto& queue : adapter.queues) {
       if (queue && queue->opened) start_polling(*queue);
     }
@@ -273,7 +300,9 @@ Task<> NetDriver::cancel(Work& work) {
 Task<> NetDriver::worker(Work& work, Task<> (NetDriver::*run)()) {
   for (;;) {
     co_await tasks_.work([&work] { return work.scheduled; });
-    if (work.delay) co_await tasks_.clock("delayed work", [&work] { return !work.scheduled; }, work.delay);
+    if (work.delay)
+      co_await tasks_.clock(
+          "delayed work", [&work] { return !work.scheduled; }, work.delay);
     if (!work.scheduled) continue;
     work.scheduled = false;
     work.running = true;
@@ -322,9 +351,13 @@ NetSubChannel::NetSubChannel(Kernel& kernel, NetDriver& primary, hv::vmbus::Chan
   primary_.sub_channel_offered(*this);
 }
 
-std::unique_ptr<ChannelDriver> NetSubChannel::driver_of(hv::vmbus::Channel& sub_channel) { return primary_.driver_of(sub_channel); }
+std::unique_ptr<ChannelDriver> NetSubChannel::driver_of(hv::vmbus::Channel& sub_channel) {
+  return primary_.driver_of(sub_channel);
+}
 
-bool NetSubChannel::runnable() const { return !finished_ && !in_use() && (releasing_ || rescind_told); }
+bool NetSubChannel::runnable() const {
+  return !finished_ && !in_use() && (releasing_ || rescind_told);
+}
 
 void NetSubChannel::step() {
   if (kernel_.connection().release(channel_)) finished_ = true;

@@ -25,38 +25,40 @@ class NetDriver;
 /// What the host has of a frame in pages.
 struct Sent {
   std::optional<Skb> skb;
-  bool mapped = false;         ///< in a confidential VM: the two addresses are bounce pages
+  bool mapped = false;  ///< in a confidential VM: the two addresses are bounce pages
   uint64_t header_at = 0, data_at = 0;
 };
 
 /// One channel and its queue. ports/linux/hv_netvsc: struct netvsc_queue.
 struct NetQueue {
-  NetQueue(NetAdapter& of, hv::vmbus::Channel& by, unsigned number) : adapter(of), channel(by), index(number) {}
+  NetQueue(NetAdapter& of, hv::vmbus::Channel& by, unsigned number)
+      : adapter(of), channel(by), index(number) {}
   NetAdapter& adapter;
   hv::vmbus::Channel& channel;
   const unsigned index;
   Napi napi;
-  bool listed = true;       ///< known to the stack
-  bool opened = false;      ///< the channel is to be closed
+  bool listed = true;   ///< known to the stack
+  bool opened = false;  ///< the channel is to be closed
   bool callback = false;
-  bool ready = false;       ///< packets may be read
-  bool masked = false;      ///< the poll's
-  unsigned polls = 0;       ///< that run: one, and others at their very end
-  bool waiting = false;     ///< the timer of completions that wait runs
-  bool cancelled = false;   ///< and is to end
-  Mutex lock;               ///< serialises sending
+  bool ready = false;      ///< packets may be read
+  bool masked = false;     ///< the poll's
+  unsigned polls = 0;      ///< that run: one, and others at their very end
+  bool waiting = false;    ///< the timer of completions that wait runs
+  bool cancelled = false;  ///< and is to end
+  Mutex lock;              ///< serialises sending
   std::unique_ptr<Buffer> ring;
   Waiter waiter;
   std::vector<std::byte> memory;
   std::unique_ptr<netvsc::Queue> core;
-  std::vector<Sent> sent;   ///< by page index
-  uint32_t headers = 0;     ///< the first page of their rooms
+  std::vector<Sent> sent;  ///< by page index
+  uint32_t headers = 0;    ///< the first page of their rooms
 };
 
 /// An adapter that is open. ports/linux/hv_netvsc: struct netvsc_adapter.
 struct NetAdapter {
   std::array<std::unique_ptr<NetQueue>, Netdev::kMostQueues> queues;
-  std::vector<std::unique_ptr<NetQueue>> freed_queues;   ///< never reused: who is called after his end is found out
+  std::vector<std::unique_ptr<NetQueue>>
+      freed_queues;  ///< never reused: who is called after his end is found out
   unsigned most_queues = 1, wanted = 1, granted = 1, active = 1, open = 0;
   bool broken = false;
   bool freed = false;
@@ -75,7 +77,8 @@ struct NetAdapter {
   uint32_t filter = 0;
 };
 
-/// A sub-channel: opened, polled and closed by the adapter of its primary; here it is only let go of.
+/// A sub-channel: opened, polled and closed by the adapter of its primary; here it is only let go
+/// of.
 class NetSubChannel final : public ChannelDriver {
  public:
   NetSubChannel(Kernel& kernel, NetDriver& primary, hv::vmbus::Channel& channel);
@@ -94,8 +97,8 @@ class NetSubChannel final : public ChannelDriver {
   bool waits_for_host() const override { return false; }
   const char* stuck() const override { return nullptr; }
 
-  bool handling = false;       ///< the bus tells the driver of it at this moment
-  NetQueue* queue = nullptr;   ///< whose channel it is
+  bool handling = false;      ///< the bus tells the driver of it at this moment
+  NetQueue* queue = nullptr;  ///< whose channel it is
 
  private:
   Kernel& kernel_;
@@ -103,8 +106,9 @@ class NetSubChannel final : public ChannelDriver {
   bool releasing_ = false, finished_ = false;
 };
 
-/// The driver of a network adapter: core/netvsc's machines on the stack of stack.hpp. It follows ports/linux/hv_netvsc function by function; each
-/// function that may sleep, and each lock, is a `co_await`, at which every other context may come between.
+/// The driver of a network adapter: core/netvsc's machines on the stack of stack.hpp. It follows
+/// ports/linux/hv_netvsc function by function; each function that may sleep, and each lock, is a
+/// `co_await`, at which every other context may come between.
 class NetDriver final : public ChannelDriver {
  public:
   NetDriver(Kernel& kernel, hv::vmbus::Channel& channel);
@@ -116,7 +120,9 @@ class NetDriver final : public ChannelDriver {
   bool stopping() const override { return stopping_; }
   bool finished() const override { return life_ == Life::Finished; }
   bool idle() const override { return life_ == Life::Suspended; }
-  bool in_use() const override { return life_ != Life::Suspended && life_ != Life::Removed && life_ != Life::Finished; }
+  bool in_use() const override {
+    return life_ != Life::Suspended && life_ != Life::Removed && life_ != Life::Finished;
+  }
   bool settled() const override;
   int state_number() const override { return static_cast<int>(life_); }
   bool runnable() const override { return tasks_.runnable(); }
@@ -180,7 +186,8 @@ class NetDriver final : public ChannelDriver {
   void unmap(uint64_t address, uint32_t length);
 
   // net_channel.cc: channels
-  Task<NetQueue*> open_channel(NetAdapter& adapter, hv::vmbus::Channel& channel, unsigned index, NetSubChannel* sub);
+  Task<NetQueue*> open_channel(NetAdapter& adapter, hv::vmbus::Channel& channel, unsigned index,
+                               NetSubChannel* sub);
   bool create_core(NetQueue& queue);
   Task<> ready_channel(NetQueue& queue);
   Task<> close_channels(NetAdapter& adapter);
@@ -253,7 +260,10 @@ class NetDriver final : public ChannelDriver {
   bool may_send(NetQueue& queue, uint32_t percent);
   void frame_sent(NetQueue& queue, const netvsc::Event& event);
   void forget_frames(NetQueue& queue);
-  uint32_t header_pages() const { return static_cast<uint32_t>((plan_.pages * netvsc::kHeaderRoom + wire::kPageSize - 1) / wire::kPageSize); }
+  uint32_t header_pages() const {
+    return static_cast<uint32_t>((plan_.pages * netvsc::kHeaderRoom + wire::kPageSize - 1) /
+                                 wire::kPageSize);
+  }
   std::optional<Skb> new_skb();
   void free_skb(const Skb& skb);
   void drop(const Skb& skb);
@@ -273,22 +283,22 @@ class NetDriver final : public ChannelDriver {
   Mutex rtnl_, channels_lock_;
   std::array<Mutex, Netdev::kMostQueues> tx_locks_;
   std::array<std::optional<Skb>, Netdev::kMostQueues> requeued_;
-  std::vector<std::unique_ptr<NetAdapter>> adapters_;   ///< never reused
-  NetAdapter* adapter_ = nullptr;     ///< that frames go by
-  NetAdapter* accepting_ = nullptr;   ///< takes sub-channels; under channels_lock_
+  std::vector<std::unique_ptr<NetAdapter>> adapters_;  ///< never reused
+  NetAdapter* adapter_ = nullptr;                      ///< that frames go by
+  NetAdapter* accepting_ = nullptr;                    ///< takes sub-channels; under channels_lock_
   std::vector<NetQueue*> napis_;
   const netvsc::SlotPlan plan_;
-  const uint32_t stop_percent_;   ///< a queue stops when less than this is free of its ring
+  const uint32_t stop_percent_;  ///< a queue stops when less than this is free of its ring
   Config config_;
   std::array<uint32_t, wire::netvsc::kSendTableEntries> send_table_{};
   bool link_up_ = false;
-  unsigned senders_ = 0;      ///< that may have read adapter_
+  unsigned senders_ = 0;  ///< that may have read adapter_
   Work queues_work_{.name = "queues"}, link_work_{.name = "link"}, broken_work_{.name = "broken"};
   Work function_work_{.name = "function"}, function_setup_work_{.name = "function set-up"};
   netvsc::VirtualFunction function_;
   Function vf_;
   bool function_fresh_ = false;
-  const uint32_t poll_attention_;   ///< how soon what is due is polled, per mille of turns
+  const uint32_t poll_attention_;  ///< how soon what is due is polled, per mille of turns
   unsigned frames_left_, ops_left_, function_ops_left_;
   std::vector<NetSubChannel*> sub_channels_;
 };

@@ -4,11 +4,12 @@
 #include "ports/sim/net/net_driver.hpp"
 #include "ports/sim/net/nic.hpp"
 
-// The virtual function of an adapter, and the interface of it as the rest of the machine has it come and go. netvsc_vf.c.
+// The virtual function of an adapter, and the interface of it as the rest of the machine has it
+// come and go. netvsc_vf.c.
 namespace hv::sim::net {
 
 namespace {
-constexpr unsigned kOurs = 0, kOther = 1;   ///< namespaces; the adapter is in ours
+constexpr unsigned kOurs = 0, kOther = 1;  ///< namespaces; the adapter is in ours
 constexpr uint32_t kSerial = SimNic::kSerial;
 constexpr hv::vmbus::Time kPause = 100;
 constexpr hv::vmbus::Time kDrainLimit = netvsc::kDrainSeconds * 1000;
@@ -19,7 +20,10 @@ constexpr uint32_t kEnough = 256;
 
 Task<> NetDriver::machine() {
   for (;;) {
-    co_await tasks_.work([this] { return function_ops_left_ && !stopping_ && !leaving_ && (life_ == Life::Probing || life_ == Life::Running); });
+    co_await tasks_.work([this] {
+      return function_ops_left_ && !stopping_ && !leaving_ &&
+             (life_ == Life::Probing || life_ == Life::Running);
+    });
     co_await tasks_.lock("RTNL", rtnl_);
     if (function_ops_left_ && !leaving_) co_await machine_once();
     rtnl_.held = false;
@@ -77,7 +81,8 @@ Task<> NetDriver::function_moves(unsigned space) {
 
 bool NetDriver::function_is_ours() const {
   const netvsc::Candidate candidate{.permanent = SimNic::kMac, .serial = kSerial};
-  return dev_.registered && vf_.registered && function_.match(candidate) != netvsc::FunctionMatch::None;
+  return dev_.registered && vf_.registered &&
+         function_.match(candidate) != netvsc::FunctionMatch::None;
 }
 
 /// The notifier.
@@ -86,7 +91,8 @@ Task<> NetDriver::function_registered() {
   if (vf_.space == kOurs) {
     function_join();
   } else if (HV_MUTANT(33)) {
-    co_await function_moves(kOurs);   // the bug: whoever goes through a namespace's interfaces loses its way
+    co_await function_moves(
+        kOurs);  // the bug: whoever goes through a namespace's interfaces loses its way
   } else {
     schedule(function_work_);
   }
@@ -147,15 +153,16 @@ Task<bool> NetDriver::switch_path(NetAdapter& adapter) {
     co_await publish(queue);
     if (sent) break;
     if (!full || hopeless(adapter) || kernel_.now() >= end) co_return false;
-    co_await tasks_.host("room for a message",
-                         [this, &adapter, &sending] {
-                           const auto room = sending.may_send(kEnough);
-                           return hopeless(adapter) || !room || *room || sending.pages().empty();
-                         },
-                         end - kernel_.now());
+    co_await tasks_.host(
+        "room for a message",
+        [this, &adapter, &sending] {
+          const auto room = sending.may_send(kEnough);
+          return hopeless(adapter) || !room || *room || sending.pages().empty();
+        },
+        end - kernel_.now());
   }
   if (HV_MUTANT(32)) {
-    function_.answered();   // the bug: frames take the function before the host has heard of it
+    function_.answered();  // the bug: frames take the function before the host has heard of it
     co_return false;
   }
   const bool came = co_await setup_answered(adapter);
@@ -206,8 +213,10 @@ void NetDriver::function_told(bool allocated, uint32_t serial) {
 const char* NetDriver::function_amiss() const {
   if (!dev_.registered || !vf_.registered || !adapter_ || adapter_->broken) return nullptr;
   if (!function_.has_function()) return "a virtual function is there and is not joined";
-  const bool told = adapter_->dialect.at_least(wire::netvsc::Version::V4) && !kernel_.profile().isolated && function_.allocated();
-  if (must_succeed() && told && vf_.running && !function_.carries()) return "a virtual function is up and carries nothing";
+  const bool told = adapter_->dialect.at_least(wire::netvsc::Version::V4) &&
+                    !kernel_.profile().isolated && function_.allocated();
+  if (must_succeed() && told && vf_.running && !function_.carries())
+    return "a virtual function is up and carries nothing";
   return nullptr;
 }
 

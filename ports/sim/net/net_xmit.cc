@@ -14,27 +14,32 @@ using hv::vmbus::Signal;
 using netvsc::SendFrame;
 
 namespace {
-constexpr uint32_t kWakePercent = 20;   ///< a stopped queue goes on when more than this is free of its ring
+constexpr uint32_t kWakePercent =
+    20;  ///< a stopped queue goes on when more than this is free of its ring
 constexpr uint32_t kEthernetHeader = 14;
 }  // namespace
 
 // --- The stack ---
 
 bool NetDriver::may_queue(unsigned index) const {
-  return dev_.registered && dev_.running && dev_.present && dev_.carrier && index < dev_.queues && !dev_.stopped[index];
+  return dev_.registered && dev_.running && dev_.present && dev_.carrier && index < dev_.queues &&
+         !dev_.stopped[index];
 }
 
 std::optional<Skb> NetDriver::new_skb() {
   Rng& rng = kernel_.rng();
   Skb skb;
-  skb.length = rng.chance(300) ? Ledger::kLeast + rng.below(dev_.mtu + kEthernetHeader - Ledger::kLeast + 1) : Ledger::kLeast + rng.below(300);
+  skb.length = rng.chance(300)
+                   ? Ledger::kLeast + rng.below(dev_.mtu + kEthernetHeader - Ledger::kLeast + 1)
+                   : Ledger::kLeast + rng.below(300);
   skb.offset = rng.below(Memory::kPage);
   skb.pages = static_cast<uint32_t>((skb.offset + skb.length + Memory::kPage - 1) / Memory::kPage);
   const auto first = kernel_.memory().allocate(skb.pages);
   if (!first) return std::nullopt;
   skb.first = *first;
   skb.number = ledger().new_sent(skb.length);
-  Ledger::fill({at(uint64_t{skb.first} * Memory::kPage + skb.offset), skb.length}, skb.number, std::array<uint8_t, 6>{2, 2, 2, 2, 2, 2});
+  Ledger::fill({at(uint64_t{skb.first} * Memory::kPage + skb.offset), skb.length}, skb.number,
+               std::array<uint8_t, 6>{2, 2, 2, 2, 2, 2});
   return skb;
 }
 
@@ -51,7 +56,9 @@ void NetDriver::drop(const Skb& skb) {
 
 /// Whoever sends: a burst by one of the queues that are not stopped.
 Task<> NetDriver::sender() {
-  const auto free_queue = [this](unsigned index) { return may_queue(index) && !tx_locks_[index].held; };
+  const auto free_queue = [this](unsigned index) {
+    return may_queue(index) && !tx_locks_[index].held;
+  };
   for (;;) {
     co_await tasks_.work([this, free_queue] {
       for (unsigned i = 0; i < dev_.queues; i++) {
@@ -62,7 +69,8 @@ Task<> NetDriver::sender() {
     unsigned index = kernel_.rng().below(dev_.queues);
     while (!free_queue(index)) index = (index + 1) % dev_.queues;
     tx_locks_[index].held = true;
-    for (uint32_t burst = 1 + kernel_.rng().below(8); burst > 0 && frames_left_ && may_queue(index); burst--) {
+    for (uint32_t burst = 1 + kernel_.rng().below(8); burst > 0 && frames_left_ && may_queue(index);
+         burst--) {
       auto skb = requeued_[index] ? std::exchange(requeued_[index], std::nullopt) : new_skb();
       if (!skb) break;
       const bool sent = co_await start_xmit(index, *skb, burst > 1 && frames_left_ > 1);
@@ -87,10 +95,12 @@ Task<bool> NetDriver::start_xmit(unsigned index, Skb& skb, bool more) {
   if (function_.carries() && vf_.running) {
     co_await tasks_.turn();
     ledger().accepted(skb.number);
-    kernel_.host().function_sends({at(uint64_t{skb.first} * Memory::kPage + skb.offset), skb.length});
+    kernel_.host().function_sends(
+        {at(uint64_t{skb.first} * Memory::kPage + skb.offset), skb.length});
     free_skb(skb);
   } else if (adapter && index < adapter->active) {
-    if (!adapter->queues[index] || !adapter->queues[index]->core) fail("a frame is sent by a queue that is not set up");
+    if (!adapter->queues[index] || !adapter->queues[index]->core)
+      fail("a frame is sent by a queue that is not set up");
     sent = co_await xmit(*adapter, *adapter->queues[index], skb, more);
   } else {
     drop(skb);
@@ -108,7 +118,8 @@ bool NetDriver::may_send(NetQueue& queue, uint32_t percent) {
 /// Under the queue's lock: no more frames until the host has done some. Closes the race with it.
 void NetDriver::stop_queue(NetQueue& queue) {
   dev_.stopped[queue.index] = true;
-  kernel_.log()("queue %u stops, pages %s", queue.index, queue.core->sending().pages().empty() ? "used up" : "left");
+  kernel_.log()("queue %u stops, pages %s", queue.index,
+                queue.core->sending().pages().empty() ? "used up" : "left");
   // From here on a signal comes when there is room; there may be already.
   auto& sending = queue.core->sending();
   const auto room = sending.wait_for_space(sending.ring_capacity() * kWakePercent / 100);
@@ -117,7 +128,8 @@ void NetDriver::stop_queue(NetQueue& queue) {
 
 /// Under the queue's lock: frames may come again, if the queue was stopped and has room.
 void NetDriver::wake(NetQueue& queue) {
-  if (!dev_.stopped[queue.index] || !dev_.running || !dev_.present || adapter_ != &queue.adapter) return;
+  if (!dev_.stopped[queue.index] || !dev_.running || !dev_.present || adapter_ != &queue.adapter)
+    return;
   if (may_send(queue, kWakePercent)) dev_.stopped[queue.index] = false;
 }
 
@@ -182,10 +194,13 @@ Result<void> NetDriver::send_pages(NetQueue& queue, Skb& skb) {
   const uint64_t header = uint64_t{queue.headers} * Memory::kPage + (HV_MUTANT(37) ? 0 : room_at);
   // Before it is sent: its completion may come at once.
   sent.skb = skb;
-  // The bug: what was mapped for a frame that found no room is still mapped, and taken for the next one's.
+  // The bug: what was mapped for a frame that found no room is still mapped, and taken for the next
+  // one's.
   if (!(HV_MUTANT(38) && sent.mapped)) {
     const auto header_at = map(header, netvsc::kHeaderRoom);
-    const auto data_at = header_at ? map(uint64_t{skb.first} * Memory::kPage + skb.offset, skb.length) : std::nullopt;
+    const auto data_at = header_at
+                             ? map(uint64_t{skb.first} * Memory::kPage + skb.offset, skb.length)
+                             : std::nullopt;
     if (!data_at) {
       if (header_at) unmap(*header_at, netvsc::kHeaderRoom);
       sent.skb.reset();
@@ -222,7 +237,8 @@ void NetDriver::unmap_sent(Sent& sent) {
 void NetDriver::frame_sent(NetQueue& queue, const netvsc::Event& event) {
   if (event.slot_kind == netvsc::SlotKind::Pages) {
     const size_t index = size_t{event.slot} - queue.core->plan().sections;
-    if (index >= queue.sent.size() || !queue.sent[index].skb) fail("a completion of another kind is taken for a frame's");
+    if (index >= queue.sent.size() || !queue.sent[index].skb)
+      fail("a completion of another kind is taken for a frame's");
     Sent& sent = queue.sent[index];
     unmap_sent(sent);
     free_skb(*sent.skb);

@@ -13,7 +13,8 @@ using host::netvsp::Buffer;
 using wire::netvsc::Version;
 
 host::netvsp::SessionLimits some_limits(const Profile& profile, Rng& rng) {
-  constexpr Version all[] = {Version::V6_1, Version::V6, Version::V5, Version::V4, Version::V2, Version::V1};
+  constexpr Version all[] = {Version::V6_1, Version::V6, Version::V5,
+                             Version::V4,   Version::V2, Version::V1};
   host::netvsp::SessionLimits limits;
   // Old hosts are not for a confidential VM.
   limits.newest = rng.chance(500) || profile.isolated ? Version::V6_1 : all[rng.below(6)];
@@ -44,15 +45,29 @@ std::optional<std::span<std::byte>> GuestMemory::memory(uint64_t gpa, size_t len
   return std::span(memory_.at(first) + gpa % Memory::kPage, length);
 }
 
-SimNic::SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger, NicPort& port, unsigned frames)
-    : profile_(profile), rng_(rng), log_(log), memory_(memory), ledger_(ledger), port_(port), machine_(memory, profile),
-      limits_(some_limits(profile, rng)), facts_(some_facts(rng)), shared_(limits_, facts_, *this), frames_left_(frames), attention_(rng.chance(500) ? 1000 : rng.chance(700) ? 20 : 4) {
+SimNic::SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger,
+               NicPort& port, unsigned frames)
+    : profile_(profile),
+      rng_(rng),
+      log_(log),
+      memory_(memory),
+      ledger_(ledger),
+      port_(port),
+      machine_(memory, profile),
+      limits_(some_limits(profile, rng)),
+      facts_(some_facts(rng)),
+      shared_(limits_, facts_, *this),
+      frames_left_(frames),
+      attention_(rng.chance(500)   ? 1000
+                 : rng.chance(700) ? 20
+                                   : 4) {
   shared_.handle = this;
 }
 
 SimNic::~SimNic() = default;
 
-void SimNic::opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in, hv::vmbus::RingWriter& out) {
+void SimNic::opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in,
+                    hv::vmbus::RingWriter& out) {
   primary_ = primary;
   channels_[index] = std::make_unique<Channel>(*this, index, relid, in, out);
   if (index == 0) receive_pages_.clear();
@@ -74,7 +89,8 @@ void SimNic::closed(uint16_t index) {
 }
 
 void SimNic::gpadl_gone(uint16_t index, uint32_t gpadl_id) {
-  if (const auto at = channels_.find(index); at != channels_.end()) at->second->service.gpadl_gone(gpadl_id);
+  if (const auto at = channels_.find(index); at != channels_.end())
+    at->second->service.gpadl_gone(gpadl_id);
 }
 
 void SimNic::signalled(uint16_t index) {
@@ -100,9 +116,12 @@ void SimNic::serve(uint16_t index) {
   ledger_.host_dropped(dropped - dropped_seen_);
   dropped_seen_ = dropped;
   if (profile_.hostile) return;
-  if (shared_.counters.stray_completions.load() != 0) fail("a frame of the host was given back twice");
-  if (shared_.counters.dropped_halted.load() != 0) fail("a frame is sent behind the HALT: it is lost");
-  if (shared_.counters.bad_packets.load() != 0) fail("the host refuses what an honest guest has sent");
+  if (shared_.counters.stray_completions.load() != 0)
+    fail("a frame of the host was given back twice");
+  if (shared_.counters.dropped_halted.load() != 0)
+    fail("a frame is sent behind the HALT: it is lost");
+  if (shared_.counters.bad_packets.load() != 0)
+    fail("the host refuses what an honest guest has sent");
 }
 
 void SimNic::event() {
@@ -131,31 +150,36 @@ void SimNic::event() {
 
 /// As Nic::deliver; but a host spreads frames as it likes, and some of them forget the filter.
 void SimNic::arrive() {
-  for (uint32_t burst = rng_.chance(500) ? 1 : 1 + rng_.below(12); burst > 0 && frames_left_ > 0; burst--) {
+  for (uint32_t burst = rng_.chance(500) ? 1 : 1 + rng_.below(12); burst > 0 && frames_left_ > 0;
+       burst--) {
     frames_left_--;
     const auto length = Ledger::kLeast + rng_.below(400);
     const uint32_t number = ledger_.new_arrived(length);
     host::net::Frame frame{std::vector<std::byte>(length), false};
     Ledger::fill(frame.bytes, number, kMac);
-    if (!shared_.device.link() || (!shared_.device.wants(frame.bytes) && !rng_.chance(100))) continue;
+    if (!shared_.device.link() || (!shared_.device.wants(frame.bytes) && !rng_.chance(100)))
+      continue;
     const auto place = shared_.device.place(frame.bytes);
     auto at = channels_.find(place.channel);
-    if (!channels_.empty() && rng_.chance(500)) at = std::next(channels_.begin(), rng_.below(static_cast<uint32_t>(channels_.size())));
+    if (!channels_.empty() && rng_.chance(500))
+      at = std::next(channels_.begin(), rng_.below(static_cast<uint32_t>(channels_.size())));
     if (at == channels_.end()) at = channels_.find(0);
     if (at == channels_.end()) continue;
-    if (at->second->service.deliver(std::move(frame), place.hash) ) signalled(at->first);
+    if (at->second->service.deliver(std::move(frame), place.hash)) signalled(at->first);
   }
 }
 
 void SimNic::function_sends(std::span<const std::byte> frame) {
   const bool heeded = shared_.session.data_path() == wire::netvsc::DataPath::Vf;
-  if (!profile_.hostile && !heeded) fail("a frame goes by a virtual function that the host was not heard to heed: it is lost");
+  if (!profile_.hostile && !heeded)
+    fail("a frame goes by a virtual function that the host was not heard to heed: it is lost");
   ledger_.reached(frame, !profile_.hostile);
 }
 
 size_t SimNic::with_guest() const {
   size_t count = 0;
-  for (const auto& [index, channel] : channels_) count += channel->broken ? 0 : channel->service.with_guest();
+  for (const auto& [index, channel] : channels_)
+    count += channel->broken ? 0 : channel->service.with_guest();
   return count;
 }
 

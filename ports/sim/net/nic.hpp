@@ -13,14 +13,17 @@
 
 namespace hv::sim::net {
 
-/// The guest's memory as host/ sees it. Fails when an honest guest lets it touch what is freed or, in a confidential VM, private.
+/// The guest's memory as host/ sees it. Fails when an honest guest lets it touch what is freed or,
+/// in a confidential VM, private.
 class GuestMemory final : public host::Machine {
  public:
   GuestMemory(Memory& memory, const Profile& profile) : memory_(memory), profile_(profile) {}
   uint32_t vp_count() const override { return profile_.cpus; }
   std::optional<std::span<std::byte>> memory(uint64_t gpa, size_t length) override;
   std::unique_ptr<host::Mapping> map_pages(std::span<const uint64_t>) override { return nullptr; }
-  bool post_message(uint32_t, uint32_t, uint32_t, std::span<const std::byte>) override { return false; }
+  bool post_message(uint32_t, uint32_t, uint32_t, std::span<const std::byte>) override {
+    return false;
+  }
   void signal_event(uint32_t, uint32_t, uint32_t) override {}
   bool bind_signal(uint32_t, int) override { return false; }
 
@@ -39,19 +42,22 @@ class NicPort {
   virtual std::vector<uint64_t> gpadl_pages(uint32_t relid, uint32_t gpadl_id) = 0;
 };
 
-/// A network adapter of the host: what host/netvsp/nic.cc is, without threads. The services, the session and the RNDIS device are the product's.
+/// A network adapter of the host: what host/netvsp/nic.cc is, without threads. The services, the
+/// session and the RNDIS device are the product's.
 class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
  public:
-  SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger, NicPort& port, unsigned frames);
+  SimNic(const Profile& profile, Rng& rng, Log& log, Memory& memory, Ledger& ledger, NicPort& port,
+         unsigned frames);
   ~SimNic() override;
 
   /// The address of every adapter here.
   static constexpr std::array<uint8_t, 6> kMac{0x00, 0x15, 0x5d, 0x01, 0x02, 0x03};
 
-  static constexpr uint32_t kSerial = 7;   ///< of every virtual function
+  static constexpr uint32_t kSerial = 7;  ///< of every virtual function
 
   // The bus
-  void opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in, hv::vmbus::RingWriter& out);
+  void opened(uint64_t primary, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in,
+              hv::vmbus::RingWriter& out);
   void closed(uint16_t index);
   void gpadl_gone(uint16_t index, uint32_t gpadl_id);
   void signalled(uint16_t index);
@@ -64,7 +70,8 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   void event();
   void no_more_events() { frames_left_ = 0; }
 
-  /// A frame of the guest comes by the virtual function. Fails: the guest was not told yet that it may.
+  /// A frame of the guest comes by the virtual function. Fails: the guest was not told yet that it
+  /// may.
   void function_sends(std::span<const std::byte> frame);
   bool open() const { return !channels_.empty(); }
 
@@ -98,9 +105,10 @@ class SimNic final : public host::NetBackend, public host::vmbus::DeviceHandle {
   host::netvsp::NicShared shared_;
   uint64_t primary_ = 0;
   std::map<uint16_t, std::unique_ptr<Channel>> channels_;
-  std::vector<uint64_t> receive_pages_;   ///< as last told, for who means harm
+  std::vector<uint64_t> receive_pages_;  ///< as last told, for who means harm
   unsigned frames_left_;
-  const uint32_t attention_;   ///< how often it looks, per mille: one that looks away lets rings fill
+  const uint32_t
+      attention_;  ///< how often it looks, per mille: one that looks away lets rings fill
   uint64_t dropped_seen_ = 0;
 };
 

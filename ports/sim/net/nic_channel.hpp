@@ -8,7 +8,8 @@ namespace hv::sim::net {
 /// An open channel of a NIC, and who serves it.
 class SimNic::Channel final : public host::vmbus::OpenChannel {
  public:
-  Channel(SimNic& nic, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in, hv::vmbus::RingWriter& out)
+  Channel(SimNic& nic, uint16_t index, uint32_t relid, hv::vmbus::RingReader& in,
+          hv::vmbus::RingWriter& out)
       : nic_(nic), index_(index), relid_(relid), in_(in), out_(out), service(*this, nic.shared_) {
     in_.mask();
   }
@@ -35,8 +36,8 @@ class SimNic::Channel final : public host::vmbus::OpenChannel {
 
  public:
   host::netvsp::ChannelService service;
-  bool asleep = false;   ///< and unmasked
-  bool woken = false;    ///< by something that is not a signal, while it was served
+  bool asleep = false;  ///< and unmasked
+  bool woken = false;   ///< by something that is not a signal, while it was served
   bool broken = false;
 };
 

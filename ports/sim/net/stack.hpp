@@ -8,12 +8,13 @@
 /// The kernel's network stack in small: what of it a driver of an adapter meets.
 namespace hv::sim::net {
 
-/// NAPI: a queue's polling. `scheduled` belongs to whoever polls, or to whoever has forbidden it: so disabling what is not enabled never ends.
+/// NAPI: a queue's polling. `scheduled` belongs to whoever polls, or to whoever has forbidden it:
+/// so disabling what is not enabled never ends.
 struct Napi {
-  bool scheduled = true;   ///< as added: not enabled yet
+  bool scheduled = true;  ///< as added: not enabled yet
   bool disabling = false;
-  bool missed = false;     ///< scheduled while it ran
-  bool listed = false;     ///< a poll is due
+  bool missed = false;  ///< scheduled while it ran
+  bool listed = false;  ///< a poll is due
 
   void enable() { scheduled = disabling = missed = listed = false; }
   void schedule() {
@@ -47,19 +48,19 @@ struct Skb {
 struct Function {
   bool registered = false;
   bool running = false;
-  bool told = false;    ///< the stack tells everybody of it
-  unsigned space = 0;   ///< the namespace that it is in
+  bool told = false;   ///< the stack tells everybody of it
+  unsigned space = 0;  ///< the namespace that it is in
 };
 
 /// The interface.
 struct Netdev {
   static constexpr unsigned kMostQueues = 4;
   bool registered = false;
-  bool running = false;   ///< up
+  bool running = false;  ///< up
   bool present = false;
   bool carrier = false;
   uint32_t mtu = 1500;
-  unsigned queues = 1;    ///< that carry frames
+  unsigned queues = 1;  ///< that carry frames
   std::array<bool, kMostQueues> stopped{};
 
   void stop_all() { stopped.fill(true); }

@@ -12,7 +12,8 @@
 #include "core/vmbus/channel.hpp"
 #include "ports/sim/support.hpp"
 
-/// Code of the guest that blocks, as coroutines: each `co_await` is a place where any other context may come between.
+/// Code of the guest that blocks, as coroutines: each `co_await` is a place where any other context
+/// may come between.
 namespace hv::sim::net {
 
 template <typename T>
@@ -123,8 +124,14 @@ class Tasks {
   /// How a context waits; true when what it waited for has come, false when its time was up.
   class Pause {
    public:
-    Pause(Tasks& tasks, std::function<bool()> ready, Time until, For whom, const char* what, Mutex* mutex = nullptr)
-        : tasks_(tasks), ready_(std::move(ready)), until_(until), for_(whom), what_(what), mutex_(mutex) {}
+    Pause(Tasks& tasks, std::function<bool()> ready, Time until, For whom, const char* what,
+          Mutex* mutex = nullptr)
+        : tasks_(tasks),
+          ready_(std::move(ready)),
+          until_(until),
+          for_(whom),
+          what_(what),
+          mutex_(mutex) {}
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> at) {
       tasks_.current_->at = at;
@@ -143,14 +150,22 @@ class Tasks {
     const char* what_;
     Mutex* mutex_;
   };
-  Pause turn() { return {*this, [] { return true; }, kNever, For::Turn, "its turn"}; }
-  Pause until(const char* what, std::function<bool()> ready) { return {*this, std::move(ready), kNever, For::Guest, what}; }
+  Pause turn() {
+    return {*this, [] { return true; }, kNever, For::Turn, "its turn"};
+  }
+  Pause until(const char* what, std::function<bool()> ready) {
+    return {*this, std::move(ready), kNever, For::Guest, what};
+  }
   Pause host(const char* what, std::function<bool()> ready, Time limit = kNever) {
     return {*this, std::move(ready), limit == kNever ? kNever : now_ + limit, For::Host, what};
   }
   /// Sleeps for so long, or until it is `ready`.
-  Pause clock(const char* what, std::function<bool()> ready, Time span) { return {*this, std::move(ready), now_ + span, For::Clock, what}; }
-  Pause work(std::function<bool()> ready) { return {*this, std::move(ready), kNever, For::Work, "work"}; }
+  Pause clock(const char* what, std::function<bool()> ready, Time span) {
+    return {*this, std::move(ready), now_ + span, For::Clock, what};
+  }
+  Pause work(std::function<bool()> ready) {
+    return {*this, std::move(ready), kNever, For::Work, "work"};
+  }
   Pause lock(const char* what, Mutex& mutex) {
     return {*this, [&mutex] { return !mutex.held; }, kNever, For::Guest, what, &mutex};
   }

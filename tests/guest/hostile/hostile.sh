@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A host that lies. For each of SEEDS: everything is loaded anew and works, then the host attacks it under I/O; afterwards the kernel
-# must not have complained (run_test looks), must not have flooded its log, and must let all of it go.
+# A host that lies. For each of SEEDS: everything is loaded anew and works, then the host attacks it
+# under I/O; afterwards the kernel must not have complained (run_test looks), must not have flooded
+# its log, and must let all of it go.
 ATTACK_SECONDS=5
-LINES_MOST=400  # of one attack: what is rate-limited in the drivers, and the SCSI layer's own about each error
+# Of one attack: what is rate-limited in the drivers, and the SCSI layer's own about each error.
+LINES_MOST=400
 
-works() { [ "$(timeout 20 dd if="$1" bs=64k count=16 iflag=direct 2>/dev/null | wc -c)" = 1048576 ]; }
+works() {
+  [ "$(timeout 20 dd if="$1" bs=64k count=16 iflag=direct 2>/dev/null | wc -c)" = 1048576 ]
+}
 
 # background COMMAND...: it may meet a host that does not answer, and is not waited for.
 background() { ("$@" >/dev/null 2>&1 &) }
@@ -19,19 +23,22 @@ load_all() {
   within 60 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
   within 20 test -b "$(scsi 0)" || fail "no block device"
   works "$(scsi 0)" || fail "the disk does not work with a host that does not lie"
-  # A command that the host has lost is given up when its device is being removed, and its time is over.
+  # A command that the host has lost is given up when its device is being removed, and its time is
+  # over.
   for block in /sys/block/sd*; do echo 3 >"$block/device/timeout"; done
 }
 
-# Gives all up, lost requests too. What never ends here hangs: unloading has no other way out. A command of a scan that the host has lost
-# keeps the module in use: its devices go first, then, as they would by hand. All at once, as the scan of one host waits for those of others.
+# Gives all up, lost requests too. What never ends here hangs: unloading has no other way out. A
+# command of a scan that the host has lost keeps the module in use: its devices go first, then, as
+# they would by hand. All at once, as the scan of one host waits for those of others.
 unload() {
   local module device
   for module in hv_storvsc hv_netvsc hv_utils hv_balloon hv_vmbus; do
     [ -e "/sys/module/$module" ] || continue
     if ! rmmod $module; then
       for device in /sys/bus/vmbus/drivers/$module/*-*-*-*-*; do
-        [ ! -e "$device" ] || background sh -c "echo ${device##*/} >/sys/bus/vmbus/drivers/$module/unbind"
+        [ ! -e "$device" ] ||
+          background sh -c "echo ${device##*/} >/sys/bus/vmbus/drivers/$module/unbind"
       done
       within 60 rmmod $module
     fi
@@ -60,15 +67,23 @@ attack() { # attack SEED
   sleep 1
   ask_host hostile.stop
   [ $((seed % 3)) = 0 ] || background unload
-  within 110 test -e /tmp/unloaded || { cat /proc/[0-9]*/stack 2>/dev/null | head -n 60; fail "the modules cannot be unloaded"; }
+  within 110 test -e /tmp/unloaded || {
+    cat /proc/[0-9]*/stack 2>/dev/null | head -n 60
+    fail "the modules cannot be unloaded"
+  }
   [ ! -e /sys/bus/vmbus ] || fail "the bus is still there"
   lines=$(dmesg | wc -l)
-  [ "$lines" -le $LINES_MOST ] || { dmesg | cut -d ']' -f 2- | sort | uniq -c | sort -rn | head -n 20; fail "$lines lines in the log"; }
+  [ "$lines" -le $LINES_MOST ] || {
+    dmesg | cut -d ']' -f 2- | sort | uniq -c | sort -rn | head -n 20
+    fail "$lines lines in the log"
+  }
 }
 
 test_an_honest_host_is_served() {
   local module
-  for module in hv_vmbus hv_storvsc; do ! wanted $module || ours $module || fail "$module is not ours"; done
+  for module in hv_vmbus hv_storvsc; do
+    ! wanted $module || ours $module || fail "$module is not ours"
+  done
   load_all
   unload
 }

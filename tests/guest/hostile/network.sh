@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A host that lies to a network adapter, behind hostile.sh: for each of SEEDS the adapter is attacked under traffic, while it is opened anew, and
-# while it is unloaded. It goes on, or it was closed and says so once; the kernel stays calm, and everything can be loaded anew.
+# A host that lies to a network adapter, behind hostile.sh: for each of SEEDS the adapter is
+# attacked under traffic, while it is opened anew, and while it is unloaded. It goes on, or it was
+# closed and says so once; the kernel stays calm, and everything can be loaded anew.
 GATEWAY=10.0.2.2
-NIC_LINES_MOST=200  # of one attack: rate-limited ones, and a line for each time that the adapter was closed and opened
+# Of one attack: rate-limited ones, and a line for each time that the adapter was closed and opened.
+NIC_LINES_MOST=200
 
 nic_works() { answers -c 1 -W 2 $GATEWAY >/dev/null 2>&1; }
 
@@ -28,8 +30,12 @@ load_nic() {
 }
 
 # All of these may meet an adapter that is closed this moment, or gone.
-keep_pinging() { while :; do timeout 10 ping -A -q -c 200 -s "$1" -W 1 $GATEWAY || sleep 0.2; done; }
-keep_fetching() { while :; do timeout 10 wget -q -O /dev/null http://$GATEWAY:8080/network || sleep 0.2; done; }
+keep_pinging() {
+  while :; do timeout 10 ping -A -q -c 200 -s "$1" -W 1 $GATEWAY || sleep 0.2; done
+}
+keep_fetching() {
+  while :; do timeout 10 wget -q -O /dev/null http://$GATEWAY:8080/network || sleep 0.2; done
+}
 # Each change closes the adapter and opens it: the dialogues are lied to.
 keep_opening() {
   local mtu
@@ -74,18 +80,26 @@ attack_nic() { # attack_nic SEED
     ask_host hostile.stop
   else
     ask_host hostile.stop
-    # Answers that were lost are waited for until their time is over; then the adapter is opened anew.
+    # Answers that were lost are waited for until their time is over; then the adapter is opened
+    # anew.
     if ! within 100 nic_works_when_up; then
       dmesg | grep -E "hv_netvsc|vmbus" | tail -n 20
-      ! nic $NIC0 >/dev/null || dmesg | grep -q 'the adapter is closed\|the adapter does not open' ||
+      ! nic $NIC0 >/dev/null ||
+        dmesg | grep -q 'the adapter is closed\|the adapter does not open' ||
         fail "the adapter is there, was not closed, and does not work"
       echo "closed, and not open again: loaded anew"
     fi
     background unload
   fi
-  within 110 test -e /tmp/unloaded || { cat /proc/[0-9]*/stack 2>/dev/null | head -n 60; fail "the modules cannot be unloaded"; }
+  within 110 test -e /tmp/unloaded || {
+    cat /proc/[0-9]*/stack 2>/dev/null | head -n 60
+    fail "the modules cannot be unloaded"
+  }
   lines=$(dmesg | wc -l)
-  [ "$lines" -le $NIC_LINES_MOST ] || { dmesg | cut -d ']' -f 2- | sort | uniq -c | sort -rn | head -n 20; fail "$lines lines in the log"; }
+  [ "$lines" -le $NIC_LINES_MOST ] || {
+    dmesg | cut -d ']' -f 2- | sort | uniq -c | sort -rn | head -n 20
+    fail "$lines lines in the log"
+  }
 }
 
 if wanted hv_netvsc; then
@@ -99,7 +113,8 @@ if wanted hv_netvsc; then
     load_nic
     unload
   }
-  TESTS="a_nic_works_with_an_honest_host $(printf 'nic_seed_%s ' $SEEDS) a_nic_works_with_an_honest_host_again $TESTS"
+  TESTS="$(printf 'nic_seed_%s ' $SEEDS) a_nic_works_with_an_honest_host_again $TESTS"
+  TESTS="a_nic_works_with_an_honest_host $TESTS"
 fi
 
 # Of all these, what --only names.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Runs in the minimal guest. What the tests use; then each test is a function test_NAME, run in the order of its file.
-# Lines for the node start with '@': `@begin NAME`, `@end NAME passed|failed SECONDS`, `@host METHOD key=value...`.
+# Runs in the minimal guest. What the tests use; then each test is a function test_NAME, run in the
+# order of its file.
+# Lines for the node start with '@': `@begin NAME`, `@end NAME passed|failed SECONDS`,
+# `@host METHOD key=value...`.
 export PATH=/tools/bin:$PATH
 
 SCSI=ba6163d9-04a1-4d29-b605-72e2ffb1dc7f
@@ -10,7 +12,8 @@ NIC0=00:15:5d:00:00:10
 NIC1=00:15:5d:00:00:11
 NIC2=00:15:5d:00:00:12
 
-# A command that is started costs tens of milliseconds in the nested machine, so what is asked often is asked of the shell alone.
+# A command that is started costs tens of milliseconds in the nested machine, so what is asked often
+# is asked of the shell alone.
 
 # value_of FILE: sets VALUE to its first line; fails if it cannot be read.
 value_of() { { read -r VALUE <"$1"; } 2>/dev/null; }
@@ -22,7 +25,10 @@ fail() { echo "$*"; exit 1; }
 skip() { echo "$*"; exit 77; }
 
 # Whether the module of that name is loaded, and ours.
-ours() { local VALUE; value_of "/sys/module/$1/version" && case $VALUE in enlighten-*) ;; *) return 1 ;; esac; }
+ours() {
+  local VALUE
+  value_of "/sys/module/$1/version" && case $VALUE in enlighten-*) ;; *) return 1 ;; esac
+}
 # Whether DRIVERS asks for our module of that name.
 wanted() {
   case ",$DRIVERS," in
@@ -46,7 +52,8 @@ within() {
   done
 }
 
-# device CLASS LUN: the block device (sda, sr0) at that LUN of a controller of that class; fails if there is none.
+# device CLASS LUN: the block device (sda, sr0) at that LUN of a controller of that class; fails if
+# there is none.
 device() {
   local vmbus block
   for vmbus in /sys/bus/vmbus/devices/*; do
@@ -85,7 +92,11 @@ run_test() { # in a subshell: a test that fails ends alone
   kernel_is_calm >>/tmp/log 2>&1 || { status=failed; cat /tmp/said >>/tmp/log; }
   [ "$status" = passed ] || tail -n 60 /tmp/log | sed 's/^@/ @/'
   # Who waits, and for what.
-  [ "$status" != failed ] || { echo w >/proc/sysrq-trigger; dmesg | tail -n 400; dmesg -c >/dev/null; }
+  [ "$status" != failed ] || {
+    echo w >/proc/sysrq-trigger
+    dmesg | tail -n 400
+    dmesg -c >/dev/null
+  }
   end=$(now)
   end=$((${end%.*}${end#*.} - ${start%.*}${start#*.}))  # hundredths, as both have two digits there
   echo "@end $name $status $((end / 100)).$((end / 10 % 10))"

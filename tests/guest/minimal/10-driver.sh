@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 test_the_expected_driver_is_loaded() {
-  if wanted hv_storvsc; then ours hv_storvsc || fail "hv_storvsc is not ours"; else ! ours hv_storvsc || fail "hv_storvsc is ours"; fi
+  if wanted hv_storvsc; then
+    ours hv_storvsc || fail "hv_storvsc is not ours"
+  else
+    ! ours hv_storvsc || fail "hv_storvsc is ours"
+  fi
   within 30 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
 }
 
@@ -15,7 +19,8 @@ test_all_channels_are_there() {
   done
 }
 
-# The host orders requests; another scheduler can be chosen and left again, where the kernel has one.
+# The host orders requests; another scheduler can be chosen and left again, where the kernel has
+# one.
 test_requests_are_not_ordered_twice() {
   local queue
   wanted hv_storvsc || skip "the in-tree driver leaves it to the kernel"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 test_fio_verifies_256_mib() {
   mount_tools
-  tool fio --name=verify --filename="$(scsi 0)" --size=256M --rw=randwrite --bssplit=4k/10:64k/40:256k/50 --ioengine=libaio \
-    --direct=1 --iodepth=32 --verify=crc32c --verify_fatal=1 --do_verify=1 --randrepeat=0 --output-format=terse >/tmp/fio.out || { cat /tmp/fio.out; fail "fio found an error"; }
+  tool fio --name=verify --filename="$(scsi 0)" --size=256M --rw=randwrite \
+    --bssplit=4k/10:64k/40:256k/50 --ioengine=libaio --direct=1 --iodepth=32 \
+    --verify=crc32c --verify_fatal=1 --do_verify=1 --randrepeat=0 --output-format=terse \
+    >/tmp/fio.out || { cat /tmp/fio.out; fail "fio found an error"; }
   umount /tools
 }
 
@@ -12,7 +14,10 @@ test_ext4_is_clean_after_use() {
   mkfs.ext4 -q -F "$disk"
   mkdir -p /mnt/fs
   mount "$disk" /mnt/fs
-  for i in 1 2 3 4; do cp -a /bin /usr/sbin "/mnt/fs/" && mv /mnt/fs/sbin "/mnt/fs/sbin$i" && mv /mnt/fs/bin "/mnt/fs/bin$i"; done
+  for i in 1 2 3 4; do
+    cp -a /bin /usr/sbin "/mnt/fs/" && mv /mnt/fs/sbin "/mnt/fs/sbin$i" &&
+      mv /mnt/fs/bin "/mnt/fs/bin$i"
+  done
   dd if=/dev/urandom of=/mnt/fs/random bs=1M count=8 2>/dev/null
   md5sum /mnt/fs/random >/tmp/random.md5
   rm -rf /mnt/fs/sbin2

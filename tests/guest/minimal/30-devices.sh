@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# LUN 1 is 64 MiB of holes; the node looks afterwards that the first half of them is holes again, and the second is not.
+# LUN 1 is 64 MiB of holes; the node looks afterwards that the first half of them is holes again,
+# and the second is not.
 test_trim_punches_holes() {
   local disk name
   disk=$(scsi 1)
@@ -11,9 +12,11 @@ test_trim_punches_holes() {
   sync
   blkdiscard -o 0 -l $((32 << 20)) "$disk"
   echo 3 >/proc/sys/vm/drop_caches
-  [ "$(dd if="$disk" bs=1M count=32 2>/dev/null | md5sum)" = "$(dd if=/dev/zero bs=1M count=32 2>/dev/null | md5sum)" ] ||
+  [ "$(dd if="$disk" bs=1M count=32 2>/dev/null | md5sum)" = \
+    "$(dd if=/dev/zero bs=1M count=32 2>/dev/null | md5sum)" ] ||
     fail "discarded blocks are not zero"
-  [ "$(dd if="$disk" bs=1M skip=32 count=1 2>/dev/null | tr -d '\000' | wc -c)" != 0 ] || fail "too much was discarded"
+  [ "$(dd if="$disk" bs=1M skip=32 count=1 2>/dev/null | tr -d '\000' | wc -c)" != 0 ] ||
+    fail "too much was discarded"
 }
 
 test_a_read_only_disk_refuses_writes() {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The adapter nic0 is behind the host's address translation; on 10.0.2.2:8080 the node serves /network and /large, with /network.md5 and /large.md5.
+# The adapter nic0 is behind the host's address translation; on 10.0.2.2:8080 the node serves
+# /network and /large, with /network.md5 and /large.md5.
 HOT=00:15:5d:00:00:20
 
 no_nic() { ! nic "$1" >/dev/null; }
@@ -7,17 +8,26 @@ carrier() { holds "/sys/class/net/$1/carrier" "$2"; }
 mtu_is() { holds "/sys/class/net/$1/mtu" "$2"; }
 # That the kernel cannot verify a module that it did not come with is no complaint of the driver.
 # Of this test and of the one before, as something may have been said behind its end.
-driver_is_calm() { ! { cat /tmp/said; dmesg; } | grep -v 'module verification failed' | grep -E 'hv_netvsc.*([Ee]rror|[Ii]nvalid|[Ff]ail|[Uu]nable|overflow|unknown|too (small|big))' || fail "the driver complained"; }
+driver_is_calm() {
+  local not='[Ee]rror|[Ii]nvalid|[Ff]ail|[Uu]nable|overflow|unknown|too (small|big)'
+  ! { cat /tmp/said; dmesg; } | grep -v 'module verification failed' |
+    grep -E "hv_netvsc.*($not)" || fail "the driver complained"
+}
 fetch() { # fetch [NAME]
   local name=${1:-network}
-  wget -q -O /tmp/fetched.md5 "http://10.0.2.2:8080/$name.md5" || fail "the node does not serve the sum"
+  wget -q -O /tmp/fetched.md5 "http://10.0.2.2:8080/$name.md5" ||
+    fail "the node does not serve the sum"
   wget -q -O - "http://10.0.2.2:8080/$name" | md5sum | cut -c 1-32 >/tmp/fetched
   cut -c 1-32 /tmp/fetched.md5 | cmp - /tmp/fetched || fail "its sum is wrong"
 }
 
 test_network_gets_an_address_by_dhcp() {
   local device
-  if wanted hv_netvsc; then ours hv_netvsc || fail "hv_netvsc is not ours"; else ! ours hv_netvsc || fail "hv_netvsc is ours"; fi
+  if wanted hv_netvsc; then
+    ours hv_netvsc || fail "hv_netvsc is not ours"
+  else
+    ! ours hv_netvsc || fail "hv_netvsc is ours"
+  fi
   within 30 nic $NIC0 >/dev/null || fail "no network interface"
   device=$(nic $NIC0)
   ip link set "$device" up
@@ -28,7 +38,9 @@ test_network_gets_an_address_by_dhcp() {
 
 test_network_takes_packets_of_all_sizes() {
   local size
-  for size in 0 1 17 18 64 500 1000 1471 1472 1473 5000; do answers -s "$size" 10.0.2.2 || fail "no answer to $size bytes"; done
+  for size in 0 1 17 18 64 500 1000 1471 1472 1473 5000; do
+    answers -s "$size" 10.0.2.2 || fail "no answer to $size bytes"
+  done
   driver_is_calm
 }
 
@@ -55,8 +67,11 @@ test_network_has_a_channel_per_cpu() {
   grep -q $NET "$vmbus/class_id" || fail "its class is $(cat "$vmbus/class_id")"
   within 10 channels_are "$CPUS" || fail "$(ls "$vmbus/channels" | wc -l) channels with $CPUS CPUs"
   for count in 1 "$CPUS"; do
-    tool ethtool -L "$device" combined "$count" || [ "$(ls -d "/sys/class/net/$device/queues/rx-"* | wc -l)" = "$count" ] || fail "ethtool -L combined $count"
-    within 10 channels_are "$count" || fail "$(ls "$vmbus/channels" | wc -l) channels, $count asked for"
+    tool ethtool -L "$device" combined "$count" ||
+      [ "$(ls -d "/sys/class/net/$device/queues/rx-"* | wc -l)" = "$count" ] ||
+      fail "ethtool -L combined $count"
+    within 10 channels_are "$count" ||
+      fail "$(ls "$vmbus/channels" | wc -l) channels, $count asked for"
     answers 10.0.2.2 || fail "nothing passes with $count channels"
   done
   driver_is_calm
@@ -66,8 +81,11 @@ test_network_settings_can_be_read_and_changed() {
   local device option
   mount_tools
   device=$(nic $NIC0)
-  tool ethtool -i "$device" | grep -qx 'driver: hv_netvsc' || fail "ethtool -i: $(tool ethtool -i "$device")"
-  for option in -S -l -g -x -k -d; do tool ethtool $option "$device" >/tmp/ethtool || fail "ethtool $option"; done
+  tool ethtool -i "$device" | grep -qx 'driver: hv_netvsc' ||
+    fail "ethtool -i: $(tool ethtool -i "$device")"
+  for option in -S -l -g -x -k -d; do
+    tool ethtool $option "$device" >/tmp/ethtool || fail "ethtool $option"
+  done
   tool ethtool -n "$device" rx-flow-hash tcp4 | grep -q 'L4 bytes' || fail "ethtool -n"
   tool ethtool -k "$device" >/tmp/ethtool
   for option in tx-checksum-ipv4 tx-tcp-segmentation rx-checksumming; do
@@ -80,7 +98,8 @@ test_network_settings_can_be_read_and_changed() {
   done
   [ "$CPUS" = 1 ] || tool ethtool -X "$device" equal 1 || fail "ethtool -X"
   tool ethtool -G "$device" rx 5000 tx 100 || fail "ethtool -G"
-  tool ethtool -g "$device" | grep -q 'TX:[[:space:]]*100$' || fail "the rings are $(tool ethtool -g "$device")"
+  tool ethtool -g "$device" | grep -q 'TX:[[:space:]]*100$' ||
+    fail "the rings are $(tool ethtool -g "$device")"
   fetch
   driver_is_calm
 }
@@ -111,7 +130,8 @@ test_network_link_goes_down_and_up() {
   sent=$(cat "/sys/class/net/$device/statistics/tx_packets")
   ask_host nic.link name=nic0 up=true
   within 20 sent_more "$device" "$sent" || fail "nobody is told"
-  ip link set "$device" mtu 1499 && ip link set "$device" mtu 1500 || fail "it cannot be set any more"
+  ip link set "$device" mtu 1499 && ip link set "$device" mtu 1500 ||
+    fail "it cannot be set any more"
   within 20 carrier "$device" 1 || fail "no carrier at the end"
   driver_is_calm
 }
@@ -136,9 +156,12 @@ test_network_adapters_come_and_go_under_traffic() {
 # Each is its own: what the host sends back on one is counted on no other.
 test_network_has_several_adapters() {
   local many=${ADAPTERS:-3} i device
-  for i in $(seq "$many"); do ask_host nic.add "net=echo,mac=00:15:5d:00:01:$(printf %02x "$i")" name="many$i"; done
   for i in $(seq "$many"); do
-    within 60 nic "00:15:5d:00:01:$(printf %02x "$i")" >/dev/null || fail "of $many adapters number $i did not come"
+    ask_host nic.add "net=echo,mac=00:15:5d:00:01:$(printf %02x "$i")" name="many$i"
+  done
+  for i in $(seq "$many"); do
+    within 60 nic "00:15:5d:00:01:$(printf %02x "$i")" >/dev/null ||
+      fail "of $many adapters number $i did not come"
     device=$(nic "00:15:5d:00:01:$(printf %02x "$i")")
     ip addr add "10.78.$i.1/24" dev "$device"
     ip link set "$device" up
@@ -146,11 +169,14 @@ test_network_has_several_adapters() {
   done
   for i in $(seq "$many"); do
     device=$(nic "00:15:5d:00:01:$(printf %02x "$i")")
-    ping -c 2 -i 0.2 -W 1 -q "10.78.$i.9" >/dev/null || :  # nobody answers: the question itself comes back
+    # Nobody answers: the question itself comes back.
+    ping -c 2 -i 0.2 -W 1 -q "10.78.$i.9" >/dev/null || :
     echoed() { ! holds "/sys/class/net/$device/statistics/rx_packets" 0; }
     within 10 echoed || fail "nothing comes back on number $i"
   done
   for i in $(seq "$many"); do ask_host nic.remove name="many$i"; done
-  for i in $(seq "$many"); do within 60 no_nic "00:15:5d:00:01:$(printf %02x "$i")" || fail "number $i did not go"; done
+  for i in $(seq "$many"); do
+    within 60 no_nic "00:15:5d:00:01:$(printf %02x "$i")" || fail "number $i did not go"
+  done
   driver_is_calm
 }

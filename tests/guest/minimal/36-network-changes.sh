@@ -29,8 +29,9 @@ test_network_changes_under_traffic() {
   device=$(nic $NIC0)
   (while :; do wget -q -O /dev/null http://10.0.2.2:8080/network || sleep 1; done) &
   traffic=$!
-  for command in "ip link set $device mtu 1400" "ip link set $device mtu 1500" "tool ethtool -G $device rx 1000 tx 20" \
-    "tool ethtool -G $device rx 8000 tx 150" "tool ethtool -L $device combined 1" "tool ethtool -L $device combined $CPUS"; do
+  for command in "ip link set $device mtu 1400" "ip link set $device mtu 1500" \
+    "tool ethtool -G $device rx 1000 tx 20" "tool ethtool -G $device rx 8000 tx 150" \
+    "tool ethtool -L $device combined 1" "tool ethtool -L $device combined $CPUS"; do
     sleep 1
     $command || [ "$CPUS" = 1 ] || fail "$command: refused"
     network_answers "$command"

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# XDP programs on an adapter (tests/guest/tools/xdp.cc puts them there). The adapter "xdp" is the host's echo: what it is sent comes back.
+# XDP programs on an adapter (tests/guest/tools/xdp.cc puts them there). The adapter "xdp" is the
+# host's echo: what it is sent comes back.
 XDP=00:15:5d:00:00:30
 
 # The in-tree driver is here to judge the tests: one session is enough for that.
-xdp_here() { ours hv_netvsc || [ "$CPUS" = 1 ] || skip "the in-tree driver judges these tests with one CPU alone"; }
+xdp_here() {
+  ours hv_netvsc || [ "$CPUS" = 1 ] ||
+    skip "the in-tree driver judges these tests with one CPU alone"
+}
 # counted DEVICE NAME: the sum of the counters of that name over all queues: xdp_drop, packets.
-counted() { tool ethtool -S "$1" | awk -v name="$2" '{ sub(":", "", $1) } $1 ~ "^(r|t)x_queue_[0-9]+_" name "$" { sum += $2 } END { print sum + 0 }'; }
+counted() {
+  tool ethtool -S "$1" | awk -v name="$2" '
+    { sub(":", "", $1) }
+    $1 ~ "^(r|t)x_queue_[0-9]+_" name "$" { sum += $2 }
+    END { print sum + 0 }'
+}
 more_than() { [ "$(counted "$1" "$2")" -gt "$3" ]; }
 # Has the kernel of this guest a new echo adapter; says its interface.
 echo_adapter() {
@@ -40,7 +49,8 @@ test_xdp_programs_pass_and_drop() {
   xdp "$device" aborted || fail "the program is not replaced"
   before=$(counted "$device" xdp_drop)
   ! ping -i 0.2 -c 2 -W 1 -q 10.0.2.2 || fail "frames pass whose program gives up"
-  ! ours hv_netvsc || more_than "$device" xdp_drop "$before" || fail "what was aborted is not counted"
+  ! ours hv_netvsc || more_than "$device" xdp_drop "$before" ||
+    fail "what was aborted is not counted"
   xdp "$device" off || fail "the program does not go"
   answers 10.0.2.2 || fail "nothing passes without a program"
   fetch
@@ -54,9 +64,11 @@ test_xdp_program_sends_frames_back() {
   device=$(echo_adapter)
   before=$(counted "$device" xdp_tx)
   xdp "$device" tx
-  # The host's echo sends it back again, so that one frame goes on and on: each time it was sent, and came.
+  # The host's echo sends it back again, so that one frame goes on and on: each time it was sent,
+  # and came.
   shout
-  within 10 more_than "$device" xdp_tx $((before + 100)) || fail "$(counted "$device" xdp_tx) frames were sent back"
+  within 10 more_than "$device" xdp_tx $((before + 100)) ||
+    fail "$(counted "$device" xdp_tx) frames were sent back"
   xdp "$device" off
   before=$(counted "$device" xdp_tx)
   shout 1
@@ -74,7 +86,8 @@ peer_of() {
   local device index
   index=$(cat "/sys/class/net/$1/ifindex")
   for device in /sys/class/net/*; do
-    [ "$(cat "$device/iflink")" != "$index" ] || [ "$(basename "$device")" = "$1" ] || basename "$device"
+    [ "$(cat "$device/iflink")" != "$index" ] || [ "$(basename "$device")" = "$1" ] ||
+      basename "$device"
   done
 }
 
@@ -116,7 +129,8 @@ test_xdp_knows_its_limits() {
   mount_tools
   device=$(echo_adapter)
   ip link set "$device" mtu 9000
-  ! xdp "$device" pass 2>/tmp/refused || fail "a program is taken with an MTU that does not fit into a page"
+  ! xdp "$device" pass 2>/tmp/refused ||
+    fail "a program is taken with an MTU that does not fit into a page"
   cat /tmp/refused
   grep -qi mtu /tmp/refused || fail "it is not said why: $(cat /tmp/refused)"
   ip link set "$device" mtu 1500

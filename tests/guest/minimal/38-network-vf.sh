@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Virtual functions. The host has none: it tells of one (nic.vf), and a veth with the adapter's address stands in for it. At the veth's other
-# end, in a namespace of its own, is another "10.0.2.2" with the same address as the host's, so that traffic goes on whichever way it takes.
+# Virtual functions. The host has none: it tells of one (nic.vf), and a veth with the adapter's
+# address stands in for it. At the veth's other end, in a namespace of its own, is another
+# "10.0.2.2" with the same address as the host's, so that traffic goes on whichever way it takes.
 # The in-tree driver takes PCI functions alone.
 
 vf_here() {
@@ -11,7 +12,9 @@ vf_here() {
   ask_host nic.vf name=nic0 present=false
   ip link del vf0 2>/dev/null || :
 }
-function_counter() { tool ethtool -S "$(nic $NIC0)" | awk -v name="vf_$1:" '$1 == name { print $2 }'; }
+function_counter() {
+  tool ethtool -S "$(nic $NIC0)" | awk -v name="vf_$1:" '$1 == name { print $2 }'
+}
 joined() { [ "$(basename "$(readlink "/sys/class/net/vf0/master")")" = "$(nic $NIC0)" ]; }
 not_joined() { ! joined; }
 # Which way a ping that is answered goes.

@@ -18,7 +18,8 @@ move_every_channel() {
   for channel in $(open_channels); do
     for cpu in $(seq 0 $((CPUS - 1))) 0 $((CPUS - 1)); do
       echo "$cpu" >"$channel/cpu" || fail "$channel does not go to CPU $cpu"
-      [ "$(cat "$channel/cpu")" = "$cpu" ] || fail "$channel is on CPU $(cat "$channel/cpu"), not $cpu"
+      [ "$(cat "$channel/cpu")" = "$cpu" ] ||
+        fail "$channel is on CPU $(cat "$channel/cpu"), not $cpu"
     done
   done
   ! echo "$CPUS" >"$channel/cpu" 2>/dev/null || fail "a CPU that is not there was taken"
@@ -40,9 +41,13 @@ every_cpu_goes_and_comes() {
 
 all_but_one_cpu_go_and_come() {
   local cpu
-  for cpu in $(seq $((CPUS - 1))); do echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not go"; done
+  for cpu in $(seq $((CPUS - 1))); do
+    echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not go"
+  done
   some_io || fail "the disk does not answer with one CPU"
-  for cpu in $(seq $((CPUS - 1))); do echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not come"; done
+  for cpu in $(seq $((CPUS - 1))); do
+    echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu does not come"
+  done
 }
 
 cpus_can_go() {

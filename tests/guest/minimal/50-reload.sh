@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod does not wait for that.
+# unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod
+# does not wait for that.
 unload() { within 20 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
 
 # any FILE...: whether the first is there, as when a pattern was given that matches something.
 any() { [ -e "$1" ]; }
 
-# Unloads the MODULEs in this order, if loaded, and loads them again in the opposite one. ROUND is for the messages.
+# Unloads the MODULEs in this order, if loaded, and loads them again in the opposite one. ROUND is
+# for the messages.
 reload() { # reload ROUND MODULE...
   local round=$1 module loaded=''
   shift
@@ -15,11 +17,16 @@ reload() { # reload ROUND MODULE...
     loaded="$module $loaded"
   done
   ! any /sys/block/sd* || fail "round $round: a disk is still there"
-  case " $* " in *' hv_vmbus '*) [ ! -e /sys/bus/vmbus ] || fail "round $round: the bus is still there" ;; esac
-  for module in $loaded; do modprobe "$module" || fail "round $round: $module cannot be loaded"; done
+  case " $* " in
+    *' hv_vmbus '*) [ ! -e /sys/bus/vmbus ] || fail "round $round: the bus is still there" ;;
+  esac
+  for module in $loaded; do
+    modprobe "$module" || fail "round $round: $module cannot be loaded"
+  done
 }
 
-# Reloads ROUNDS times; each time the file system has to be whole and to have all that was written before.
+# Reloads ROUNDS times; each time the file system has to be whole and to have all that was written
+# before.
 reload_and_look() { # reload_and_look ROUNDS MODULE...
   local rounds=$1 disk round
   shift
@@ -35,7 +42,10 @@ reload_and_look() { # reload_and_look ROUNDS MODULE...
     within 60 device $SCSI 0 >/dev/null || fail "round $round: no disk came back"
     disk=$(scsi 0)
     within 20 test -b "$disk"
-    e2fsck -f -n "$disk" >/tmp/fsck 2>&1 || { cat /tmp/fsck; fail "round $round: the file system is damaged"; }
+    e2fsck -f -n "$disk" >/tmp/fsck 2>&1 || {
+      cat /tmp/fsck
+      fail "round $round: the file system is damaged"
+    }
   done
   mount "$disk" /mnt/fs
   [ "$(wc -l </mnt/fs/rounds)" = "$rounds" ] || fail "rounds are lost: $(cat /mnt/fs/rounds)"
@@ -49,7 +59,9 @@ test_the_storage_driver_reloads() {
   reload_and_look "${RELOADS:-$rounds}" hv_storvsc
 }
 
-bus_can_go() { ours hv_vmbus || skip "unloading the in-tree bus takes the clock events with it for good"; }
+bus_can_go() {
+  ours hv_vmbus || skip "unloading the in-tree bus takes the clock events with it for good"
+}
 
 test_the_bus_and_all_its_drivers_reload() {
   bus_can_go

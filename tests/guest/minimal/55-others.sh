@@ -2,10 +2,12 @@
 # The in-tree drivers of what this host does not offer: on any bus they load, find nothing, and go.
 test_other_drivers_load_idle_and_unload() {
   local driver module
-  for module in hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic; do
+  for module in hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv \
+    uio_hv_generic; do
     modprobe $module || fail "$module does not load"
   done
-  for driver in hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock hv_pci uio_hv_generic; do
+  for driver in hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock hv_pci \
+    uio_hv_generic; do
     [ -e /sys/bus/vmbus/drivers/$driver ] || fail "no driver $driver: $(ls /sys/bus/vmbus/drivers)"
   done
   sleep 2
@@ -14,5 +16,6 @@ test_other_drivers_load_idle_and_unload() {
   for module in hv_netvsc hv_utils hyperv_keyboard hid_hyperv hv_sock pci_hyperv uio_hv_generic; do
     rmmod $module || fail "$module does not unload"
   done
-  [ "$(ls /sys/bus/vmbus/drivers | xargs)" = 'hv_balloon hv_storvsc' ] || fail "drivers are left: $(ls /sys/bus/vmbus/drivers)"
+  [ "$(ls /sys/bus/vmbus/drivers | xargs)" = 'hv_balloon hv_storvsc' ] ||
+    fail "drivers are left: $(ls /sys/bus/vmbus/drivers)"
 }

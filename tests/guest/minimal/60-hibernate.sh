@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# Hibernation as far as it goes without a new machine: the devices freeze, memory is written to the disk, read again and taken up, and
-# the devices are restored: the bus is unloaded and connected anew three times.
+# Hibernation as far as it goes without a new machine: the devices freeze, memory is written to the
+# disk, read again and taken up, and the devices are restored: the bus is unloaded and connected
+# anew three times.
 test_memory_goes_to_the_disk_and_comes_back() {
   local disk before after error=''
-  grep -qw test_resume /sys/power/disk || skip "this kernel cannot try its own resume: $(cat /sys/power/disk)"
-  ours hv_vmbus || [ "$CPUS" = 1 ] || skip "the in-tree bus of these kernels lets no CPU go that a channel interrupts, here neither"
+  grep -qw test_resume /sys/power/disk ||
+    skip "this kernel cannot try its own resume: $(cat /sys/power/disk)"
+  ours hv_vmbus || [ "$CPUS" = 1 ] ||
+    skip "the in-tree bus of these kernels lets no CPU go that a channel interrupts, here neither"
   umount -a -t ext4,iso9660 2>/dev/null || :
   modprobe hv_netvsc
   network_answers "before"
@@ -21,10 +24,12 @@ test_memory_goes_to_the_disk_and_comes_back() {
   within 20 answers 10.0.2.2 >/dev/null || { ip addr; fail "nothing passes any more"; }
   fetch
   after=$(ls "$BUS"/*/channels | sort)
-  [ "$(echo "$before" | wc -l)" = "$(echo "$after" | wc -l)" ] || fail "channels before: $before; after: $after"
+  [ "$(echo "$before" | wc -l)" = "$(echo "$after" | wc -l)" ] ||
+    fail "channels before: $before; after: $after"
   case $(uname -r):$error in
-    # 6.1 wants to read the disk as its only user, which the swap is already. All but reading has been seen then. (The image keeps its
-    # place in the swap, and swapoff would look for its owner for ever.)
+    # 6.1 wants to read the disk as its only user, which the swap is already. All but reading has
+    # been seen then. (The image keeps its place in the swap, and swapoff would look for its owner
+    # for ever.)
     6.1.*busy*) dmesg | grep -q 'Wrote .*kbytes' || fail "no image was written" ;;
     *)
       [ -z "$error" ] || fail "the image was not taken up: $error"

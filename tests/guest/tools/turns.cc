@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Lets a process run in turns and counts in them: for a guest that shares its machine with another one, each working while the other waits.
+// Lets a process run in turns and counts in them: for a guest that shares its machine with another
+// one, each working while the other waits.
 //   turns LABEL PID FILE FIELD TURNS
-// PID is stopped. A turn: "@turn" on standard output, a line on standard input, then PID goes on, for kSettle before and kWindow while it is
-// counted, and is stopped. Counted is what number FIELD (from 1) of FILE grows by. Says of each turn `@window LABEL RATE CPU_US`: per second,
-// and how much all CPUs worked for each, interrupts included. Ends with status 1 when something is not there, or nothing was counted.
+// PID is stopped. A turn: "@turn" on standard output, a line on standard input, then PID goes on,
+// for kSettle before and kWindow while it is counted, and is stopped. Counted is what number FIELD
+// (from 1) of FILE grows by. Says of each turn `@window LABEL RATE CPU_US`: per second, and how
+// much all CPUs worked for each, interrupts included. Ends with status 1 when something is not
+// there, or nothing was counted.
 #include <signal.h>
 
 #include <chrono>
@@ -67,7 +70,8 @@ bool turn(const char* label, pid_t pid, const char* file, unsigned field) {
   }
   const auto cpu_us = static_cast<double>((last.cpu_ticks - first.cpu_ticks) * kTickUs);
   const double seconds = std::chrono::duration<double>(last.at - first.at).count();
-  std::printf("@window %s %.1f %.2f\n", label, static_cast<double>(count) / seconds, cpu_us / static_cast<double>(count));
+  std::printf("@window %s %.1f %.2f\n", label, static_cast<double>(count) / seconds,
+              cpu_us / static_cast<double>(count));
   return true;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Puts a small XDP program on an interface, or takes it away: what the guest's tests need of bpftool and a compiler.
+// Puts a small XDP program on an interface, or takes it away: what the guest's tests need of
+// bpftool and a compiler.
 //   xdp INTERFACE pass|drop|aborted|tx|redirect=INTERFACE|off
-// The program is native (XDP_FLAGS_DRV_MODE), and stays when this ends. Fails with what the kernel says.
+// The program is native (XDP_FLAGS_DRV_MODE), and stays when this ends. Fails with what the kernel
+// says.
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -26,12 +28,17 @@ namespace {
 using Program = std::vector<bpf_insn>;
 
 bpf_insn move(uint8_t to, int32_t value) {
-  bpf_insn insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = value};
+  bpf_insn insn{
+      .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = value};
   insn.dst_reg = to & 15;
   return insn;
 }
-bpf_insn call(int32_t function) { return {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = function}; }
-bpf_insn leave() { return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}; }
+bpf_insn call(int32_t function) {
+  return {.code = BPF_JMP | BPF_CALL, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = function};
+}
+bpf_insn leave() {
+  return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
+}
 
 Program answer(xdp_action action) { return {move(BPF_REG_0, action), leave()}; }
 
@@ -50,7 +57,8 @@ std::optional<Program> program_of(std::string_view what) {
   if (what.starts_with(kRedirect)) {
     const unsigned to = index_of(what.data() + kRedirect.size());
     if (to == 0) return std::nullopt;
-    return Program{move(BPF_REG_1, static_cast<int32_t>(to)), move(BPF_REG_2, 0), call(BPF_FUNC_redirect), leave()};
+    return Program{move(BPF_REG_1, static_cast<int32_t>(to)), move(BPF_REG_2, 0),
+                   call(BPF_FUNC_redirect), leave()};
   }
   std::fprintf(stderr, "xdp: pass, drop, aborted, tx, redirect=INTERFACE or off\n");
   return std::nullopt;
@@ -68,7 +76,9 @@ int load(const Program& program) {
   attr.log_size = log.size();
   attr.log_level = 1;
   const long fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-  if (fd < 0) std::fprintf(stderr, "xdp: the program does not load: %s\n%s", std::strerror(errno), log.data());
+  if (fd < 0)
+    std::fprintf(stderr, "xdp: the program does not load: %s\n%s", std::strerror(errno),
+                 log.data());
   return static_cast<int>(fd);
 }
 
@@ -85,10 +95,15 @@ struct Request {
 
 Request request_of(unsigned index, int fd) {
   Request request{};
-  request.header = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_SETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK, .nlmsg_seq = 1, .nlmsg_pid = 0};
+  request.header = {.nlmsg_len = sizeof(request),
+                    .nlmsg_type = RTM_SETLINK,
+                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                    .nlmsg_seq = 1,
+                    .nlmsg_pid = 0};
   request.link.ifi_family = AF_UNSPEC;
   request.link.ifi_index = static_cast<int>(index);
-  request.xdp = {.rta_len = static_cast<unsigned short>(sizeof(request) - offsetof(Request, xdp)), .rta_type = NLA_F_NESTED | IFLA_XDP};
+  request.xdp = {.rta_len = static_cast<unsigned short>(sizeof(request) - offsetof(Request, xdp)),
+                 .rta_type = NLA_F_NESTED | IFLA_XDP};
   request.fd_head = {.rta_len = sizeof(rtattr) + sizeof(int32_t), .rta_type = IFLA_XDP_FD};
   request.fd = fd;
   request.flags_head = {.rta_len = sizeof(rtattr) + sizeof(uint32_t), .rta_type = IFLA_XDP_FLAGS};
@@ -96,7 +111,8 @@ Request request_of(unsigned index, int fd) {
   return request;
 }
 
-/// What the kernel says beside the number of an error; with NETLINK_CAP_ACK it stands right behind it.
+/// What the kernel says beside the number of an error; with NETLINK_CAP_ACK it stands right behind
+/// it.
 const char* message_of(const char* at, const char* end) {
   while (end - at >= static_cast<long>(sizeof(nlattr))) {
     nlattr head;
@@ -128,7 +144,8 @@ int put(const Request& request) {
   nlmsgerr error;
   std::memcpy(&error, answer.data() + NLMSG_HDRLEN, sizeof(error));
   if (error.error == 0) return 0;
-  std::fprintf(stderr, "xdp: %s: %s\n", std::strerror(-error.error), message_of(answer.data() + kHead, answer.data() + size));
+  std::fprintf(stderr, "xdp: %s: %s\n", std::strerror(-error.error),
+               message_of(answer.data() + kHead, answer.data() + size));
   return 1;
 }
 

@@ -20,7 +20,8 @@ struct Padded {
 static_assert(WireStruct<Pair>);
 static_assert(!WireStruct<Padded>, "padding would leak");
 
-constexpr std::array<std::byte, 10> kBytes = {std::byte{1}, {}, {}, {}, std::byte{2}, {}, {}, {}, std::byte{9}, std::byte{8}};
+constexpr std::array<std::byte, 10> kBytes = {std::byte{1}, {}, {}, {},           std::byte{2},
+                                              {},           {}, {}, std::byte{9}, std::byte{8}};
 
 TEST(ByteReader, TakesStructuresLittleEndian) {
   ByteReader reader(kBytes);

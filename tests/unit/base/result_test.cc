@@ -93,7 +93,8 @@ TEST(Result, TrapsWhenAskedForTheWrongOne) {
 TEST(Error, HasANameForEach) {
   for (int i = 0; i <= static_cast<int>(Error::Gone); i++) {
     EXPECT_NE(std::string_view(name(static_cast<Error>(i))), "unknown") << i;
-    for (int j = 0; j < i; j++) EXPECT_NE(std::string_view(name(static_cast<Error>(i))), name(static_cast<Error>(j)));
+    for (int j = 0; j < i; j++)
+      EXPECT_NE(std::string_view(name(static_cast<Error>(i))), name(static_cast<Error>(j)));
   }
   EXPECT_STREQ(name(static_cast<Error>(200)), "unknown");
 }

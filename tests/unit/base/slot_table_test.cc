@@ -40,7 +40,8 @@ TEST_F(SlotTableTest, RefusesIdsOfAnEarlierLife) {
 
 TEST_F(SlotTableTest, RefusesForgedIds) {
   const auto id = table_.arm(0).take();
-  for (int bit = 0; bit < 64; bit++) EXPECT_EQ(table_.take(id ^ (1ull << bit)).error(), Error::BadId) << bit;
+  for (int bit = 0; bit < 64; bit++)
+    EXPECT_EQ(table_.take(id ^ (1ull << bit)).error(), Error::BadId) << bit;
   EXPECT_EQ(table_.take(UINT64_MAX).error(), Error::BadId);
   EXPECT_EQ(table_.take((id & ~0xffffffffull) | 5).error(), Error::BadId);  // one slot past the end
   EXPECT_TRUE(table_.take(id));

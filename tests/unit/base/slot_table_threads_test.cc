@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// Submit, complete and cancel race for the same slots: each life ends exactly once, and what the submitter wrote is seen by who ends it.
+// Submit, complete and cancel race for the same slots: each life ends exactly once, and what the
+// submitter wrote is seen by who ends it.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -32,7 +32,8 @@ TEST(Table, ShowsListsAsTablesAndTheRestAsLines) {
             "lun  name   size\n"
             "0    disk0\n"
             "     d      7\n");
-  EXPECT_EQ(table(json::parse(R"({"vmbus":"5.3","devices":[{"name":"scsi0","channels":[{"n":0},{"n":1}]}]})")),
+  EXPECT_EQ(table(json::parse(
+                R"({"vmbus":"5.3","devices":[{"name":"scsi0","channels":[{"n":0},{"n":1}]}]})")),
             "vmbus: 5.3\n\n"
             "name   n\n"
             "scsi0  0\n"
@@ -46,7 +47,9 @@ class ClientTest : public ::testing::Test {
     folder = ::mkdtemp(name);
     path = folder + "/socket";
     methods.add("add", "adds", {{"a", ParameterType::Integer, true, ""}},
-                [](const json& params) -> json { return {{"sum", params["a"].get<int>() + 1}}; });
+                [](const json& params) -> json {
+                  return {{"sum", params["a"].get<int>() + 1}};
+                });
     methods.add("fail", "fails", {}, [](const json&) -> json { throw RpcFailure("no such disk"); });
   }
   ~ClientTest() override { std::filesystem::remove_all(folder); }

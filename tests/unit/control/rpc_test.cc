@@ -11,14 +11,17 @@ using nlohmann::json;
 class RpcTest : public ::testing::Test {
  protected:
   RpcTest() {
-    methods.add("echo", "gives back", {{"text", ParameterType::String, true, ""}, {"times", ParameterType::Integer, false, ""},
-                                       {"loud", ParameterType::Boolean, false, ""}},
+    methods.add("echo", "gives back",
+                {{"text", ParameterType::String, true, ""},
+                 {"times", ParameterType::Integer, false, ""},
+                 {"loud", ParameterType::Boolean, false, ""}},
                 [this](const json& params) {
                   calls++;
                   return params;
                 });
     methods.add("fail", "fails", {}, [](const json&) -> json { throw RpcFailure("no such disk"); });
-    methods.add("throw", "throws", {}, [](const json&) -> json { throw std::runtime_error("boom"); });
+    methods.add("throw", "throws", {},
+                [](const json&) -> json { throw std::runtime_error("boom"); });
   }
   json ask(const std::string& text) {
     const std::string answer = methods.answer(text);
@@ -49,23 +52,33 @@ TEST_F(RpcTest, SaysWhatIsWrongByTheStandardsCodes) {
   EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"nothing"})"), kMethodNotFound);
   EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo"})"), kInvalidParams);
   EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":5})"), kInvalidParams);
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a","more":1}})"), kInvalidParams);
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":[]}})"), kInvalidParams);
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a","times":"3"}})"), kInvalidParams);
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a","times":18446744073709551615}})"), kInvalidParams);
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":["a",1,true,4]})"), kInvalidParams);
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a","more":1}})"),
+            kInvalidParams);
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":[]}})"),
+            kInvalidParams);
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a","times":"3"}})"),
+            kInvalidParams);
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo",)"
+                 R"("params":{"text":"a","times":18446744073709551615}})"),
+            kInvalidParams);
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":["a",1,true,4]})"),
+            kInvalidParams);
   EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"fail"})"), kMethodFailed);
   EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"throw"})"), kInternalError);
   EXPECT_EQ(calls, 0);
 }
 
 TEST_F(RpcTest, NamesTheMethodAndTheParameter) {
-  EXPECT_EQ(ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"txt":"a"}})")["error"]["message"], "echo: there is no parameter 'txt'");
+  EXPECT_EQ(
+      ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"txt":"a"}})")["error"]["message"],
+      "echo: there is no parameter 'txt'");
   EXPECT_EQ(ask(R"({"jsonrpc":"2.0","id":1,"method":"fail"})")["error"]["message"], "no such disk");
 }
 
 TEST_F(RpcTest, TakesANumberForAName) {
-  EXPECT_EQ(ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":7}})")["result"]["text"], "7");
+  EXPECT_EQ(
+      ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":7}})")["result"]["text"],
+      "7");
 }
 
 TEST_F(RpcTest, AnswersNoNotifications) {
@@ -75,7 +88,8 @@ TEST_F(RpcTest, AnswersNoNotifications) {
 }
 
 TEST_F(RpcTest, AnswersABatch) {
-  const json answers = ask(R"([{"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a"}},{"jsonrpc":"2.0","method":"fail"},3])");
+  const json answers = ask(R"([{"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":"a"}},)"
+                           R"({"jsonrpc":"2.0","method":"fail"},3])");
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0]["id"], 1);
   EXPECT_EQ(answers[1]["error"]["code"], kInvalidRequest);
@@ -84,8 +98,10 @@ TEST_F(RpcTest, AnswersABatch) {
 TEST_F(RpcTest, RefusesDeepNesting) {
   EXPECT_EQ(code(std::string(500000, '[')), kParseError);
   const std::string deep = std::string(100000, '[') + std::string(100000, ']');
-  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":)" + deep + "}}"), kParseError);
-  EXPECT_EQ(ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":")" + std::string(100, '[') + R"(\"["}})")["result"]["text"],
+  EXPECT_EQ(code(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":)" + deep + "}}"),
+            kParseError);
+  EXPECT_EQ(ask(R"({"jsonrpc":"2.0","id":1,"method":"echo","params":{"text":")" +
+                std::string(100, '[') + R"(\"["}})")["result"]["text"],
             std::string(100, '[') + "\"[");
 }
 

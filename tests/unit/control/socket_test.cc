@@ -22,7 +22,8 @@ class SocketTest : public ::testing::Test {
     char name[] = "/tmp/control-test-XXXXXX";
     folder = ::mkdtemp(name);
     path = folder + "/socket";
-    methods.add("add", "adds", {{"a", ParameterType::Integer, true, ""}, {"b", ParameterType::Integer, true, ""}},
+    methods.add("add", "adds",
+                {{"a", ParameterType::Integer, true, ""}, {"b", ParameterType::Integer, true, ""}},
                 [](const json& params) { return params["a"].get<int>() + params["b"].get<int>(); });
     methods.add("much", "answers much", {}, [](const json&) { return std::string(1u << 20, 'x'); });
   }
@@ -37,7 +38,8 @@ class Peer {
  public:
   explicit Peer(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
     const auto address = socket_address(path);
-    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) throw std::runtime_error("connect");
+    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
+      throw std::runtime_error("connect");
   }
   ~Peer() { ::close(fd_); }
   void send(const std::string& text) { (void)!::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
@@ -97,7 +99,8 @@ TEST_F(SocketTest, RefusesRequestsWithoutEnd) {
   const ControlSocket socket(path, methods);
   Peer peer(path);
   const std::string chunk(1u << 16, ' ');
-  for (size_t sent = 0; sent <= ControlSocket::kRequestLimit + chunk.size(); sent += chunk.size()) peer.send(chunk);
+  for (size_t sent = 0; sent <= ControlSocket::kRequestLimit + chunk.size(); sent += chunk.size())
+    peer.send(chunk);
   EXPECT_EQ(json::parse(peer.line())["error"]["code"], kInvalidRequest);
   EXPECT_EQ(peer.line(), "");
   Peer next(path);
@@ -109,7 +112,9 @@ TEST_F(SocketTest, DropsAClientThatDoesNotReadItsAnswers) {
   const ControlSocket socket(path, methods);
   Peer greedy(path);
   std::string many;
-  for (int i = 0; i < 40; i++) many += R"({"jsonrpc":"2.0","id":1,"method":"much"})" "\n";
+  for (int i = 0; i < 40; i++)
+    many += R"({"jsonrpc":"2.0","id":1,"method":"much"})"
+            "\n";
   greedy.send(many);
   Peer next(path);
   next.send(kAdd + "\n");
@@ -118,7 +123,7 @@ TEST_F(SocketTest, DropsAClientThatDoesNotReadItsAnswers) {
 
 TEST_F(SocketTest, IsOfItsOwnerAlone) {
   const ControlSocket socket(path, methods);
-  struct stat info{};
+  struct stat info {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }

@@ -62,7 +62,8 @@ TEST(VmbusControl, AnswersOnTheVpOfTheContactFrom3_0On) {
 }
 
 TEST(VmbusControl, RefusesAContactForAnotherSintVtlOrVp) {
-  for (const auto& bytes : {contact(Version::V5_3, 0, 3), contact(Version::V5_3, 0, 0x102), contact(Version::V5_3, 1, 2)}) {
+  for (const auto& bytes : {contact(Version::V5_3, 0, 3), contact(Version::V5_3, 0, 0x102),
+                            contact(Version::V5_3, 1, 2)}) {
     Talk talk;
     talk.say(bytes);
     EXPECT_EQ(talk.posted<wire::VersionResponse>(MessageType::VersionResponse).at(0).supported, 0);
@@ -87,7 +88,8 @@ TEST(VmbusControl, OffersInTheOrderOfAddingAndThenSaysThatAllAreDelivered) {
     EXPECT_EQ(offers[i].dedicated_interrupt, 1);
     EXPECT_EQ(offers[i].sub_channel_index, 0);
   }
-  EXPECT_EQ(type_of(talk.all<PostMessage>().back().message.bytes()), MessageType::AllOffersDelivered);
+  EXPECT_EQ(type_of(talk.all<PostMessage>().back().message.bytes()),
+            MessageType::AllOffersDelivered);
   talk.say(plain(MessageType::RequestOffers));
   EXPECT_TRUE(talk.complained(Complaint::OffersTwice));
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 2u);
@@ -146,8 +148,9 @@ TEST(VmbusControl, RefusesImpossibleRings) {
   two.insert(two.end(), two.begin(), two.begin() + 5);
   talk.say(gpadl_header(1, 3, two, two.size(), 2));
   EXPECT_EQ(talk.count(MessageType::GpadlCreated), 3u);
-  for (const auto& bytes : {open(1, 1, 0), open(1, 1, 1), open(1, 1, 7), open(1, 1, 8), open(1, 1, 0xffffffff), open(1, 2, 4),
-                            open(1, 3, 4), open(1, 9, 4), open(1, 1, 4, 5)}) {
+  for (const auto& bytes :
+       {open(1, 1, 0), open(1, 1, 1), open(1, 1, 7), open(1, 1, 8), open(1, 1, 0xffffffff),
+        open(1, 2, 4), open(1, 3, 4), open(1, 9, 4), open(1, 1, 4, 5)}) {
     talk.say(bytes);
   }
   EXPECT_TRUE(talk.all<OpenRings>().empty());
@@ -198,7 +201,8 @@ TEST(VmbusControl, AnswersAGpadlWhenItsLastBodyIsThere) {
   size_t at = 26;
   while (at < words.size()) {
     const size_t count = std::min<size_t>(28, words.size() - at);
-    talk.say(message(MessageType::GpadlBody, wire::GpadlBody{0, 5}, std::span(words).subspan(at, count)));
+    talk.say(message(MessageType::GpadlBody, wire::GpadlBody{0, 5},
+                     std::span(words).subspan(at, count)));
     at += count;
   }
   const auto created = talk.posted<wire::GpadlCreated>(MessageType::GpadlCreated);
@@ -214,7 +218,8 @@ TEST(VmbusControl, RefusesAGpadlForAChannelThatDoesNotExist) {
   Talk talk;
   talk.connect();
   const auto words = range_words(2);
-  for (const uint32_t relid : {0u, 1u, 2047u, 2048u, 0xffffffffu}) talk.say(gpadl_header(relid, 5, words, words.size()));
+  for (const uint32_t relid : {0u, 1u, 2047u, 2048u, 0xffffffffu})
+    talk.say(gpadl_header(relid, 5, words, words.size()));
   const auto created = talk.posted<wire::GpadlCreated>(MessageType::GpadlCreated);
   ASSERT_EQ(created.size(), 5u);
   for (const auto& one : created) EXPECT_NE(one.status, 0u);
@@ -229,9 +234,13 @@ TEST(VmbusControl, RetargetsBeforeItSaysSo) {
   talk.say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 3}));
   ASSERT_EQ(talk.actions.size(), 2u);
   EXPECT_EQ(std::get<Retarget>(talk.actions[0]).vp, 3u);
-  EXPECT_EQ(talk.posted<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse).at(0).status, 0u);
+  EXPECT_EQ(
+      talk.posted<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse).at(0).status,
+      0u);
   talk.say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 4}));
-  EXPECT_NE(talk.posted<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse).at(1).status, 0u);
+  EXPECT_NE(
+      talk.posted<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse).at(1).status,
+      0u);
   EXPECT_EQ(talk.all<Retarget>().size(), 1u);
 }
 
@@ -242,7 +251,8 @@ TEST(VmbusControl, AnswersModifyChannelFrom5_3OnAndKnowsItFrom4_1On) {
     talk.connect(version).open_ring(1, 1);
     talk.say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
     EXPECT_EQ(talk.all<Retarget>().size(), version >= Version::V4_1) << text(version);
-    EXPECT_EQ(talk.count(MessageType::ModifyChannelResponse), version >= Version::V5_3) << text(version);
+    EXPECT_EQ(talk.count(MessageType::ModifyChannelResponse), version >= Version::V5_3)
+        << text(version);
   }
 }
 
@@ -301,7 +311,8 @@ TEST(VmbusControl, StartsAfreshWhenTheGuestConnectsAgain) {
 
 TEST(VmbusControl, IgnoresEverythingBeforeContactAndSaysSoOnce) {
   Talk talk;
-  for (int i = 0; i < 3; i++) talk.say(plain(MessageType::RequestOffers)).say(open(1, 1, 1)).say(plain(MessageType::Unload));
+  for (int i = 0; i < 3; i++)
+    talk.say(plain(MessageType::RequestOffers)).say(open(1, 1, 1)).say(plain(MessageType::Unload));
   EXPECT_EQ(talk.actions.size(), 1u);
   EXPECT_TRUE(talk.complained(Complaint::NotConnected));
 }
@@ -323,7 +334,8 @@ TEST(VmbusControl, RefusesHvSockets) {
   const wire::TlConnectRequest request{kScsi, kScsi};
   Talk talk;
   talk.connect().say(message(MessageType::TlConnectRequest, request));
-  EXPECT_EQ(talk.posted<wire::TlConnectResult>(MessageType::TlConnectResult).at(0).status, 0xc0000236u);
+  EXPECT_EQ(talk.posted<wire::TlConnectResult>(MessageType::TlConnectResult).at(0).status,
+            0xc0000236u);
   Talk old;
   old.connect(Version::V4_0).say(message(MessageType::TlConnectRequest, request));
   EXPECT_EQ(old.count(MessageType::TlConnectResult), 0u);

@@ -36,12 +36,14 @@ TEST(GpadlTable, GathersBodiesOfAnySize) {
     GpadlTable table({});
     const Words words = one_range(512 * 4096, 0, 512);
     size_t at = std::min<size_t>(26, step);
-    ASSERT_EQ(*table.begin(1, 9, bytes_of_words(words), 1, view(words, 0, at)), Progress::Incomplete);
+    ASSERT_EQ(*table.begin(1, 9, bytes_of_words(words), 1, view(words, 0, at)),
+              Progress::Incomplete);
     EXPECT_EQ(table.find(1, 9), nullptr);
     while (at < words.size()) {
       const size_t count = std::min(step, words.size() - at);
       at += count;
-      ASSERT_EQ(*table.append(9, view(words, at - count, count)), at == words.size() ? Progress::Complete : Progress::Incomplete);
+      ASSERT_EQ(*table.append(9, view(words, at - count, count)),
+                at == words.size() ? Progress::Complete : Progress::Incomplete);
     }
     EXPECT_EQ(table.find(1, 9)->ranges.at(0).frames.size(), 512u);
     EXPECT_TRUE(table.consistent());

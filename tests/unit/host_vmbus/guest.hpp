@@ -43,7 +43,8 @@ Bytes message(MessageType type, const T& payload, std::span<const uint64_t> word
 }
 
 inline Bytes contact(Version version, uint32_t vp = 0, uint64_t sint = 2) {
-  return message(MessageType::InitiateContact, wire::vmbus::InitiateContact{version, vp, sint, 0, 0});
+  return message(MessageType::InitiateContact,
+                 wire::vmbus::InitiateContact{version, vp, sint, 0, 0});
 }
 
 /// The words of one page-aligned range over `pages` frames from `first` on.
@@ -53,12 +54,16 @@ inline std::vector<uint64_t> range_words(uint32_t pages, uint64_t first = 16) {
   return words;
 }
 
-inline Bytes gpadl_header(uint32_t relid, uint32_t id, std::span<const uint64_t> words, size_t sent, uint16_t ranges = 1) {
-  return message(MessageType::GpadlHeader,
-                 wire::vmbus::GpadlHeader{relid, id, static_cast<uint16_t>(words.size() * 8), ranges}, words.first(sent));
+inline Bytes gpadl_header(uint32_t relid, uint32_t id, std::span<const uint64_t> words, size_t sent,
+                          uint16_t ranges = 1) {
+  return message(
+      MessageType::GpadlHeader,
+      wire::vmbus::GpadlHeader{relid, id, static_cast<uint16_t>(words.size() * 8), ranges},
+      words.first(sent));
 }
 
-inline Bytes open(uint32_t relid, uint32_t gpadl, uint32_t split, uint32_t vp = 0, uint32_t open_id = 77) {
+inline Bytes open(uint32_t relid, uint32_t gpadl, uint32_t split, uint32_t vp = 0,
+                  uint32_t open_id = 77) {
   wire::vmbus::OpenChannel request{};
   request.channel_id = relid;
   request.open_id = open_id;
@@ -68,9 +73,13 @@ inline Bytes open(uint32_t relid, uint32_t gpadl, uint32_t split, uint32_t vp = 
   return message(MessageType::OpenChannel, request);
 }
 
-inline Bytes channel_message(MessageType type, uint32_t relid) { return message(type, wire::vmbus::ChannelId{relid}); }
+inline Bytes channel_message(MessageType type, uint32_t relid) {
+  return message(type, wire::vmbus::ChannelId{relid});
+}
 
-inline MessageType type_of(std::span<const std::byte> bytes) { return ByteReader(bytes).take<wire::vmbus::MessageHeader>()->type; }
+inline MessageType type_of(std::span<const std::byte> bytes) {
+  return ByteReader(bytes).take<wire::vmbus::MessageHeader>()->type;
+}
 
 template <WireStruct T>
 T payload_of(std::span<const std::byte> bytes) {
@@ -133,7 +142,8 @@ class Talk {
   }
   size_t count(MessageType type) const {
     size_t n = 0;
-    for (const auto& post : all<host::vmbus::PostMessage>()) n += type_of(post.message.bytes()) == type;
+    for (const auto& post : all<host::vmbus::PostMessage>())
+      n += type_of(post.message.bytes()) == type;
     return n;
   }
   bool complained(host::vmbus::Complaint what) const {

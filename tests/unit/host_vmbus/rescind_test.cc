@@ -87,7 +87,8 @@ TEST(Rescind, HoldsANewOfferOfTheSameInstanceBackUntilTheGuestLetGo) {
   const auto again = talk.offer(1);
   EXPECT_NE(again, key);
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 0u);
-  talk.say(channel_message(MessageType::CloseChannel, 1)).say(channel_message(MessageType::RelIdReleased, 1));
+  talk.say(channel_message(MessageType::CloseChannel, 1))
+      .say(channel_message(MessageType::RelIdReleased, 1));
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 1u);
   EXPECT_EQ(talk.all<Gone>().at(0).primary, key);
   talk.open_ring(1, 2);
@@ -120,7 +121,8 @@ TEST(Rescind, FollowsTheClosingOfAPrimaryForItsSubChannels) {
   ASSERT_EQ(offers.size(), 2u);
   EXPECT_EQ(offers[0].channel_id, 4u);
   EXPECT_EQ(offers[1].channel_id, 5u);
-  talk.say(channel_message(MessageType::RelIdReleased, 2)).say(channel_message(MessageType::RelIdReleased, 3));
+  talk.say(channel_message(MessageType::RelIdReleased, 2))
+      .say(channel_message(MessageType::RelIdReleased, 3));
   EXPECT_EQ(talk.machine.channels().size(), 3u);
   EXPECT_TRUE(talk.all<Complain>().empty());
 }
@@ -145,7 +147,8 @@ TEST(RelIdReleased, OfAChannelThatWasNotRescindedGivesItUpUntilTheNextContact) {
   talk.connect().open_ring(1, 1);
   talk.say(channel_message(MessageType::RelIdReleased, 1));
   EXPECT_TRUE(talk.complained(Complaint::BadChannelState));
-  talk.say(channel_message(MessageType::CloseChannel, 1)).say(channel_message(MessageType::RelIdReleased, 1));
+  talk.say(channel_message(MessageType::CloseChannel, 1))
+      .say(channel_message(MessageType::RelIdReleased, 1));
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 1u);
   talk.connect();
   EXPECT_EQ(talk.count(MessageType::OfferChannel), 2u);
@@ -154,7 +157,9 @@ TEST(RelIdReleased, OfAChannelThatWasNotRescindedGivesItUpUntilTheNextContact) {
 TEST(RelIdReleased, BehindUnloadIsWhatLinuxDoes) {
   Talk talk;
   talk.offer(1);
-  talk.connect().say(plain(MessageType::Unload)).say(channel_message(MessageType::RelIdReleased, 1));
+  talk.connect()
+      .say(plain(MessageType::Unload))
+      .say(channel_message(MessageType::RelIdReleased, 1));
   EXPECT_TRUE(talk.all<Complain>().empty());
 }
 

@@ -29,7 +29,9 @@ class TestDevice final : public Device {
   }
   void closed(OpenChannel& channel) override { open.erase(channel.index()); }
 
-  void gpadl_found(OpenChannel&, uint32_t id, std::span<const uint64_t> frames) override { found[id] = {frames.begin(), frames.end()}; }
+  void gpadl_found(OpenChannel&, uint32_t id, std::span<const uint64_t> frames) override {
+    found[id] = {frames.begin(), frames.end()};
+  }
   void gpadl_gone(OpenChannel&, uint32_t id) override { found.erase(id); }
 
   DeviceHandle* handle = nullptr;
@@ -44,7 +46,9 @@ class TestDevice final : public Device {
 /// A guest that talks to a real server over a fake machine.
 class ServerTest : public ::testing::Test {
  protected:
-  ServerTest() : machine(256, 2), server(machine, {.log = [this](const std::string& line) { lines.push_back(line); }}) {}
+  ServerTest()
+      : machine(256, 2),
+        server(machine, {.log = [this](const std::string& line) { lines.push_back(line); }}) {}
 
   void say(const Bytes& bytes) {
     ASSERT_TRUE(server.message_from_guest(4, 1, bytes));
@@ -121,13 +125,17 @@ TEST_F(ServerTest, HandsTheDeviceBothRings) {
   const std::array<std::span<const std::byte>, 1> parts{data};
   std::array<std::byte, 256> buffer;
   for (int i = 0; i < 2000; i++) {
-    ASSERT_TRUE(writer.stage(hv::wire::PacketType::DataInBand, 0, static_cast<uint64_t>(i), {}, parts).ok());
+    ASSERT_TRUE(
+        writer.stage(hv::wire::PacketType::DataInBand, 0, static_cast<uint64_t>(i), {}, parts)
+            .ok());
     (void)writer.commit();
     const auto packet = channel.incoming().read(buffer);
     ASSERT_TRUE(packet.ok());
     EXPECT_EQ(packet->transaction_id, static_cast<uint64_t>(i));
     (void)channel.incoming().commit();
-    ASSERT_TRUE(channel.outgoing().stage(hv::wire::PacketType::Completion, 0, packet->transaction_id, {}, parts).ok());
+    ASSERT_TRUE(channel.outgoing()
+                    .stage(hv::wire::PacketType::Completion, 0, packet->transaction_id, {}, parts)
+                    .ok());
     (void)channel.outgoing().commit();
     ASSERT_EQ(reader.read(buffer)->transaction_id, static_cast<uint64_t>(i));
     (void)reader.commit();

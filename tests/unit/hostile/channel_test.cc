@@ -153,7 +153,8 @@ class SharingDevice final : public vmbus::Device {
     return true;
   }
   void closed(vmbus::OpenChannel&) override { open = nullptr; }
-  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id, std::span<const uint64_t>) override {
+  void gpadl_found(vmbus::OpenChannel& channel, uint32_t gpadl_id,
+                   std::span<const uint64_t>) override {
     EXPECT_EQ(&channel, open);
     found = gpadl_id;
   }

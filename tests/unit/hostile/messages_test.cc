@@ -40,16 +40,20 @@ TEST(MessageForger, ForgesEveryAnswerOfAHostAndTypesThatAreNone) {
   std::set<uint32_t> types;
   for (const Message& bytes : forged(3, 3000)) {
     ASSERT_LE(bytes.size(), wire::kMaxMessageSize);
-    if (const auto header = ByteReader(bytes).take<wire::MessageHeader>()) types.insert(static_cast<uint32_t>(header->type));
+    if (const auto header = ByteReader(bytes).take<wire::MessageHeader>())
+      types.insert(static_cast<uint32_t>(header->type));
   }
-  for (const uint32_t type : {1, 2, 4, 6, 10, 12, 15, 17, 23, 24}) EXPECT_TRUE(types.contains(type)) << type;
+  for (const uint32_t type : {1, 2, 4, 6, 10, 12, 15, 17, 23, 24})
+    EXPECT_TRUE(types.contains(type)) << type;
   EXPECT_TRUE(types.contains(0xffffffff));
 }
 
 TEST(MessageForger, NamesChannelsThatExistAndSuchAsCannot) {
   size_t known = 0, impossible = 0;
   for (const Message& bytes : forged(4, 3000)) {
-    if (bytes.size() < 8 + sizeof(wire::OfferChannel) || type_of(bytes) != MessageType::OfferChannel) continue;
+    if (bytes.size() < 8 + sizeof(wire::OfferChannel) ||
+        type_of(bytes) != MessageType::OfferChannel)
+      continue;
     const uint32_t relid = payload_of<wire::OfferChannel>(bytes).channel_id;
     known += relid == 7;
     impossible += relid == 0 || relid >= wire::kMaxChannels;
@@ -71,7 +75,8 @@ TEST(MessageForger, TamperingRepeatsCutsSpoilsLosesAndReorders) {
     for (const Message& bytes : out) {
       ASSERT_LE(bytes.size(), wire::kMaxMessageSize);
       sizes.insert(bytes.size());
-      if (bytes.size() != honest.size() || type_of(bytes) != MessageType::RescindChannelOffer) continue;
+      if (bytes.size() != honest.size() || type_of(bytes) != MessageType::RescindChannelOffer)
+        continue;
       const uint32_t id = payload_of<wire::ChannelId>(bytes).channel_id;
       overtaken |= id < sent && id + 5 > sent && newest > id;
       spoilt |= id > sent;

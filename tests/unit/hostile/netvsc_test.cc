@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The core's netvsc takes all that the hostile host makes: nothing of it reaches out of the receive buffer, completes what is not out, or ends it.
+// The core's netvsc takes all that the hostile host makes: nothing of it reaches out of the receive
+// buffer, completes what is not out, or ends it.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -60,8 +61,9 @@ class Attacked {
     Packet honest;
     honest.type = wire::PacketType::Completion;
     honest.transaction_id = id;
-    honest.payload = test::join(wire::netvsc::Header{wire::netvsc::MessageType::SendRndisPacketComplete},
-                                wire::netvsc::RndisPacketComplete{wire::netvsc::Status::Success});
+    honest.payload =
+        test::join(wire::netvsc::Header{wire::netvsc::MessageType::SendRndisPacketComplete},
+                   wire::netvsc::RndisPacketComplete{wire::netvsc::Status::Success});
     forger_.listen(honest);
     for (const Packet& packet : forger_.tamper(dice_, honest)) say(packet);
   }
@@ -69,13 +71,15 @@ class Attacked {
     const auto message = forge_rndis(dice_);
     const auto offset = static_cast<uint32_t>(dice_.below(pair_.receive.size() - message.size()));
     std::memcpy(pair_.receive.data() + offset, message.data(), message.size());
-    Packet packet = transfer_of(dice_, forger_.transaction_id(dice_), offset, static_cast<uint32_t>(message.size()));
+    Packet packet = transfer_of(dice_, forger_.transaction_id(dice_), offset,
+                                static_cast<uint32_t>(message.size()));
     if (dice_.chance(300)) spoil_nvsp(dice_, packet);
     say(packet);
   }
   void say(const Packet& packet) {
     const std::span<const std::byte> parts[] = {packet.payload};
-    if (pair_.host_out.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts)) (void)pair_.host_out.commit();
+    if (pair_.host_out.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts))
+      (void)pair_.host_out.commit();
   }
   void receive() {
     auto& receiving = pair_.queue.receiving();
@@ -164,7 +168,9 @@ TEST(HostileNetvsc, NoAnswerCutsABufferIntoWhatIsNotThere) {
     netvsc::Opening opening({});
     while (!opening.done() && opening.state() != netvsc::Opening::State::Failed) {
       const auto state = opening.state();
-      if (state == netvsc::Opening::State::ReceiveBuffer || state == netvsc::Opening::State::SendBuffer) opening.give_buffer(1, kBuffer).take();
+      if (state == netvsc::Opening::State::ReceiveBuffer ||
+          state == netvsc::Opening::State::SendBuffer)
+        opening.give_buffer(1, kBuffer).take();
       if (!opening.wants_answer()) {
         opening.sent().take();
         continue;
@@ -173,12 +179,16 @@ TEST(HostileNetvsc, NoAnswerCutsABufferIntoWhatIsNotThere) {
       Packet answer;
       answer.type = wire::PacketType::Completion;
       if (state == netvsc::Opening::State::Version) {
-        answer.payload = test::nvsp(nvsp::MessageType::InitComplete, nvsp::InitComplete{nvsp::Version::V6_1, 34, nvsp::Status::Success});
+        answer.payload =
+            test::nvsp(nvsp::MessageType::InitComplete,
+                       nvsp::InitComplete{nvsp::Version::V6_1, 34, nvsp::Status::Success});
       } else if (state == netvsc::Opening::State::ReceiveBuffer) {
-        answer.payload = test::nvsp(nvsp::MessageType::SendReceiveBufferComplete,
-                                    nvsp::ReceiveBufferComplete{nvsp::Status::Success, 1, {0, 1728, 100, 172800}});
+        answer.payload = test::nvsp(
+            nvsp::MessageType::SendReceiveBufferComplete,
+            nvsp::ReceiveBufferComplete{nvsp::Status::Success, 1, {0, 1728, 100, 172800}});
       } else {
-        answer.payload = test::nvsp(nvsp::MessageType::SendSendBufferComplete, nvsp::SendBufferComplete{nvsp::Status::Success, 6144});
+        answer.payload = test::nvsp(nvsp::MessageType::SendSendBufferComplete,
+                                    nvsp::SendBufferComplete{nvsp::Status::Success, 6144});
       }
       if (dice.chance(500)) spoil_nvsp(dice, answer);
       (void)opening.answered(answer.payload).ok();
@@ -202,9 +212,12 @@ TEST(HostileNetvsc, DiscoveryEndsWithWhatAnAdapterCanBe) {
     std::array<std::byte, netvsc::kMostControl> page;
     while (!discovery.done() && discovery.state() != netvsc::Discovery::State::Failed) {
       discovery.write(page, conversation).take();
-      auto answer = discovery.state() == netvsc::Discovery::State::Initialize
-                        ? test::rndis(wire::rndis::MessageType::InitializeComplete, wire::rndis::InitializeComplete{1, wire::rndis::Status::Success, 1, 0, 1, 0, 8, 0x4000, 3, 0, 0})
-                        : test::query_answer(1, test::Bytes(64, std::byte{2}));
+      auto answer =
+          discovery.state() == netvsc::Discovery::State::Initialize
+              ? test::rndis(wire::rndis::MessageType::InitializeComplete,
+                            wire::rndis::InitializeComplete{1, wire::rndis::Status::Success, 1, 0,
+                                                            1, 0, 8, 0x4000, 3, 0, 0})
+              : test::query_answer(1, test::Bytes(64, std::byte{2}));
       if (dice.chance(600)) spoil_rndis(dice, answer);
       if (dice.chance(200)) answer = forge_rndis(dice);
       (void)discovery.answered(answer).ok();
@@ -216,7 +229,8 @@ TEST(HostileNetvsc, DiscoveryEndsWithWhatAnAdapterCanBe) {
     EXPECT_TRUE(facts.most_mtu >= netvsc::kLeastMtu && facts.most_mtu <= netvsc::kMostMtu);
     EXPECT_GE(facts.rss.queues, 1u);
     EXPECT_LE(facts.rss.table_entries, netvsc::kMostRssEntries);
-    for (const uint32_t most : {facts.capabilities.large_send4, facts.capabilities.large_send6}) EXPECT_TRUE(most == 0 || most >= 4096);
+    for (const uint32_t most : {facts.capabilities.large_send4, facts.capabilities.large_send6})
+      EXPECT_TRUE(most == 0 || most >= 4096);
   }
 }
 

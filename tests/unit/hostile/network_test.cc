@@ -18,34 +18,41 @@ namespace {
 namespace nvsp = wire::netvsc;
 namespace rndis = wire::rndis;
 
-uint32_t word(std::span<const std::byte> bytes, size_t at) { return at + 4 > bytes.size() ? 0xdeadbeef : ByteReader(bytes.subspan(at)).take<uint32_t>().take(); }
+uint32_t word(std::span<const std::byte> bytes, size_t at) {
+  return at + 4 > bytes.size() ? 0xdeadbeef : ByteReader(bytes.subspan(at)).take<uint32_t>().take();
+}
 
 Packet transfer(Dice& dice) {
   Packet packet = transfer_of(dice, 7, 4096, 100);
   packet.extra.resize(sizeof(wire::TransferPageHeader) + sizeof(wire::TransferPageRange));
   const uint32_t one = 1;
-  std::memcpy(packet.extra.data() + offsetof(wire::TransferPageHeader, range_count), &one, sizeof(one));
+  std::memcpy(packet.extra.data() + offsetof(wire::TransferPageHeader, range_count), &one,
+              sizeof(one));
   return packet;
 }
 
 TEST(HostileNvsp, ForgesEveryMessageOfAHostAndTypesThatAreNone) {
   Dice dice(1);
   std::set<uint32_t> types;
-  bool no_section = false, short_table = false, far_table = false, high_channel = false, too_many = false;
+  bool no_section = false, short_table = false, far_table = false, high_channel = false,
+       too_many = false;
   for (int i = 0; i < 4000; i++) {
     const auto message = forge_nvsp(dice);
     ASSERT_LE(message.size(), 256u);
     const auto type = static_cast<nvsp::MessageType>(word(message, 0));
     types.insert(word(message, 0));
-    if (type == nvsp::MessageType::SendSendBufferComplete) no_section |= word(message, 4) == 1 && word(message, 8) == 0;
-    if (type == nvsp::MessageType::SendReceiveBufferComplete) no_section |= word(message, 4) == 1 && word(message, 16) == 0;
+    if (type == nvsp::MessageType::SendSendBufferComplete)
+      no_section |= word(message, 4) == 1 && word(message, 8) == 0;
+    if (type == nvsp::MessageType::SendReceiveBufferComplete)
+      no_section |= word(message, 4) == 1 && word(message, 16) == 0;
     if (type == nvsp::MessageType::SubChannel) too_many |= word(message, 8) > nvsp::kMaxQueues;
     if (type != nvsp::MessageType::SendIndirectionTable) continue;
     short_table |= message.size() < nvsp::kMessageSize + nvsp::kSendTableEntries * 4;
     far_table |= word(message, 8) > message.size();
     high_channel |= word(message, nvsp::kMessageSize) >= nvsp::kMaxQueues;
   }
-  for (const uint32_t type : {2, 102, 105, 108, 128, 133, 134}) EXPECT_TRUE(types.contains(type)) << type;
+  for (const uint32_t type : {2, 102, 105, 108, 128, 133, 134})
+    EXPECT_TRUE(types.contains(type)) << type;
   EXPECT_TRUE(types.contains(0xffffffff));
   EXPECT_TRUE(no_section && short_table && far_table && high_channel && too_many);
 }
@@ -84,7 +91,8 @@ TEST(HostileNvsp, LiesAboutTheAnswersThatCutTheBuffers) {
     counts.insert(word(packet.payload, 20));
   }
   EXPECT_TRUE(status.contains(2) && status.contains(0xffffffff));
-  for (const auto* cuts : {&offsets, &sizes, &counts}) EXPECT_TRUE(cuts->contains(0) && cuts->contains(0xffffffff) && cuts->contains(67));
+  for (const auto* cuts : {&offsets, &sizes, &counts})
+    EXPECT_TRUE(cuts->contains(0) && cuts->contains(0xffffffff) && cuts->contains(67));
 }
 
 TEST(HostileRndis, ForgesWhatADeviceSaysAndWhatNoneDoes) {
@@ -102,8 +110,10 @@ TEST(HostileRndis, ForgesWhatADeviceSaysAndWhatNoneDoes) {
     out_of_list |= word(message, 44) > word(message, 32);
     if (word(message, 48) == rndis::kPpiPacketId) parts.insert(static_cast<uint8_t>(message[57]));
   }
-  for (const uint32_t type : {1u, 7u, 8u, 0x80000002u, 0x80000004u, 0x80000005u}) EXPECT_TRUE(types.contains(type)) << type;
-  for (const auto status : {rndis::Status::MediaConnect, rndis::Status::MediaDisconnect, rndis::Status::LinkSpeedChange, rndis::Status::NetworkChange})
+  for (const uint32_t type : {1u, 7u, 8u, 0x80000002u, 0x80000004u, 0x80000005u})
+    EXPECT_TRUE(types.contains(type)) << type;
+  for (const auto status : {rndis::Status::MediaConnect, rndis::Status::MediaDisconnect,
+                            rndis::Status::LinkSpeedChange, rndis::Status::NetworkChange})
     EXPECT_TRUE(news.contains(static_cast<uint32_t>(status)));
   for (const uint32_t part : {1, 3, 5, 7}) EXPECT_TRUE(parts.contains(part)) << part;
   EXPECT_TRUE(no_size && out_of_list);
@@ -138,7 +148,8 @@ TEST(HostileNvsp, ARingTakesEveryPacketAndASeedDecidesIt) {
       for (const Packet& lie : lies) {
         test::RingPages ring(64 * 1024);
         const std::span<const std::byte> parts[] = {lie.payload};
-        EXPECT_TRUE(ring.writer().stage(lie.type, lie.flags, lie.transaction_id, lie.extra, parts).ok());
+        EXPECT_TRUE(
+            ring.writer().stage(lie.type, lie.flags, lie.transaction_id, lie.extra, parts).ok());
         payloads.push_back(lie.payload);
       }
     }

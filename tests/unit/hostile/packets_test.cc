@@ -37,8 +37,8 @@ std::vector<Packet> tampered(uint64_t seed, size_t count) {
 }
 
 bool same(const Packet& a, const Packet& b) {
-  return a.type == b.type && a.flags == b.flags && a.transaction_id == b.transaction_id && a.extra == b.extra && a.payload == b.payload &&
-         a.lie.has_value() == b.lie.has_value();
+  return a.type == b.type && a.flags == b.flags && a.transaction_id == b.transaction_id &&
+         a.extra == b.extra && a.payload == b.payload && a.lie.has_value() == b.lie.has_value();
 }
 
 TEST(PacketForger, ASeedDecidesEverything) {
@@ -55,12 +55,14 @@ TEST(PacketForger, ARingTakesEveryPacket) {
     auto writer = ring.writer();
     const Packet packet = forger.forge(dice);
     const std::span<const std::byte> parts[] = {packet.payload};
-    ASSERT_TRUE(writer.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts).ok());
+    ASSERT_TRUE(
+        writer.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts).ok());
   }
 }
 
 TEST(PacketForger, LiesAboutEveryFieldOfACompletion) {
-  bool srb = false, scsi = false, sense = false, length = false, status = false, operation = false, lie = false, type = false, size = false;
+  bool srb = false, scsi = false, sense = false, length = false, status = false, operation = false,
+       lie = false, type = false, size = false;
   for (const Packet& packet : tampered(3, 5000)) {
     lie |= packet.lie.has_value();
     type |= packet.type != wire::PacketType::Completion;
@@ -74,7 +76,8 @@ TEST(PacketForger, LiesAboutEveryFieldOfACompletion) {
     status |= header.status == 0xffffffff;
     srb |= request.srb_status == 0xff;
     scsi |= request.scsi_status == 0xff;
-    sense |= request.sense_length > storvsc::kSenseSize && (request.srb_status & storvsc::kSrbAutosenseValid) != 0;
+    sense |= request.sense_length > storvsc::kSenseSize &&
+             (request.srb_status & storvsc::kSrbAutosenseValid) != 0;
     length |= request.transfer_length == 0xffffffff;
   }
   EXPECT_TRUE(srb && scsi && sense && length && status && operation);

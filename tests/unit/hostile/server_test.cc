@@ -56,12 +56,22 @@ TEST(HostileServer, ServesHonestlyThenAttacksAndCloses) {
 
     control::Methods methods;
     add_hostile_methods(methods, server.intent, {.seed = 3, .rate = 900});
-    EXPECT_NE(methods.answer(R"({"jsonrpc":"2.0","id":1,"method":"hostile.start","params":{"rate":1000}})").find(R"("seed":3)"),
+    EXPECT_NE(
+        methods
+            .answer(R"({"jsonrpc":"2.0","id":1,"method":"hostile.start","params":{"rate":1000}})")
+            .find(R"("seed":3)"),
+        std::string::npos);
+    while (server.intent.deeds(Deed::ForgedMessage) < 5 ||
+           server.intent.deeds(Deed::ForgedPacket) < 5)
+      std::this_thread::sleep_for(1ms);
+    EXPECT_NE(methods.answer(R"({"jsonrpc":"2.0","id":2,"method":"hostile.stop"})")
+                  .find(R"("evil":false)"),
               std::string::npos);
-    while (server.intent.deeds(Deed::ForgedMessage) < 5 || server.intent.deeds(Deed::ForgedPacket) < 5) std::this_thread::sleep_for(1ms);
-    EXPECT_NE(methods.answer(R"({"jsonrpc":"2.0","id":2,"method":"hostile.stop"})").find(R"("evil":false)"), std::string::npos);
-    EXPECT_NE(methods.answer(R"({"jsonrpc":"2.0","id":3,"method":"hostile.start","params":{"rate":1001}})").find("per mille"),
-              std::string::npos);
+    EXPECT_NE(
+        methods
+            .answer(R"({"jsonrpc":"2.0","id":3,"method":"hostile.start","params":{"rate":1001}})")
+            .find("per mille"),
+        std::string::npos);
     deeds = server.intent.deeds(Deed::ForgedPacket);
   }
   EXPECT_GE(deeds, 5u);

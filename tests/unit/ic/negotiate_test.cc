@@ -16,11 +16,13 @@ using wire::ic::Version;
 constexpr Version kFrameworks[] = {{3, 0}, {1, 0}};
 constexpr Version kServices[] = {{4, 0}, {3, 0}};
 
-std::vector<std::byte> offer(uint16_t frameworks, uint16_t services, const std::vector<Version>& versions) {
+std::vector<std::byte> offer(uint16_t frameworks, uint16_t services,
+                             const std::vector<Version>& versions) {
   const Negotiate head{frameworks, services, 0};
   std::vector<std::byte> bytes(sizeof(head) + versions.size() * sizeof(Version));
   std::memcpy(bytes.data(), &head, sizeof(head));
-  if (!versions.empty()) std::memcpy(bytes.data() + sizeof(head), versions.data(), versions.size() * sizeof(Version));
+  if (!versions.empty())
+    std::memcpy(bytes.data() + sizeof(head), versions.data(), versions.size() * sizeof(Version));
   return bytes;
 }
 
@@ -32,7 +34,8 @@ Negotiate head(const std::vector<std::byte>& bytes) {
 
 Version version(const std::vector<std::byte>& bytes, size_t index) {
   Version version{};
-  std::memcpy(&version, bytes.data() + sizeof(Negotiate) + index * sizeof(version), sizeof(version));
+  std::memcpy(&version, bytes.data() + sizeof(Negotiate) + index * sizeof(version),
+              sizeof(version));
   return version;
 }
 
@@ -68,8 +71,10 @@ TEST(IcNegotiate, AnswersHowManyThereWereWhereNoneFits) {
 }
 
 TEST(IcNegotiate, RefusesMoreVersionsThanTheMessageHas) {
-  for (const auto& [frameworks, services] : std::vector<std::pair<int, int>>{{1, 2}, {2, 1}, {101, 1}, {1, 101}, {0xffff, 0xffff}}) {
-    auto bytes = offer(static_cast<uint16_t>(frameworks), static_cast<uint16_t>(services), {{3, 0}, {4, 0}});
+  for (const auto& [frameworks, services] :
+       std::vector<std::pair<int, int>>{{1, 2}, {2, 1}, {101, 1}, {1, 101}, {0xffff, 0xffff}}) {
+    auto bytes =
+        offer(static_cast<uint16_t>(frameworks), static_cast<uint16_t>(services), {{3, 0}, {4, 0}});
     const auto result = negotiate(bytes, kFrameworks, kServices);
     ASSERT_TRUE(result.ok());
     EXPECT_FALSE(result->agreed);

@@ -13,7 +13,9 @@
 
 namespace {
 std::vector<std::string> events;
-std::string of(const char* what, const void* owner) { return std::string(what) + " " + static_cast<const char*>(owner); }
+std::string of(const char* what, const void* owner) {
+  return std::string(what) + " " + static_cast<const char*>(owner);
+}
 }  // namespace
 
 // What the module's C side does with events; here they are written down. Owners are names.
@@ -49,9 +51,15 @@ class Face : public testing::Test {
  protected:
   Face() {
     events.clear();
-    const hvb_core_config config{.max_version = 0x00050003, .message_vp = 0, .message_vtl = 0, .isolated = false,
-                                 .safe_classes = nullptr, .safe_class_count = 0,
-                                 .interrupt_page = 0x1000, .monitor_page1 = 0x2000, .monitor_page2 = 0x3000};
+    const hvb_core_config config{.max_version = 0x00050003,
+                                 .message_vp = 0,
+                                 .message_vtl = 0,
+                                 .isolated = false,
+                                 .safe_classes = nullptr,
+                                 .safe_class_count = 0,
+                                 .interrupt_page = 0x1000,
+                                 .monitor_page1 = 0x2000,
+                                 .monitor_page2 = 0x3000};
     hvb_core_init(&config);
     hvb_core_donate(&channels_[0], first);
     hvb_core_donate(&channels_[1], second);
@@ -171,20 +179,24 @@ TEST_F(Face, OpensAndClosesAChannel) {
   ASSERT_EQ(offer(7), HVB_OK);
   (void)happened();
   const u64 frames[4] = {100, 101, 102, 103};
-  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 4, 4 * 4096, &other_, request_name, 0), HVB_OK);
+  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 4, 4 * 4096, &other_,
+                                  request_name, 0),
+            HVB_OK);
   ASSERT_THAT(posts(), ElementsAre(MessageType::GpadlHeader));
   const u32 id = hvb_core_gpadl_id(&gpadl_);
   ASSERT_EQ(host(MessageType::GpadlCreated, wire::GpadlCreated{7, id, 0}), HVB_OK);
   ASSERT_THAT(happened(), ElementsAre("done request ok"));
   EXPECT_TRUE(hvb_core_gpadl_in_use(&gpadl_));
 
-  ASSERT_EQ(hvb_core_open(&channels_[0], &gpadl_, 2, 3, "hello", 5, &other_, request_name, 0), HVB_OK);
+  ASSERT_EQ(hvb_core_open(&channels_[0], &gpadl_, 2, 3, "hello", 5, &other_, request_name, 0),
+            HVB_OK);
   ASSERT_THAT(posts(), ElementsAre(MessageType::OpenChannel));
   wire::OpenChannel open;
   std::memcpy(&open, last_.bytes + sizeof(wire::MessageHeader), sizeof(open));
   EXPECT_EQ(open.downstream_offset, 2u);
   EXPECT_EQ(open.target_vp, 3u);
-  ASSERT_EQ(host(MessageType::OpenChannelResult, wire::OpenChannelResult{7, open.open_id, 0}), HVB_OK);
+  ASSERT_EQ(host(MessageType::OpenChannelResult, wire::OpenChannelResult{7, open.open_id, 0}),
+            HVB_OK);
   ASSERT_THAT(happened(), ElementsAre("done request ok"));
 
   EXPECT_EQ(hvb_core_teardown_gpadl(&gpadl_, &other_, request_name, 0), HVB_BAD_STATE);
@@ -201,9 +213,12 @@ TEST_F(Face, TellsWhatTheHostRefused) {
   ASSERT_EQ(offer(7), HVB_OK);
   (void)happened();
   const u64 frames[2] = {100, 101};
-  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 2, 2 * 4096, &other_, request_name, 0), HVB_OK);
+  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 2, 2 * 4096, &other_,
+                                  request_name, 0),
+            HVB_OK);
   (void)posts();
-  ASSERT_EQ(host(MessageType::GpadlCreated, wire::GpadlCreated{7, hvb_core_gpadl_id(&gpadl_), 99}), HVB_OK);
+  ASSERT_EQ(host(MessageType::GpadlCreated, wire::GpadlCreated{7, hvb_core_gpadl_id(&gpadl_), 99}),
+            HVB_OK);
   EXPECT_THAT(happened(), ElementsAre("done request refused 99"));
   EXPECT_FALSE(hvb_core_gpadl_in_use(&gpadl_));
 }
@@ -213,7 +228,9 @@ TEST_F(Face, EndsAWaitByTime) {
   ASSERT_EQ(offer(7), HVB_OK);
   (void)happened();
   const u64 frames[2] = {100, 101};
-  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 2, 2 * 4096, &other_, request_name, 1000), HVB_OK);
+  ASSERT_EQ(hvb_core_create_gpadl(&channels_[0], &gpadl_, gpadl_name, frames, 2, 2 * 4096, &other_,
+                                  request_name, 1000),
+            HVB_OK);
   (void)posts();
   hvb_core_expire(50'000);
   EXPECT_THAT(happened(), IsEmpty());

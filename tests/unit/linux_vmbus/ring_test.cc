@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
+#include "core/vmbus/ring.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -9,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/vmbus/ring.hpp"
 #include "ports/linux/hv_vmbus/core.h"
 
 namespace hv::vmbus::test {
@@ -23,7 +24,8 @@ class Ring {
   Ring() {
     fd_ = memfd_create("ring", 0);
     EXPECT_EQ(ftruncate(fd_, kSize), 0);
-    base_ = static_cast<std::byte*>(mmap(nullptr, kSize + kData, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base_ = static_cast<std::byte*>(
+        mmap(nullptr, kSize + kData, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mmap(base_, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd_, 0);
     mmap(base_ + kSize, kData, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd_, 4096);
   }
@@ -50,7 +52,12 @@ class Outbound : public testing::Test {
     host_.emplace_back(RingReader::create(ring_.shared()).take());
   }
   hvb_packet packet(std::string_view payload) {
-    return {.type = 6, .flags = 1, .extra = nullptr, .extra_size = 0, .payload = payload.data(), .payload_size = payload.size()};
+    return {.type = 6,
+            .flags = 1,
+            .extra = nullptr,
+            .extra_size = 0,
+            .payload = payload.data(),
+            .payload_size = payload.size()};
   }
   Ring ring_;
   hvb_core_writer writer_;

@@ -16,7 +16,9 @@ using Bytes = std::vector<std::byte>;
 template <WireStruct... Ts>
 Bytes join(const Ts&... parts) {
   Bytes out;
-  const auto add = [&](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
+  const auto add = [&](std::span<const std::byte> bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+  };
   (add(bytes_of(parts)), ...);
   return out;
 }
@@ -38,15 +40,20 @@ Bytes nvsp(wire::netvsc::MessageType type, const T& body) {
 /// An RNDIS message of the host; `tail` is behind its body.
 template <WireStruct T>
 Bytes rndis(wire::rndis::MessageType type, const T& body, const Bytes& tail = {}) {
-  Bytes out = join(wire::rndis::Header{type, static_cast<uint32_t>(sizeof(wire::rndis::Header) + sizeof(T) + tail.size())}, body);
+  Bytes out = join(wire::rndis::Header{type, static_cast<uint32_t>(sizeof(wire::rndis::Header) +
+                                                                   sizeof(T) + tail.size())},
+                   body);
   out.insert(out.end(), tail.begin(), tail.end());
   return out;
 }
 
 /// The answer to a query that carries `tail`.
-inline Bytes query_answer(uint32_t id, const Bytes& tail, wire::rndis::Status status = wire::rndis::Status::Success) {
+inline Bytes query_answer(uint32_t id, const Bytes& tail,
+                          wire::rndis::Status status = wire::rndis::Status::Success) {
   return rndis(wire::rndis::MessageType::QueryComplete,
-               wire::rndis::QueryComplete{id, status, static_cast<uint32_t>(tail.size()), sizeof(wire::rndis::QueryComplete)}, tail);
+               wire::rndis::QueryComplete{id, status, static_cast<uint32_t>(tail.size()),
+                                          sizeof(wire::rndis::QueryComplete)},
+               tail);
 }
 
 }  // namespace hv::test

@@ -30,7 +30,9 @@ class Host {
       body.alignment_shift = 3;
       return test::rndis(MessageType::InitializeComplete, body);
     }
-    if (type == MessageType::Set) return test::rndis(MessageType::SetComplete, proto::Complete{id, all_ ? Status::Success : Status::Failure});
+    if (type == MessageType::Set)
+      return test::rndis(MessageType::SetComplete,
+                         proto::Complete{id, all_ ? Status::Success : Status::Failure});
     return query(id, static_cast<proto::Oid>(test::at<proto::Query>(message, 8).oid));
   }
 
@@ -40,9 +42,12 @@ class Host {
   Bytes query(uint32_t id, proto::Oid oid) const {
     if (oid == proto::Oid::PermanentAddress) return test::query_answer(id, test::join(mac));
     if (!all_) return test::query_answer(id, {}, Status::NotSupported);
-    if (oid == proto::Oid::MaximumFrameSize) return test::query_answer(id, test::join(uint32_t{9000}));
-    if (oid == proto::Oid::MediaConnectStatus) return test::query_answer(id, test::join(uint32_t{1}));
-    if (oid == proto::Oid::LinkSpeed) return test::query_answer(id, test::join(uint32_t{100000000}));
+    if (oid == proto::Oid::MaximumFrameSize)
+      return test::query_answer(id, test::join(uint32_t{9000}));
+    if (oid == proto::Oid::MediaConnectStatus)
+      return test::query_answer(id, test::join(uint32_t{1}));
+    if (oid == proto::Oid::LinkSpeed)
+      return test::query_answer(id, test::join(uint32_t{100000000}));
     if (oid == proto::Oid::ReceiveScaleCapabilities) {
       proto::RssCapabilities rss{};
       rss.queues = 4;
@@ -102,7 +107,8 @@ TEST(Discovery, OldHostsAreNotAskedForQueues) {
 
 TEST(Discovery, NeedsAnAddressThatIsOne) {
   Host host(true);
-  for (const MacAddress mac : {MacAddress{}, MacAddress{1, 2, 3, 4, 5, 6}, MacAddress{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}) {
+  for (const MacAddress mac : {MacAddress{}, MacAddress{1, 2, 3, 4, 5, 6},
+                               MacAddress{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}) {
     host.mac = mac;
     Discovery discovery(Dialect(wire::netvsc::Version::V6_1), {});
     EXPECT_EQ(run(discovery, host).error(), Error::BadValue);

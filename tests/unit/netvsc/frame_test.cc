@@ -44,8 +44,15 @@ TEST(WriteHeader, SaysWhereTheFrameIs) {
 }
 
 TEST(WriteHeader, CarriesAllThreePiecesOfInformation) {
-  const SendFrame frame{.length = 5000, .offload = SendFrame::Offload::LargeSend, .ipv6 = true, .tagged = true, .hashed = true,
-                        .transport_offset = 54, .segment = 1440, .vlan = 0xb123, .hash = 0x12345678};
+  const SendFrame frame{.length = 5000,
+                        .offload = SendFrame::Offload::LargeSend,
+                        .ipv6 = true,
+                        .tagged = true,
+                        .hashed = true,
+                        .transport_offset = 54,
+                        .segment = 1440,
+                        .vlan = 0xb123,
+                        .hash = 0x12345678};
   std::array<std::byte, kHeaderRoom> out;
   ASSERT_EQ(header_size(frame), kMostHeader);
   write_header(out, frame, 0);
@@ -54,19 +61,26 @@ TEST(WriteHeader, CarriesAllThreePiecesOfInformation) {
   EXPECT_EQ(body.ppi_offset, 36u);
   EXPECT_EQ(body.ppi_length, 48u);
   EXPECT_EQ(test::at<uint32_t>(out, 44 + 12), 0x12345678u);
-  EXPECT_EQ(test::at<uint32_t>(out, 60 + 12), 0x123u << 4 | 5 | 1 << 3) << "id, priority 5, canonical form";
-  EXPECT_EQ(test::at<uint32_t>(out, 76 + 12), 1440u | 54u << 20 | proto::kLargeSendV2 | proto::kLargeSendIpv6);
+  EXPECT_EQ(test::at<uint32_t>(out, 60 + 12), 0x123u << 4 | 5 | 1 << 3)
+      << "id, priority 5, canonical form";
+  EXPECT_EQ(test::at<uint32_t>(out, 76 + 12),
+            1440u | 54u << 20 | proto::kLargeSendV2 | proto::kLargeSendIpv6);
 }
 
 TEST(WriteHeader, ChecksumNamesProtocolAndOffset) {
-  const SendFrame frame{.length = 60, .offload = SendFrame::Offload::Checksum, .udp = true, .transport_offset = 34};
+  const SendFrame frame{
+      .length = 60, .offload = SendFrame::Offload::Checksum, .udp = true, .transport_offset = 34};
   std::array<std::byte, kHeaderRoom> out;
   write_header(out, frame, 0);
-  EXPECT_EQ(test::at<uint32_t>(out, 44 + 12), proto::kChecksumIpv4 | proto::kChecksumUdp | 34u << 16);
+  EXPECT_EQ(test::at<uint32_t>(out, 44 + 12),
+            proto::kChecksumIpv4 | proto::kChecksumUdp | 34u << 16);
 }
 
 TEST(ParsePpis, UnderstandsWhatItKnowsAndPassesOverTheRest) {
-  const auto info = parse_ppis(ppi(77, 1) + ppi(kVlan, 0x123u << 4 | 5) + ppi(kChecksum, proto::kTcpChecksumGood) + ppi(kHash, 0xabcd) + ppi(kHash, 1)).take();
+  const auto info =
+      parse_ppis(ppi(77, 1) + ppi(kVlan, 0x123u << 4 | 5) +
+                 ppi(kChecksum, proto::kTcpChecksumGood) + ppi(kHash, 0xabcd) + ppi(kHash, 1))
+          .take();
   EXPECT_TRUE(info.has_vlan);
   EXPECT_EQ(info.vlan, 0xa123);
   EXPECT_EQ(info.checksum, proto::kTcpChecksumGood);
@@ -76,18 +90,21 @@ TEST(ParsePpis, UnderstandsWhatItKnowsAndPassesOverTheRest) {
 
 TEST(ParsePpis, KnowsThePartsOfAJoinedFrame) {
   const auto id = [](uint8_t flags) { return ppi(proto::kPpiPacketId, 1u | uint32_t{flags} << 8); };
-  EXPECT_EQ(parse_ppis(id(proto::kPart | proto::kPartFirst)).take().part, proto::kPart | proto::kPartFirst);
+  EXPECT_EQ(parse_ppis(id(proto::kPart | proto::kPartFirst)).take().part,
+            proto::kPart | proto::kPartFirst);
   EXPECT_EQ(parse_ppis(id(proto::kPartFirst)).take().part, 0) << "not marked as a part";
   EXPECT_EQ(parse_ppis(ppi(1, 0x0301)).take().part, 0) << "the public type 1 is another";
 }
 
-/// A size that does not go on would hold the parser for ever; one that is too large would lead it out of the list.
+/// A size that does not go on would hold the parser for ever; one that is too large would lead it
+/// out of the list.
 TEST(ParsePpis, EveryStepGoesOn) {
   for (const uint32_t size : {0u, 1u, 11u, 17u, 0xffffffffu, 0x80000000u}) {
     EXPECT_EQ(parse_ppis(ppi(kVlan, 1, size)).error(), Error::BadLength) << size;
     EXPECT_EQ(parse_ppis(ppi(77, 1, size)).error(), Error::BadLength) << size;
   }
-  for (const uint32_t offset : {0u, 11u, 13u, 16u, 0xffffffffu}) EXPECT_EQ(parse_ppis(ppi(kVlan, 1, 16, offset)).error(), Error::BadLength) << offset;
+  for (const uint32_t offset : {0u, 11u, 13u, 16u, 0xffffffffu})
+    EXPECT_EQ(parse_ppis(ppi(kVlan, 1, 16, offset)).error(), Error::BadLength) << offset;
   EXPECT_TRUE(parse_ppis(ppi(kVlan, 1) + Bytes(5)).ok()) << "less than a header is no information";
 }
 
@@ -110,10 +127,14 @@ TEST(ParseFrame, NothingReachesOutOfTheMessage) {
     return parse_frame(bad, scratch).ok();
   };
   EXPECT_TRUE(with(0, 52));
-  for (const uint32_t offset : {0u, 35u, 53u, 113u, 0xffffffffu, 0xffffffd0u}) EXPECT_FALSE(with(0, offset)) << "data at " << offset;
-  for (const uint32_t length : {0u, 61u, 0xffffffffu}) EXPECT_FALSE(with(4, length)) << "data of " << length;
-  for (const uint32_t offset : {1u, 35u, 97u, 0xffffffffu}) EXPECT_FALSE(with(20, offset)) << "information at " << offset;
-  for (const uint32_t length : {15u, 77u, 513u, 0xffffffffu}) EXPECT_FALSE(with(24, length)) << "information of " << length;
+  for (const uint32_t offset : {0u, 35u, 53u, 113u, 0xffffffffu, 0xffffffd0u})
+    EXPECT_FALSE(with(0, offset)) << "data at " << offset;
+  for (const uint32_t length : {0u, 61u, 0xffffffffu})
+    EXPECT_FALSE(with(4, length)) << "data of " << length;
+  for (const uint32_t offset : {1u, 35u, 97u, 0xffffffffu})
+    EXPECT_FALSE(with(20, offset)) << "information at " << offset;
+  for (const uint32_t length : {15u, 77u, 513u, 0xffffffffu})
+    EXPECT_FALSE(with(24, length)) << "information of " << length;
 }
 
 }  // namespace

@@ -17,8 +17,10 @@ using wire::netvsc::Version;
 test::Bytes version_answer(Status status) {
   return nvsp(proto::InitComplete, wire::netvsc::InitComplete{Version::V1, 0, status});
 }
-test::Bytes receive_answer(wire::netvsc::ReceiveSections run, uint32_t runs = 1, Status status = Status::Success) {
-  return nvsp(proto::SendReceiveBufferComplete, wire::netvsc::ReceiveBufferComplete{status, runs, run});
+test::Bytes receive_answer(wire::netvsc::ReceiveSections run, uint32_t runs = 1,
+                           Status status = Status::Success) {
+  return nvsp(proto::SendReceiveBufferComplete,
+              wire::netvsc::ReceiveBufferComplete{status, runs, run});
 }
 test::Bytes send_answer(uint32_t size, Status status = Status::Success) {
   return nvsp(proto::SendSendBufferComplete, wire::netvsc::SendBufferComplete{status, size});
@@ -29,7 +31,9 @@ Opening at_receive_buffer(Version version, uint32_t bytes = 1 << 20) {
   Opening opening({});
   while (opening.state() == State::Version) {
     const auto asked = test::at<wire::netvsc::Init>(opening.message(), 4).most;
-    opening.answered(version_answer(asked == version ? Status::Success : Status::ProtocolUnsupported)).take();
+    opening
+        .answered(version_answer(asked == version ? Status::Success : Status::ProtocolUnsupported))
+        .take();
   }
   while (!opening.wants_answer()) opening.sent().take();
   opening.give_buffer(7, bytes).take();
@@ -38,7 +42,8 @@ Opening at_receive_buffer(Version version, uint32_t bytes = 1 << 20) {
 
 TEST(Opening, FallsBackFromTheNewestVersionToTheOldest) {
   Opening opening({});
-  for (const Version version : {Version::V6_1, Version::V6, Version::V5, Version::V4, Version::V2, Version::V1}) {
+  for (const Version version :
+       {Version::V6_1, Version::V6, Version::V5, Version::V4, Version::V2, Version::V1}) {
     ASSERT_EQ(opening.state(), State::Version);
     const auto asked = test::at<wire::netvsc::Init>(opening.message(), 4);
     EXPECT_EQ(asked.least, version);
@@ -55,8 +60,8 @@ TEST(Opening, TellsWhatTheVersionKnows) {
   ASSERT_EQ(opening.state(), State::Config);
   const auto config = test::at<wire::netvsc::NdisConfig>(opening.message(), 4);
   EXPECT_EQ(config.frame_size, 9014u);
-  EXPECT_EQ(config.capabilities, wire::netvsc::kCapabilityVlan | wire::netvsc::kCapabilityTeaming | wire::netvsc::kCapabilitySriov |
-                                     wire::netvsc::kCapabilityRsc);
+  EXPECT_EQ(config.capabilities, wire::netvsc::kCapabilityVlan | wire::netvsc::kCapabilityTeaming |
+                                     wire::netvsc::kCapabilitySriov | wire::netvsc::kCapabilityRsc);
   opening.sent().take();
   EXPECT_EQ(test::at<wire::netvsc::NdisVersion>(opening.message(), 4).minor, 30u);
 
@@ -84,17 +89,18 @@ TEST(Opening, GoesThroughWithBothBuffers) {
 
 TEST(Opening, RefusesReceiveSectionsThatAreNoneOrReachOut) {
   const wire::netvsc::ReceiveSections bad[] = {
-      {0, 0, 10, 0},           // no bytes
-      {0, 67, 10, 670},        // smaller than any frame
-      {0, 1728, 0, 0},         // none
-      {64, 1728, 10, 17344},   // not at the front
-      {0, 1728, 607, 1048896}, // past the end
-      {0, 0x80000000, 2, 0},   // the product wraps 32 bits
+      {0, 0, 10, 0},            // no bytes
+      {0, 67, 10, 670},         // smaller than any frame
+      {0, 1728, 0, 0},          // none
+      {64, 1728, 10, 17344},    // not at the front
+      {0, 1728, 607, 1048896},  // past the end
+      {0, 0x80000000, 2, 0},    // the product wraps 32 bits
       {0, 0xffffffff, 0xffffffff, 1},
   };
   for (const auto& run : bad) {
     Opening opening = at_receive_buffer(Version::V5);
-    EXPECT_FALSE(opening.answered(receive_answer(run)).ok()) << run.section_size << " x " << run.section_count;
+    EXPECT_FALSE(opening.answered(receive_answer(run)).ok())
+        << run.section_size << " x " << run.section_count;
     EXPECT_EQ(opening.state(), State::Failed);
   }
   Opening runs = at_receive_buffer(Version::V5);
@@ -135,7 +141,8 @@ TEST(Opening, RefusesAnAnswerOfAnotherKindOrNoneAtAll) {
   EXPECT_EQ(empty.answered({}).error(), Error::Truncated);
   Opening late({});
   late.answered(version_answer(Status::Success)).take();
-  EXPECT_EQ(late.answered(version_answer(Status::Success)).error(), Error::BadState) << "nothing was asked";
+  EXPECT_EQ(late.answered(version_answer(Status::Success)).error(), Error::BadState)
+      << "nothing was asked";
 }
 
 TEST(Opening, DoesNotTakeAnOldHostInAConfidentialMachine) {
@@ -145,11 +152,14 @@ TEST(Opening, DoesNotTakeAnOldHostInAConfidentialMachine) {
 
   Opening newest({.isolated = true});
   newest.answered(version_answer(Status::Success)).take();
-  EXPECT_FALSE(test::at<wire::netvsc::NdisConfig>(newest.message(), 4).capabilities & wire::netvsc::kCapabilitySriov);
+  EXPECT_FALSE(test::at<wire::netvsc::NdisConfig>(newest.message(), 4).capabilities &
+               wire::netvsc::kCapabilitySriov);
 }
 
 TEST(SubChannels, AreNeverMoreThanWereAskedFor) {
-  const auto answer = [](Status status, uint32_t count) { return nvsp(proto::SubChannel, wire::netvsc::SubChannelComplete{status, count}); };
+  const auto answer = [](Status status, uint32_t count) {
+    return nvsp(proto::SubChannel, wire::netvsc::SubChannelComplete{status, count});
+  };
   EXPECT_EQ(parse_sub_channel_answer(answer(Status::Success, 3), 7).take(), 3u);
   EXPECT_EQ(parse_sub_channel_answer(answer(Status::Success, 0xffffffff), 7).take(), 7u);
   EXPECT_EQ(parse_sub_channel_answer(answer(Status::Failure, 3), 7).take(), 0u);

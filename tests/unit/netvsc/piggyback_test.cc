@@ -11,7 +11,8 @@ namespace {
 using Due = Piggyback::Due;
 using vmbus::Signal;
 
-/// A round of receiving with one frame. The signal: whether the host sleeps, should it be told of the completion alone.
+/// A round of receiving with one frame. The signal: whether the host sleeps, should it be told of
+/// the completion alone.
 bool waits(Piggyback& piggyback, Signal signal = Signal::Yes) {
   piggyback.completion();
   const bool may = piggyback.may_wait();
@@ -111,7 +112,9 @@ class Waiting : public testing::Test, public test::QueuePair {
   void receive_frame(uint64_t id) {
     const test::Bytes frame(60);
     host_delivers(id, {test::rndis(wire::rndis::MessageType::Packet,
-                                   wire::rndis::Packet{.data_offset = sizeof(wire::rndis::Packet), .data_length = 60}, frame)});
+                                   wire::rndis::Packet{.data_offset = sizeof(wire::rndis::Packet),
+                                                       .data_length = 60},
+                                   frame)});
     (void)queue.receiving().next().take();
     EXPECT_EQ(queue.receiving().next().error(), Error::RingEmpty);
     queue.pay_completions().take();

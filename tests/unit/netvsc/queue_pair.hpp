@@ -16,7 +16,8 @@ class QueuePair {
 
   explicit QueuePair(netvsc::SlotPlan plan = {.sections = 4, .pages = 4}, bool primary = true)
       : memory(netvsc::QueueMemory::bytes_needed(plan)),
-        queue(out.writer(), in.reader(), plan, netvsc::QueueMemory::create(memory, plan).take(), primary),
+        queue(out.writer(), in.reader(), plan, netvsc::QueueMemory::create(memory, plan).take(),
+              primary),
         host_in(out.reader()),
         host_out(in.writer()) {
     queue.sending().share({.bytes = send, .first = 100, .section_size = kSection}).take();
@@ -31,27 +32,33 @@ class QueuePair {
     return packet;
   }
   bool host_has_none() { return host_in.readable().take() == 0; }
-  void host_sends(wire::PacketType type, uint64_t id, std::span<const std::byte> payload, std::span<const std::byte> extra = {}) {
+  void host_sends(wire::PacketType type, uint64_t id, std::span<const std::byte> payload,
+                  std::span<const std::byte> extra = {}) {
     host_out.stage(type, 0, id, extra, {&payload, 1}).take();
     (void)host_out.commit();
   }
   void host_completes(uint64_t id, wire::netvsc::Status status = wire::netvsc::Status::Success) {
     host_sends(wire::PacketType::Completion, id,
-               join(wire::netvsc::Header{wire::netvsc::MessageType::SendRndisPacketComplete}, wire::netvsc::RndisPacketComplete{status}));
+               join(wire::netvsc::Header{wire::netvsc::MessageType::SendRndisPacketComplete},
+                    wire::netvsc::RndisPacketComplete{status}));
   }
   /// Messages in the receive buffer, from its front on, each on its own 1024 bytes.
-  void host_delivers(uint64_t id, const std::vector<Bytes>& messages, uint16_t set = wire::netvsc::kReceiveBufferId) {
+  void host_delivers(uint64_t id, const std::vector<Bytes>& messages,
+                     uint16_t set = wire::netvsc::kReceiveBufferId) {
     Bytes extra = join(wire::TransferPageHeader{set, 0, 0, static_cast<uint32_t>(messages.size())});
     for (uint32_t i = 0; i < messages.size(); i++) {
       std::memcpy(receive.data() + i * 1024, messages[i].data(), messages[i].size());
-      const Bytes range = join(wire::TransferPageRange{static_cast<uint32_t>(messages[i].size()), i * 1024});
+      const Bytes range =
+          join(wire::TransferPageRange{static_cast<uint32_t>(messages[i].size()), i * 1024});
       extra.insert(extra.end(), range.begin(), range.end());
     }
     host_delivers_ranges(id, extra);
   }
   void host_delivers_ranges(uint64_t id, std::span<const std::byte> extra) {
     host_sends(wire::PacketType::DataUsingTransferPages, id,
-               nvsp(wire::netvsc::MessageType::SendRndisPacket, wire::netvsc::RndisPacket{wire::netvsc::RndisChannel::Data, wire::netvsc::kNoSection, 0}),
+               nvsp(wire::netvsc::MessageType::SendRndisPacket,
+                    wire::netvsc::RndisPacket{wire::netvsc::RndisChannel::Data,
+                                              wire::netvsc::kNoSection, 0}),
                extra);
   }
 

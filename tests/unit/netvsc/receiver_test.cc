@@ -28,7 +28,8 @@ Bytes packet(size_t length, uint8_t fill, uint8_t part = 0) {
   tail.insert(tail.end(), length, std::byte{fill});
   return test::rndis(rndis::MessageType::Packet, body, tail);
 }
-constexpr uint8_t kFirst = rndis::kPart | rndis::kPartFirst, kMiddle = rndis::kPart, kLast = rndis::kPart | rndis::kPartLast;
+constexpr uint8_t kFirst = rndis::kPart | rndis::kPartFirst, kMiddle = rndis::kPart,
+                  kLast = rndis::kPart | rndis::kPartLast;
 
 struct Receive : testing::Test, test::QueuePair {
   Receiver& receiving = queue.receiving();
@@ -67,9 +68,18 @@ TEST_F(Receive, FramesOfAPacketComeOneByOneThenItsCompletion) {
 
 TEST_F(Receive, RangesOutOfTheBufferAreRefusedAndTheOthersKept) {
   std::memcpy(receive.data(), packet(60, 1).data(), 104);
-  const wire::TransferPageRange bad[] = {{104, kReceive - 103}, {104, kReceive}, {104, 0xffffffff}, {0xffffffff, 0}, {0xfffffff8, 104}, {0, 0}, {7, 0}, {8, 0}};
+  const wire::TransferPageRange bad[] = {{104, kReceive - 103},
+                                         {104, kReceive},
+                                         {104, 0xffffffff},
+                                         {0xffffffff, 0},
+                                         {0xfffffff8, 104},
+                                         {0, 0},
+                                         {7, 0},
+                                         {8, 0}};
   for (const auto& range : bad) {
-    host_delivers_ranges(1, test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 2}, range, wire::TransferPageRange{104, 0}));
+    host_delivers_ranges(
+        1, test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 2}, range,
+                      wire::TransferPageRange{104, 0}));
     EXPECT_EQ(next_kind(), Kind::Dropped) << range.byte_count << " at " << range.byte_offset;
     EXPECT_EQ(next_kind(), Kind::Frame);
     expect_end();
@@ -79,7 +89,9 @@ TEST_F(Receive, RangesOutOfTheBufferAreRefusedAndTheOthersKept) {
 
 TEST_F(Receive, ARangeCountThatIsALieIsRefusedAndCompleted) {
   for (const uint32_t count : {2u, 0x10000000u, 0x20000000u, 0xffffffffu}) {
-    host_delivers_ranges(9, test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, count}, wire::TransferPageRange{104, 0}));
+    host_delivers_ranges(
+        9, test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, count},
+                      wire::TransferPageRange{104, 0}));
     EXPECT_EQ(receiving.next().error(), Error::BadValue) << count;
     EXPECT_EQ(paid(), Status::Failure);
   }
@@ -98,7 +110,8 @@ TEST_F(Receive, NothingIsReadBeforeTheBufferIsThere) {
 }
 
 TEST_F(Receive, PartsBecomeOneFrame) {
-  host_delivers(1, {packet(100, 1, kFirst), packet(50, 2, kMiddle), packet(25, 3, kLast), packet(60, 4)});
+  host_delivers(
+      1, {packet(100, 1, kFirst), packet(50, 2, kMiddle), packet(25, 3, kLast), packet(60, 4)});
   auto event = next();
   ASSERT_EQ(event.kind, Kind::Frame);
   EXPECT_EQ(event.length, 175u);
@@ -137,7 +150,8 @@ TEST_F(Receive, JoinedFramesAreNoLongerThanIpAllows) {
   // The same bytes, over and over: the host may name a range as often as it likes.
   std::memcpy(receive.data(), packet(4000, 1, kFirst).data(), 4060);
   std::memcpy(receive.data() + 4096, packet(4000, 2, kMiddle).data(), 4060);
-  Bytes extra = test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 20}, wire::TransferPageRange{4060, 0});
+  Bytes extra = test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 20},
+                           wire::TransferPageRange{4060, 0});
   for (int i = 0; i < 19; i++) {
     const Bytes more = test::join(wire::TransferPageRange{4060, 4096});
     extra.insert(extra.end(), more.begin(), more.end());
@@ -155,7 +169,8 @@ TEST_F(Receive, ACompletionOfAnotherKindIsNotTakenForAFrames) {
   sending.send_pages(sending.take_pages().take(), {.length = 1500}, header).take();
   (void)sending.publish();
   const uint64_t id = host_reads().transaction_id;
-  host_sends(wire::PacketType::Completion, id, test::nvsp(MessageType::InitComplete, wire::netvsc::InitComplete{}));
+  host_sends(wire::PacketType::Completion, id,
+             test::nvsp(MessageType::InitComplete, wire::netvsc::InitComplete{}));
   const auto event = next();
   EXPECT_EQ(event.kind, Kind::Sent) << "its slot says what it was";
   EXPECT_EQ(event.slot_kind, SlotKind::Pages);
@@ -172,29 +187,37 @@ TEST_F(Receive, AnswersAreOnlyThoseThatWereAskedFor) {
   queue.sending().send_setup(sub_channel_request(3)).take();
   (void)queue.sending().publish();
   const uint64_t id = host_reads().transaction_id;
-  host_sends(wire::PacketType::Completion, id, test::nvsp(MessageType::SubChannel, wire::netvsc::SubChannelComplete{Status::Success, 2}));
+  host_sends(
+      wire::PacketType::Completion, id,
+      test::nvsp(MessageType::SubChannel, wire::netvsc::SubChannelComplete{Status::Success, 2}));
   const auto event = next();
   ASSERT_EQ(event.kind, Kind::Answered);
   EXPECT_EQ(parse_sub_channel_answer(event.bytes, 3).take(), 2u);
 }
 
 TEST_F(Receive, ControlMessagesAreCopiedAndBounded) {
-  Bytes message = test::rndis(rndis::MessageType::IndicateStatus, rndis::IndicateStatus{rndis::Status::MediaConnect, 0, 0});
+  Bytes message = test::rndis(rndis::MessageType::IndicateStatus,
+                              rndis::IndicateStatus{rndis::Status::MediaConnect, 0, 0});
   host_delivers(1, {message});
   auto event = next();
   ASSERT_EQ(event.kind, Kind::Control);
   EXPECT_EQ(event.bytes.size(), 20u);
-  EXPECT_TRUE(event.bytes.data() < receive.data() || event.bytes.data() >= receive.data() + receive.size()) << "a private copy";
+  EXPECT_TRUE(event.bytes.data() < receive.data() ||
+              event.bytes.data() >= receive.data() + receive.size())
+      << "a private copy";
   expect_end();
   std::memcpy(receive.data(), message.data(), message.size());
-  host_delivers_ranges(2, test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 1}, wire::TransferPageRange{kReceive, 0}));
+  host_delivers_ranges(2,
+                       test::join(wire::TransferPageHeader{wire::netvsc::kReceiveBufferId, 0, 0, 1},
+                                  wire::TransferPageRange{kReceive, 0}));
   event = next();
   EXPECT_EQ(event.bytes.size(), Receiver::kMostControl);
 }
 
 TEST(ReceiveOnASubChannel, ControlAndTablesArePassedOver) {
   test::QueuePair pair({.sections = 1, .pages = 1}, false);
-  pair.host_delivers(1, {test::rndis(rndis::MessageType::IndicateStatus, rndis::IndicateStatus{rndis::Status::MediaConnect, 0, 0})});
+  pair.host_delivers(1, {test::rndis(rndis::MessageType::IndicateStatus,
+                                     rndis::IndicateStatus{rndis::Status::MediaConnect, 0, 0})});
   EXPECT_EQ(pair.queue.receiving().next().take().kind, Kind::Ignored);
   pair.host_sends(wire::PacketType::DataInBand, 0, Bytes(200));
   EXPECT_EQ(pair.queue.receiving().next().take().kind, Kind::Ignored);
@@ -210,7 +233,8 @@ TEST_F(Receive, CompletionsThatFindNoRoomStayOwed) {
     (void)receiving.give_back();
   }
   host_delivers(1000, {packet(60, 1)});
-  EXPECT_EQ(receiving.next().error(), Error::Exhausted) << "the host is not read from before it is paid";
+  EXPECT_EQ(receiving.next().error(), Error::Exhausted)
+      << "the host is not read from before it is paid";
   EXPECT_EQ(queue.pay_completions().error(), Error::RingFull);
   (void)queue.sending().publish();
   std::vector<uint64_t> completed;
@@ -226,12 +250,14 @@ TEST_F(Receive, CompletionsThatFindNoRoomStayOwed) {
   (void)queue.sending().publish();
   host_reads_all();
   ASSERT_EQ(completed.size(), Receiver::kMostOwed);
-  for (size_t i = 0; i < completed.size(); i++) EXPECT_EQ(completed[i], i + 1) << "in order, each once";
+  for (size_t i = 0; i < completed.size(); i++)
+    EXPECT_EQ(completed[i], i + 1) << "in order, each once";
   EXPECT_TRUE(host_has_none());
 }
 
 Bytes table_message(uint32_t count, uint32_t offset, size_t table_at) {
-  Bytes message = test::join(wire::netvsc::Header{MessageType::SendIndirectionTable}, wire::netvsc::SendTable{count, offset});
+  Bytes message = test::join(wire::netvsc::Header{MessageType::SendIndirectionTable},
+                             wire::netvsc::SendTable{count, offset});
   message.resize(table_at);
   for (uint32_t i = 0; i < 16; i++) {
     const Bytes entry = test::join(i + 1);
@@ -245,15 +271,18 @@ TEST(SendTable, IsFoundWhereOldHostsPutItWhateverTheySay) {
   const Dialect old(wire::netvsc::Version::V6), newest(wire::netvsc::Version::V6_1);
   const auto misstated = table_message(16, 36, wire::netvsc::kMessageSize);
   EXPECT_EQ(parse_send_table(misstated, old).take()[0], 1u);
-  EXPECT_NE(parse_send_table(misstated, newest).take()[0], 1u) << "a newer host is taken at its word";
+  EXPECT_NE(parse_send_table(misstated, newest).take()[0], 1u)
+      << "a newer host is taken at its word";
   const auto right = table_message(16, 64, 64);
   EXPECT_EQ(parse_send_table(right, newest).take()[15], 16u);
 }
 
 TEST(SendTable, NeverReachesOutOfItsMessage) {
   const Dialect newest(wire::netvsc::Version::V6_1);
-  for (const uint32_t offset : {41u, 104u, 0xffffffffu, 0xffffffc0u}) EXPECT_FALSE(parse_send_table(table_message(16, offset, 40), newest).ok()) << offset;
-  for (const uint32_t count : {0u, 15u, 17u, 0x40000010u}) EXPECT_EQ(parse_send_table(table_message(count, 40, 40), newest).error(), Error::BadValue);
+  for (const uint32_t offset : {41u, 104u, 0xffffffffu, 0xffffffc0u})
+    EXPECT_FALSE(parse_send_table(table_message(16, offset, 40), newest).ok()) << offset;
+  for (const uint32_t count : {0u, 15u, 17u, 0x40000010u})
+    EXPECT_EQ(parse_send_table(table_message(count, 40, 40), newest).error(), Error::BadValue);
   EXPECT_EQ(parse_send_table(Bytes(8), newest).error(), Error::Truncated);
 }
 

@@ -14,7 +14,9 @@ using proto::MessageType;
 using proto::Status;
 using test::Bytes;
 
-test::Bytes initialize_answer(proto::InitializeComplete body) { return test::rndis(MessageType::InitializeComplete, body); }
+test::Bytes initialize_answer(proto::InitializeComplete body) {
+  return test::rndis(MessageType::InitializeComplete, body);
+}
 
 TEST(RndisWrite, MessagesSayTheirOwnLength) {
   std::array<std::byte, kMostControl> out;
@@ -28,7 +30,8 @@ TEST(RndisWrite, MessagesSayTheirOwnLength) {
   EXPECT_EQ(sizes[0], 24u);
   EXPECT_EQ(sizes[5], 28u + 28 + 12 + 1024 + 40);
   EXPECT_EQ(test::at<proto::Header>(out).length, sizes[5]);
-  EXPECT_EQ(write_set_rss(std::span(out).first(1000), 1, table, {}, false).error(), Error::Exhausted);
+  EXPECT_EQ(write_set_rss(std::span(out).first(1000), 1, table, {}, false).error(),
+            Error::Exhausted);
 }
 
 TEST(RndisWrite, RssNamesTableAndKeyWhereTheyAre) {
@@ -56,16 +59,23 @@ TEST(RndisWrite, AddressesGoAsText) {
   const auto set = test::at<proto::Set>(out, 8);
   const auto parameter = test::at<proto::ConfigParameter>(out, 8 + set.buffer_offset);
   std::string name, value;
-  for (uint32_t i = 0; i < parameter.name_length; i += 2) name += static_cast<char>(out[8 + set.buffer_offset + parameter.name_offset + i]);
-  for (uint32_t i = 0; i < parameter.value_length; i += 2) value += static_cast<char>(out[8 + set.buffer_offset + parameter.value_offset + i]);
+  for (uint32_t i = 0; i < parameter.name_length; i += 2)
+    name += static_cast<char>(out[8 + set.buffer_offset + parameter.name_offset + i]);
+  for (uint32_t i = 0; i < parameter.value_length; i += 2)
+    value += static_cast<char>(out[8 + set.buffer_offset + parameter.value_offset + i]);
   EXPECT_EQ(name, "NetworkAddress");
   EXPECT_EQ(value, "021aff009bc3");
 }
 
 TEST(RndisWrite, OldHostsGetShortOffloadsWithoutUdp) {
   std::array<std::byte, kMostControl> out;
-  const Capabilities all{.tcp4_checksum = true, .udp4_checksum = true, .tcp6_checksum = true, .udp6_checksum = true, .rsc = true,
-                         .large_send4 = 65535, .large_send6 = 65535};
+  const Capabilities all{.tcp4_checksum = true,
+                         .udp4_checksum = true,
+                         .tcp6_checksum = true,
+                         .udp6_checksum = true,
+                         .rsc = true,
+                         .large_send4 = 65535,
+                         .large_send6 = 65535};
   write_set_offloads(out, 1, Dialect(wire::netvsc::Version::V4), all, {}).take();
   auto set = test::at<proto::Set>(out, 8);
   EXPECT_EQ(set.buffer_length, proto::kOffloadParametersSizeV4);
@@ -111,9 +121,18 @@ TEST(RndisParse, AlignmentIsBounded) {
 TEST(RndisParse, QueryBuffersStayInTheirMessage) {
   EXPECT_EQ(parse_u32(test::query_answer(1, test::join(uint32_t{42}))).take(), 42u);
   EXPECT_EQ(parse_u32(test::query_answer(1, {})).error(), Error::Truncated);
-  EXPECT_EQ(parse_u32(test::query_answer(1, {}, Status::NotSupported)).error(), Error::NotSupported);
-  for (const auto& [length, offset] : {std::pair{5u, 16u}, {4u, 17u}, {4u, 15u}, {4u, 0u}, {0xffffffffu, 16u}, {4u, 0xfffffffeu}, {1u, 0xffffffffu}}) {
-    const auto message = test::rndis(MessageType::QueryComplete, proto::QueryComplete{1, Status::Success, length, offset}, test::join(uint32_t{42}));
+  EXPECT_EQ(parse_u32(test::query_answer(1, {}, Status::NotSupported)).error(),
+            Error::NotSupported);
+  for (const auto& [length, offset] : {std::pair{5u, 16u},
+                                       {4u, 17u},
+                                       {4u, 15u},
+                                       {4u, 0u},
+                                       {0xffffffffu, 16u},
+                                       {4u, 0xfffffffeu},
+                                       {1u, 0xffffffffu}}) {
+    const auto message = test::rndis(MessageType::QueryComplete,
+                                     proto::QueryComplete{1, Status::Success, length, offset},
+                                     test::join(uint32_t{42}));
     EXPECT_FALSE(parse_u32(message).ok()) << length << " at " << offset;
   }
 }
@@ -146,7 +165,8 @@ TEST(RndisParse, ALargeSendThatIsSmallerThanHeadersIsNone) {
   offload.large_send_v2.ipv4_encapsulation = proto::kEncapsulation8023;
   for (const uint32_t most : {0u, 1u, 320u, 4095u}) {
     offload.large_send_v2.ipv4_most = most;
-    EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).take().large_send4, 0u) << most;
+    EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).take().large_send4, 0u)
+        << most;
   }
   offload.large_send_v2.ipv4_most = 4096;
   EXPECT_EQ(parse_offloads(test::query_answer(1, test::join(offload))).take().large_send4, 4096u);
@@ -155,15 +175,19 @@ TEST(RndisParse, ALargeSendThatIsSmallerThanHeadersIsNone) {
 TEST(RndisParse, RssTablesAreBounded) {
   proto::RssCapabilities rss{};
   rss.queues = 16;
-  for (const auto& [said, taken] : {std::pair{128, 128}, {256, 256}, {0, 128}, {257, 128}, {0xffff, 128}}) {
+  for (const auto& [said, taken] :
+       {std::pair{128, 128}, {256, 256}, {0, 128}, {257, 128}, {0xffff, 128}}) {
     rss.table_entries = static_cast<uint16_t>(said);
     EXPECT_EQ(parse_rss(test::query_answer(1, test::join(rss))).take().table_entries, taken);
   }
 }
 
-/// Bug 35: old hosts leave the buffer out of the length; a strict check would lose the link's speed.
+/// Bug 35: old hosts leave the buffer out of the length; a strict check would lose the link's
+/// speed.
 TEST(RndisParse, SpeedIsFoundBehindAMessageThatIsTooShortForIt) {
-  Bytes message = test::rndis(MessageType::IndicateStatus, proto::IndicateStatus{Status::LinkSpeedChange, 4, 12}, test::join(uint32_t{100000}));
+  Bytes message = test::rndis(MessageType::IndicateStatus,
+                              proto::IndicateStatus{Status::LinkSpeedChange, 4, 12},
+                              test::join(uint32_t{100000}));
   auto indication = parse_indication(parse_control(message).take()).take();
   EXPECT_EQ(indication.kind, Indication::Kind::SpeedChanged);
   EXPECT_EQ(indication.speed, 100000u);
@@ -172,12 +196,17 @@ TEST(RndisParse, SpeedIsFoundBehindAMessageThatIsTooShortForIt) {
   indication = parse_indication(parse_control(message).take()).take();
   EXPECT_EQ(indication.speed, 100000u);
   message.resize(22);
-  EXPECT_EQ(parse_indication(parse_control(message).take()).error(), Error::BadLength) << "but never behind what came";
+  EXPECT_EQ(parse_indication(parse_control(message).take()).error(), Error::BadLength)
+      << "but never behind what came";
 }
 
 TEST(RndisParse, LinkMessages) {
   const auto told = [](Status status) {
-    return parse_indication(parse_control(test::rndis(MessageType::IndicateStatus, proto::IndicateStatus{status, 0, 0})).take()).take().kind;
+    return parse_indication(parse_control(test::rndis(MessageType::IndicateStatus,
+                                                      proto::IndicateStatus{status, 0, 0}))
+                                .take())
+        .take()
+        .kind;
   };
   // A temporary's bytes are looked at while it lives, in one expression.
   EXPECT_EQ(told(Status::MediaConnect), Indication::Kind::LinkUp);
@@ -190,12 +219,15 @@ TEST(Conversation, AnAnswerCountsOnceAndForItsOwnRequest) {
   Conversation conversation;
   const uint32_t id = conversation.begin(MessageType::SetComplete);
   const auto answer = test::rndis(MessageType::SetComplete, proto::Complete{id, Status::Success});
-  const auto stale = test::rndis(MessageType::SetComplete, proto::Complete{id - 1, Status::Success});
-  const auto other = test::rndis(MessageType::QueryComplete, proto::QueryComplete{id, Status::Success, 0, 0});
+  const auto stale =
+      test::rndis(MessageType::SetComplete, proto::Complete{id - 1, Status::Success});
+  const auto other =
+      test::rndis(MessageType::QueryComplete, proto::QueryComplete{id, Status::Success, 0, 0});
   EXPECT_EQ(conversation.take(stale, parse_control(stale).take()).error(), Error::BadId);
   EXPECT_EQ(conversation.take(other, parse_control(other).take()).error(), Error::BadValue);
   EXPECT_TRUE(conversation.take(answer, parse_control(answer).take()).ok());
-  EXPECT_EQ(conversation.take(answer, parse_control(answer).take()).error(), Error::BadId) << "repeated";
+  EXPECT_EQ(conversation.take(answer, parse_control(answer).take()).error(), Error::BadId)
+      << "repeated";
   EXPECT_TRUE(parse_set_complete(conversation.answer()).ok());
   EXPECT_FALSE(conversation.cancel()) << "it was answered";
 }

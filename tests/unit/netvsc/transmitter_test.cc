@@ -18,7 +18,8 @@ SendFrame frame_of(uint32_t length) { return {.length = length}; }
 struct Transmit : testing::Test, QueuePair {
   Transmitter& sending = queue.sending();
   RndisPacket sent(const vmbus::Packet& packet) {
-    EXPECT_EQ(test::at<wire::netvsc::Header>(packet.payload).type, wire::netvsc::MessageType::SendRndisPacket);
+    EXPECT_EQ(test::at<wire::netvsc::Header>(packet.payload).type,
+              wire::netvsc::MessageType::SendRndisPacket);
     return test::at<RndisPacket>(packet.payload, 4);
   }
   void copy(uint32_t length, uint8_t fill) {
@@ -55,7 +56,8 @@ TEST_F(Transmit, FramesShareASectionUntilTheBatchEnds) {
   EXPECT_EQ(message.channel, wire::netvsc::RndisChannel::Data);
   EXPECT_EQ(message.section, 100u);
   EXPECT_EQ(message.section_size, 112u + 104);
-  EXPECT_EQ(messages_in(100, message.section_size), (std::vector<uint32_t>{112, 104})) << "each is padded to 8";
+  EXPECT_EQ(messages_in(100, message.section_size), (std::vector<uint32_t>{112, 104}))
+      << "each is padded to 8";
   EXPECT_TRUE(host_has_none()) << "one packet for both";
   EXPECT_EQ(send[44], std::byte{1});
   EXPECT_EQ(send[112 + 44], std::byte{2});
@@ -144,7 +146,8 @@ TEST_F(Transmit, AFrameTouchesNoMorePagesThanHostsTake) {
   sending.list_piece(50 * 4096, 4096).take();
   EXPECT_EQ(sending.list_piece(60 * 4096, 1).error(), Error::BadLength);
   std::array<std::byte, kHeaderRoom> header;
-  EXPECT_TRUE(sending.send_pages(sending.take_pages().take(), frame_of(31 * 4096), header).ok()) << "what was refused is not listed";
+  EXPECT_TRUE(sending.send_pages(sending.take_pages().take(), frame_of(31 * 4096), header).ok())
+      << "what was refused is not listed";
 
   sending.list_header(frame_of(4096), 0).take();
   for (uint64_t page = 1; page < 32; page++) sending.list_piece(2 * page * 4096, 4096).take();
@@ -194,7 +197,8 @@ TEST_F(Transmit, WithoutASendBufferNothingIsCopied) {
   QueuePair bare({.sections = 0, .pages = 2});
   EXPECT_FALSE(bare.queue.sending().fits_section(frame_of(60)));
   EXPECT_EQ(bare.queue.sending().copy(frame_of(60)).error(), Error::BadLength);
-  EXPECT_EQ(bare.queue.sending().share({.bytes = bare.send, .first = 0, .section_size = 0}).error(), Error::BadValue);
+  EXPECT_EQ(bare.queue.sending().share({.bytes = bare.send, .first = 0, .section_size = 0}).error(),
+            Error::BadValue);
 }
 
 TEST_F(Transmit, StopsWhenPagesOrTheRingRunOut) {

@@ -30,7 +30,8 @@ class VirtualFunctionTest : public testing::Test {
   std::optional<DataPath> told() {
     const auto message = function.begin();
     if (!message) return std::nullopt;
-    EXPECT_EQ(test::at<wire::netvsc::Header>(*message).type, wire::netvsc::MessageType::SwitchDataPath);
+    EXPECT_EQ(test::at<wire::netvsc::Header>(*message).type,
+              wire::netvsc::MessageType::SwitchDataPath);
     return test::at<wire::netvsc::SwitchDataPath>(*message, 4).active;
   }
   void take_over() {
@@ -47,30 +48,42 @@ class VirtualFunctionTest : public testing::Test {
 
 TEST_F(VirtualFunctionTest, MatchesBySerialAndAddress) {
   function.associated(true, kSerial);
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kOther, .serial = kSerial}), FunctionMatch::Serial);
-  EXPECT_EQ(function.match({.permanent = {}, .current = kMac, .serial = kSerial}), FunctionMatch::Serial);
-  EXPECT_EQ(function.match({.permanent = kOther, .current = kOther, .serial = kSerial}), FunctionMatch::None);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kOther, .serial = kSerial}),
+            FunctionMatch::Serial);
+  EXPECT_EQ(function.match({.permanent = {}, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Serial);
+  EXPECT_EQ(function.match({.permanent = kOther, .current = kOther, .serial = kSerial}),
+            FunctionMatch::None);
 }
 
 TEST_F(VirtualFunctionTest, MatchesByAddressBeforeTheHostHasSaidTheSerial) {
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}), FunctionMatch::Address);
-  EXPECT_EQ(function.match({.permanent = {}, .current = kMac, .serial = kSerial}), FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = {}, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Address);
   function.associated(true, kSerial + 1);
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}), FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Address);
   function.associated(false, kSerial);
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}), FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Address);
 }
 
 TEST_F(VirtualFunctionTest, SerialZeroIsASerial) {
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = 0}), FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = 0}),
+            FunctionMatch::Address);
   function.associated(true, 0);
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = 0}), FunctionMatch::Serial);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = 0}),
+            FunctionMatch::Serial);
 }
 
 TEST_F(VirtualFunctionTest, TakesNoInterfaceWithoutASlotUnlessTold) {
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac}), FunctionMatch::None) << "a bridge over the adapter has its address, too";
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .stand_in = true}), FunctionMatch::Address);
-  EXPECT_EQ(function.match({.permanent = kOther, .current = kOther, .stand_in = true}), FunctionMatch::None);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac}), FunctionMatch::None)
+      << "a bridge over the adapter has its address, too";
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .stand_in = true}),
+            FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kOther, .current = kOther, .stand_in = true}),
+            FunctionMatch::None);
 }
 
 TEST_F(VirtualFunctionTest, NoAddressMatchesNothing) {
@@ -80,9 +93,11 @@ TEST_F(VirtualFunctionTest, NoAddressMatchesNothing) {
 
 TEST_F(VirtualFunctionTest, TakesOneInterfaceAtATime) {
   function.joined();
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}), FunctionMatch::None);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}),
+            FunctionMatch::None);
   function.left();
-  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}), FunctionMatch::Address);
+  EXPECT_EQ(function.match({.permanent = kMac, .current = kMac, .serial = kSerial}),
+            FunctionMatch::Address);
 }
 
 TEST_F(VirtualFunctionTest, SwitchesWhenAllIsThereInAnyOrder) {
@@ -92,10 +107,18 @@ TEST_F(VirtualFunctionTest, SwitchesWhenAllIsThereInAnyOrder) {
     for (const int event : order) {
       EXPECT_FALSE(machine.begin());
       switch (event) {
-        case 0: machine.opened(Dialect(Version::V6_1), false); break;
-        case 1: machine.associated(true, kSerial); break;
-        case 2: machine.joined(); break;
-        case 3: machine.up(); break;
+        case 0:
+          machine.opened(Dialect(Version::V6_1), false);
+          break;
+        case 1:
+          machine.associated(true, kSerial);
+          break;
+        case 2:
+          machine.joined();
+          break;
+        case 3:
+          machine.up();
+          break;
       }
     }
     EXPECT_TRUE(machine.begin());
@@ -237,14 +260,15 @@ TEST_F(VirtualFunctionTest, AConfidentialMachineUsesNone) {
   EXPECT_FALSE(told());
 }
 
-/// Whatever happens in whatever order: frames go by the function only while the host's last answer was to the switch to it.
+/// Whatever happens in whatever order: frames go by the function only while the host's last answer
+/// was to the switch to it.
 TEST(VirtualFunctionRandom, CarriesOnlyWhatTheHostHasAnswered) {
   std::random_device device;
   const auto seed = static_cast<uint32_t>(device());
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   VirtualFunction function;
-  std::optional<DataPath> out;             // told, and not answered
+  std::optional<DataPath> out;            // told, and not answered
   DataPath agreed = DataPath::Synthetic;  // answered last
   bool open = false, up = false, joined = false, allocated = false;
   for (int i = 0; i < 200'000; i++) {
@@ -252,17 +276,31 @@ TEST(VirtualFunctionRandom, CarriesOnlyWhatTheHostHasAnswered) {
       case 0:
         if (out) break;
         open = !open;
-        if (open) function.opened(Dialect(Version::V6_1), false); else function.closed();
+        if (open)
+          function.opened(Dialect(Version::V6_1), false);
+        else
+          function.closed();
         agreed = DataPath::Synthetic;
         break;
-      case 1: function.associated(allocated = random() & 1, kSerial); break;
+      case 1:
+        function.associated(allocated = random() & 1, kSerial);
+        break;
       case 2:
-        if (!joined) function.joined(); else function.left();
+        if (!joined)
+          function.joined();
+        else
+          function.left();
         joined = !joined;
         if (!joined) up = false;
         break;
-      case 3: function.up(); up = true; break;
-      case 4: function.down(); up = false; break;
+      case 3:
+        function.up();
+        up = true;
+        break;
+      case 4:
+        function.down();
+        up = false;
+        break;
       case 5:
         if (!out) break;
         function.unanswered();

@@ -55,7 +55,8 @@ TEST(Forward, HasItsParts) {
 }
 
 TEST(Forward, WrongOnesAreRefused) {
-  for (const char* const bad : {"", "tcp:", "tcp:1", "tcp:1-:", "tcp:-:1", "tcp:1-:1x", "tcp:1:2:3-:1", "tcp:256.0.0.1:1-:1", "sctp:1-:1", "tcp:99999-:1"})
+  for (const char* const bad : {"", "tcp:", "tcp:1", "tcp:1-:", "tcp:-:1", "tcp:1-:1x",
+                                "tcp:1:2:3-:1", "tcp:256.0.0.1:1-:1", "sctp:1-:1", "tcp:99999-:1"})
     EXPECT_THROW(parse_forward(bad), NetError) << bad;
 }
 
@@ -64,15 +65,17 @@ TEST(UserNet, TheGatewayAnswersToArp) {
   Frames frames;
   net.start(frames.receiver());
   // Who has 10.0.2.2? Tell 10.0.2.15.
-  const uint8_t question[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0x15, 0x5d, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-                                0, 0x15, 0x5d, 0, 0, 1, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+  const uint8_t question[42] = {
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0x15, 0x5d, 0, 0,  1, 8, 6, 0, 1, 8, 0,  6, 4, 0,
+      1,    0,    0x15, 0x5d, 0,    0,    1, 10,   0,    2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
   const auto bytes = std::as_bytes(std::span(question));
   Bytes frame(bytes.begin(), bytes.end());
   EXPECT_TRUE(net.send(frame, {}, 0));
   Bytes answer;
   for (size_t i = 0; i < 10 && answer.empty(); i++) {
     answer = frames.at(i);
-    if (answer.size() < 42 || answer[12] != std::byte{8} || answer[13] != std::byte{6}) answer.clear();  // an advertisement of the router
+    if (answer.size() < 42 || answer[12] != std::byte{8} || answer[13] != std::byte{6})
+      answer.clear();  // an advertisement of the router
   }
   ASSERT_GE(answer.size(), 42u);
   EXPECT_EQ(answer[21], std::byte{2});
@@ -94,7 +97,8 @@ TEST(UserNet, APortInUseIsRefusedByItsName) {
     UserNet net({{.udp = false, .address = "127.0.0.1", .port = port, .guest_port = 22}});
     ADD_FAILURE() << "it was taken";
   } catch (const NetError& error) {
-    EXPECT_NE(std::string(error.what()).find(std::to_string(port)), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(std::to_string(port)), std::string::npos)
+        << error.what();
   }
   ::close(holder);
   UserNet net({{.udp = false, .address = "127.0.0.1", .port = port, .guest_port = 22}});

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "host/netvsp/channel_service.hpp"
-
 #include <gtest/gtest.h>
 
 #include "frames.hpp"
 #include "host/net/offload.hpp"
+#include "host/netvsp/channel_service.hpp"
 #include "tests/support/network_guest.hpp"
 
 namespace hv::host::netvsp {
@@ -55,7 +54,8 @@ class NetChannelTest : public ::testing::Test {
     for (int i = 0; i < 3; i++) {
       turns();
       while (auto packet = guest.poll()) {
-        if (packet->type == wire::PacketType::Completion && packet->id == id) return packet->payload;
+        if (packet->type == wire::PacketType::Completion && packet->id == id)
+          return packet->payload;
         others.push_back(std::move(*packet));
       }
     }
@@ -75,19 +75,27 @@ class NetChannelTest : public ::testing::Test {
     return header.type;
   }
   void set_up(uint64_t capabilities = 0) {
-    ask(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
-    guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig, nvsp::NdisConfig{1514, 0, capabilities}), {}, wire::PacketType::DataInBand, false);
+    ask(NetworkGuest::nvsp(nvsp::MessageType::Init,
+                           nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
+    guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendNdisConfig,
+                                  nvsp::NdisConfig{1514, 0, capabilities}),
+               {}, wire::PacketType::DataInBand, false);
     const auto receive = body<nvsp::ReceiveBufferComplete>(
         ask(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 0xcafe})));
     ASSERT_EQ(receive.status, nvsp::Status::Success);
     sections = receive.run.section_count;
-    ASSERT_EQ(body<nvsp::SendBufferComplete>(ask(NetworkGuest::nvsp(nvsp::MessageType::SendSendBuffer, nvsp::SendBuffer{2, 0}))).status,
-              nvsp::Status::Success);
-    control(NetworkGuest::rndis(rndis::MessageType::Initialize, rndis::Initialize{1, 1, 0, 0x4000}));
+    ASSERT_EQ(
+        body<nvsp::SendBufferComplete>(
+            ask(NetworkGuest::nvsp(nvsp::MessageType::SendSendBuffer, nvsp::SendBuffer{2, 0})))
+            .status,
+        nvsp::Status::Success);
+    control(
+        NetworkGuest::rndis(rndis::MessageType::Initialize, rndis::Initialize{1, 1, 0, 0x4000}));
   }
   /// A control message's answer.
   Bytes control(const Bytes& message) {
-    EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, message).value()), nvsp::Status::Success);
+    EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, message).value()),
+              nvsp::Status::Success);
     return next_message();
   }
   Bytes next_message() {
@@ -107,7 +115,9 @@ class NetChannelTest : public ::testing::Test {
   test::FakeMachine machine{NetworkGuest::kPages};
   test::FakeChannel channel{machine};
   Catcher net;
-  NicShared shared{{.newest = nvsp::Version::V6_1, .queues = 2}, {.mac = parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"}, net};
+  NicShared shared{{.newest = nvsp::Version::V6_1, .queues = 2},
+                   {.mac = parse_mac("00:15:5d:01:02:03").value(), .name = "nic0"},
+                   net};
   ChannelService service{channel, shared};
   test::NetHandle handle;
   NetworkGuest guest{channel, machine};
@@ -130,12 +140,14 @@ TEST_F(NetChannelTest, AMessageMayBeginInASectionAndEndInPages) {
   const Bytes frame = test::ip_frame(false, true, 500);
   const Bytes message = NetworkGuest::packet(frame);
   std::memcpy(machine.memory(NetworkGuest::kReceivePages * 4096, 44)->data(), message.data(), 44);
-  std::memcpy(machine.memory(NetworkGuest::kMessagePage * 4096 + 100, frame.size())->data(), frame.data(), frame.size());
+  std::memcpy(machine.memory(NetworkGuest::kMessagePage * 4096 + 100, frame.size())->data(),
+              frame.data(), frame.size());
   std::array<std::byte, 64> storage;
   hv::vmbus::GpaDirectBuilder builder(storage);
   builder.range(static_cast<uint32_t>(frame.size()), 100).take();
   builder.frame(NetworkGuest::kMessagePage).take();
-  const auto id = guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket, nvsp::RndisPacket{nvsp::RndisChannel::Data, 0, 44}),
+  const auto id = guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket,
+                                                nvsp::RndisPacket{nvsp::RndisChannel::Data, 0, 44}),
                              builder.finish().take(), wire::PacketType::DataUsingGpaDirect);
   EXPECT_EQ(status_of(id.value()), nvsp::Status::Success);
   EXPECT_EQ(net.frames, std::vector<Bytes>{frame});
@@ -144,11 +156,18 @@ TEST_F(NetChannelTest, AMessageMayBeginInASectionAndEndInPages) {
 TEST_F(NetChannelTest, OffloadsReachTheBackend) {
   set_up();
   const Bytes frame = test::ip_frame(false, true, 3000);
-  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Data, NetworkGuest::packet(frame, {{2, 1448 | 1u << 30}})).value()), nvsp::Status::Success);
+  EXPECT_EQ(status_of(guest
+                          .send_pages(nvsp::RndisChannel::Data,
+                                      NetworkGuest::packet(frame, {{2, 1448 | 1u << 30}}))
+                          .value()),
+            nvsp::Status::Success);
   ASSERT_EQ(net.offloads.size(), 1u);
   EXPECT_EQ(net.offloads[0].kind, net::Offload::Kind::Segment);
   EXPECT_EQ(net.offloads[0].segment_size, 1448);
-  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Data, NetworkGuest::packet(frame, {{6, 0x50}})).value()), nvsp::Status::Success);
+  EXPECT_EQ(
+      status_of(guest.send_pages(nvsp::RndisChannel::Data, NetworkGuest::packet(frame, {{6, 0x50}}))
+                    .value()),
+      nvsp::Status::Success);
   EXPECT_EQ(net.frames[1].size(), frame.size() + 4);
 }
 
@@ -158,22 +177,32 @@ TEST_F(NetChannelTest, BadMessagesFailAloneAndAreCounted) {
   bad[44] = std::byte{0};  // information of size 0
   EXPECT_EQ(status_of(guest.send_section(0, bad).value()), nvsp::Status::InvalidRndisPacket);
   const auto section = [&](uint32_t index, uint32_t size) {
-    return status_of(guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket, nvsp::RndisPacket{nvsp::RndisChannel::Data, index, size})).value());
+    return status_of(
+        guest
+            .send(NetworkGuest::nvsp(nvsp::MessageType::SendRndisPacket,
+                                     nvsp::RndisPacket{nvsp::RndisChannel::Data, index, size}))
+            .value());
   };
-  EXPECT_EQ(section(4, 60), nvsp::Status::InvalidRndisPacket);           // there are 0 to 3
+  EXPECT_EQ(section(4, 60), nvsp::Status::InvalidRndisPacket);  // there are 0 to 3
   EXPECT_EQ(section(0xfffffffe, 60), nvsp::Status::InvalidRndisPacket);
   EXPECT_EQ(section(0, 6145), nvsp::Status::InvalidRndisPacket);
   EXPECT_EQ(section(0, 0xffffffff), nvsp::Status::InvalidRndisPacket);
   EXPECT_EQ(shared.counters.bad_packets, 5u);
   EXPECT_TRUE(net.frames.empty());
-  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()), nvsp::Status::Success);
+  EXPECT_EQ(
+      status_of(
+          guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()),
+      nvsp::Status::Success);
   EXPECT_FALSE(channel.failed);
 }
 
 TEST_F(NetChannelTest, FramesBehindTheHaltAreDroppedAndCounted) {
   set_up();
   const Bytes frame = NetworkGuest::packet(test::ip_frame(false, true, 10));
-  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, NetworkGuest::rndis(rndis::MessageType::Halt, uint32_t{1})).value()),
+  EXPECT_EQ(status_of(guest
+                          .send_pages(nvsp::RndisChannel::Control,
+                                      NetworkGuest::rndis(rndis::MessageType::Halt, uint32_t{1}))
+                          .value()),
             nvsp::Status::Success);
   EXPECT_EQ(status_of(guest.send_section(0, frame).value()), nvsp::Status::Success);
   EXPECT_TRUE(net.frames.empty());
@@ -186,7 +215,8 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   const Bytes frame = test::ip_frame(false, true, 100);
   const uint32_t share = sections / 2;
   ASSERT_GT(share, 2u);
-  for (uint32_t i = 0; i < share + 3; i++) EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
+  for (uint32_t i = 0; i < share + 3; i++)
+    EXPECT_TRUE(service.deliver({.bytes = frame, .checked = false}, {}));
   turns();
   size_t seen = 0;
   uint64_t first = 0;  // of as many sections as a packet can have
@@ -194,13 +224,14 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
     for (const Bytes& message : packet->messages) {
       seen++;
       const auto parsed = parse_packet(first_message(message).take()).take();
-      EXPECT_EQ(Bytes(message.begin() + static_cast<ptrdiff_t>(parsed.data_at), message.end()), frame);
+      EXPECT_EQ(Bytes(message.begin() + static_cast<ptrdiff_t>(parsed.data_at), message.end()),
+                frame);
     }
     if (first == 0) first = packet->id;
   }
   EXPECT_EQ(seen, share);  // no more than its share; the rest waits
   guest.complete(first);
-  guest.complete(first);         // twice: nothing happens
+  guest.complete(first);        // twice: nothing happens
   guest.complete(0x123456789);  // forged
   turns();
   seen = 0;
@@ -261,7 +292,8 @@ TEST_F(NetChannelTest, JoinedSegmentsComeInPartsOrAreCutForWhoDoesNotTakeThem) {
   parameters.head.tcp_ipv4_checksum = rndis::kChecksumBoth;
   parameters.tail.rsc_ipv4 = rndis::kOffloadOn;
   control(NetworkGuest::rndis(rndis::MessageType::Set,
-                              rndis::Set{2, static_cast<uint32_t>(rndis::Oid::OffloadParameters), sizeof(parameters), sizeof(rndis::Set), 0},
+                              rndis::Set{2, static_cast<uint32_t>(rndis::Oid::OffloadParameters),
+                                         sizeof(parameters), sizeof(rndis::Set), 0},
                               bytes_of(parameters)));
   EXPECT_TRUE(net.joins);
   service.deliver({.bytes = whole, .checked = true, .joined = joined}, {});
@@ -305,28 +337,34 @@ TEST_F(NetChannelTest, AnAdapterThatLeavesSendsNothingMoreAndAnswersAsBefore) {
   EXPECT_FALSE(service.silent());  // one is with the guest
   EXPECT_FALSE(guest.poll().has_value());
   guest.complete(held->id);
-  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()), nvsp::Status::Success);
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()),
+            nvsp::Status::Success);
   EXPECT_TRUE(service.silent());
   EXPECT_EQ(net.frames.size(), 1u);
 }
 
 TEST_F(NetChannelTest, ARevokedBufferIsNotTouched) {
   set_up();
-  guest.send(NetworkGuest::nvsp(nvsp::MessageType::RevokeReceiveBuffer, nvsp::RevokeBuffer{0xcafe}), {}, wire::PacketType::DataInBand, false);
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::RevokeReceiveBuffer, nvsp::RevokeBuffer{0xcafe}),
+             {}, wire::PacketType::DataInBand, false);
   turns();
   const auto buffer = *machine.memory(0, NetworkGuest::kReceivePages * 4096);
   std::fill(buffer.begin(), buffer.end(), std::byte{0x5c});
   service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = false}, {});
   turns();
   EXPECT_FALSE(guest.poll());
-  EXPECT_TRUE(std::all_of(buffer.begin(), buffer.end(), [](std::byte byte) { return byte == std::byte{0x5c}; }));
+  EXPECT_TRUE(std::all_of(buffer.begin(), buffer.end(),
+                          [](std::byte byte) { return byte == std::byte{0x5c}; }));
   EXPECT_EQ(shared.counters.dropped_link, 1u);
 }
 
 TEST_F(NetChannelTest, AGpadlThatGoesTakesItsBufferAlong) {
   set_up();
   service.gpadl_gone(2);
-  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()), nvsp::Status::InvalidRndisPacket);
+  EXPECT_EQ(
+      status_of(
+          guest.send_section(0, NetworkGuest::packet(test::ip_frame(false, true, 10))).value()),
+      nvsp::Status::InvalidRndisPacket);
   service.gpadl_gone(1);
   service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = false}, {});
   turns();
@@ -340,7 +378,10 @@ TEST_F(NetChannelTest, TheGuestIsToldOfLinkAndChannels) {
   const Bytes message = next_message();
   ASSERT_GE(message.size(), 20u);
   EXPECT_EQ(message[0], static_cast<std::byte>(rndis::MessageType::IndicateStatus));
-  EXPECT_EQ(body<nvsp::SubChannelComplete>(ask(NetworkGuest::nvsp(nvsp::MessageType::SubChannel, nvsp::SubChannelRequest{1, 7}))).count, 1u);
+  EXPECT_EQ(body<nvsp::SubChannelComplete>(ask(NetworkGuest::nvsp(nvsp::MessageType::SubChannel,
+                                                                  nvsp::SubChannelRequest{1, 7})))
+                .count,
+            1u);
   EXPECT_EQ(handle.offered, 1);
   service.announce_channels(2);
   turns();
@@ -361,11 +402,14 @@ TEST_F(NetChannelTest, TheGuestIsToldOfItsFunctionOnceTheDeviceIsOpen) {
   EXPECT_EQ(body<nvsp::VfAssociation>(others[0].payload).serial, 5u);
   others.clear();
 
-  ask(NetworkGuest::nvsp(nvsp::MessageType::SwitchDataPath, nvsp::SwitchDataPath{nvsp::DataPath::Vf}));
+  ask(NetworkGuest::nvsp(nvsp::MessageType::SwitchDataPath,
+                         nvsp::SwitchDataPath{nvsp::DataPath::Vf}));
   EXPECT_EQ(shared.session.data_path(), nvsp::DataPath::Vf);
   EXPECT_EQ(shared.counters.path_switches, 1u);
   const Bytes frame = test::ip_frame(false, true, 10);
-  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()), nvsp::Status::Success) << "the channels go on";
+  EXPECT_EQ(status_of(guest.send_section(0, NetworkGuest::packet(frame)).value()),
+            nvsp::Status::Success)
+      << "the channels go on";
 
   shared.function = 5;
   service.function_changed();
@@ -383,9 +427,12 @@ TEST_F(NetChannelTest, AGuestThatTakesNoFunctionsIsToldOfNone) {
 }
 
 TEST_F(NetChannelTest, WhatWantsNoAnswerGetsNone) {
-  ask(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
-  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 7}), {}, wire::PacketType::DataInBand, false);
-  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SubChannel, nvsp::SubChannelRequest{9, 9}), {}, wire::PacketType::DataInBand, false);
+  ask(NetworkGuest::nvsp(nvsp::MessageType::Init,
+                         nvsp::Init{nvsp::Version::V6_1, nvsp::Version::V6_1}));
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SendReceiveBuffer, nvsp::SendBuffer{1, 7}), {},
+             wire::PacketType::DataInBand, false);
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::SubChannel, nvsp::SubChannelRequest{9, 9}), {},
+             wire::PacketType::DataInBand, false);
   turns();
   EXPECT_FALSE(guest.poll());
 }
@@ -397,7 +444,8 @@ TEST_F(NetChannelTest, APacketWithoutAMessageEndsTheChannel) {
 }
 
 TEST_F(NetChannelTest, APacketOfATypeThatIsNotUsedEndsTheChannel) {
-  guest.send(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{}), {}, wire::PacketType::DataUsingTransferPages);
+  guest.send(NetworkGuest::nvsp(nvsp::MessageType::Init, nvsp::Init{}), {},
+             wire::PacketType::DataUsingTransferPages);
   turns();
   EXPECT_TRUE(channel.failed);
 }
@@ -416,7 +464,8 @@ TEST_F(NetChannelTest, AGuestThatAsksWithoutReadingTheAnswersIsRefusedAfterSome)
   for (const auto& packet : others) guest.complete(packet.id);
   others.clear();
   turns();
-  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, question).value()), nvsp::Status::Success);
+  EXPECT_EQ(status_of(guest.send_pages(nvsp::RndisChannel::Control, question).value()),
+            nvsp::Status::Success);
   EXPECT_FALSE(channel.failed);
 }
 

@@ -17,7 +17,8 @@ inline Bytes ip_frame(bool ipv6, bool tcp, size_t payload) {
   const size_t ip = ipv6 ? 40 : 20, transport = tcp ? 20 : 8;
   Bytes frame(14 + ip + transport + payload);
   const auto put8 = [&](size_t at, unsigned value) { frame[at] = static_cast<std::byte>(value); };
-  for (size_t i = 0; i < 6; i++) put8(i, 0x10 + static_cast<unsigned>(i)), put8(6 + i, 0x20 + static_cast<unsigned>(i));
+  for (size_t i = 0; i < 6; i++)
+    put8(i, 0x10 + static_cast<unsigned>(i)), put8(6 + i, 0x20 + static_cast<unsigned>(i));
   host::net::store_be16(frame, 12, ipv6 ? 0x86dd : 0x0800);
   if (ipv6) {
     put8(14, 0x60);
@@ -46,14 +47,16 @@ inline Bytes ip_frame(bool ipv6, bool tcp, size_t payload) {
   return frame;
 }
 
-/// The Internet checksum over everything that TCP or UDP cover, by the definition: 0 when the one in the frame is right.
+/// The Internet checksum over everything that TCP or UDP cover, by the definition: 0 when the one
+/// in the frame is right.
 inline uint16_t transport_checksum(std::span<const std::byte> frame) {
   const auto headers = host::net::parse_headers(frame).take();
   const bool ipv4 = headers.network == host::net::Headers::Network::Ipv4;
   uint32_t sum = headers.transport == host::net::Headers::Transport::Tcp ? 6 : 17;
   sum += static_cast<uint32_t>(headers.end - headers.transport_at);
   const auto add = [&](size_t from, size_t to) {
-    for (size_t at = from; at < to; at++) sum += static_cast<uint32_t>(frame[at]) << ((at - from) % 2 == 0 ? 8 : 0);
+    for (size_t at = from; at < to; at++)
+      sum += static_cast<uint32_t>(frame[at]) << ((at - from) % 2 == 0 ? 8 : 0);
   };
   add(headers.network_at + (ipv4 ? 12 : 8), headers.network_at + (ipv4 ? 20 : 40));
   add(headers.transport_at, headers.end);

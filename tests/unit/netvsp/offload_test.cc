@@ -124,9 +124,10 @@ TEST(Offload, WhatCannotBeDoneIsRefused) {
 // The verification suite of receive-side scaling (Microsoft, "Verifying the RSS Hash Calculation").
 TEST(Toeplitz, MatchesTheVerificationSuite) {
   constexpr RssKey kKey = [] {
-    constexpr uint8_t bytes[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
-                                   0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
-                                   0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
+    constexpr uint8_t bytes[40] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
+                                   0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
+                                   0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
+                                   0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
     RssKey key{};
     for (size_t i = 0; i < key.size(); i++) key[i] = static_cast<std::byte>(bytes[i]);
     return key;
@@ -146,7 +147,9 @@ TEST(Toeplitz, OfAFrameIsOverAddressesAndPortsOfTcp) {
   for (const bool ipv6 : {false, true}) {
     Bytes tcp = ip_frame(ipv6, true, 10), udp = ip_frame(ipv6, false, 10);
     const size_t addresses = ipv6 ? 22 : 26, ports = ipv6 ? 54 : 34;
-    const auto of = [&](const Bytes& frame, size_t end) { return toeplitz(key, std::span(frame).subspan(addresses, end - addresses)); };
+    const auto of = [&](const Bytes& frame, size_t end) {
+      return toeplitz(key, std::span(frame).subspan(addresses, end - addresses));
+    };
     EXPECT_EQ(flow_hash(key, tcp), of(tcp, ports + 4));
     EXPECT_EQ(flow_hash(key, udp), of(udp, ports));
   }

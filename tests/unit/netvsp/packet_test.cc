@@ -59,16 +59,17 @@ TEST(RndisPacket, InformationIsFound) {
 }
 
 TEST(RndisPacket, InformationThatNeverEndsIsRefused) {
-  EXPECT_FALSE(parse(message({{0, 1, 0}}, 60)));           // the size that made guests go round for ever
-  EXPECT_FALSE(parse(message({{0, 1, 11}}, 60)));          // shorter than its header
-  EXPECT_FALSE(parse(message({{0, 1, 17}}, 60)));          // longer than the list
-  EXPECT_FALSE(parse(message({{0, 1, 16, 13}}, 60)));      // its data not within it
+  EXPECT_FALSE(parse(message({{0, 1, 0}}, 60)));   // the size that made guests go round for ever
+  EXPECT_FALSE(parse(message({{0, 1, 11}}, 60)));  // shorter than its header
+  EXPECT_FALSE(parse(message({{0, 1, 17}}, 60)));  // longer than the list
+  EXPECT_FALSE(parse(message({{0, 1, 16, 13}}, 60)));  // its data not within it
   EXPECT_FALSE(parse(message({{0, 1, 16, 0xfffffff0}}, 60)));
-  EXPECT_FALSE(parse(message({{0, 1, 16, 4}}, 60)));       // its data in its header
+  EXPECT_FALSE(parse(message({{0, 1, 16, 4}}, 60)));  // its data in its header
 }
 
 TEST(RndisPacket, OffsetsOutsideOfTheMessageAreRefused) {
-  for (const size_t field : {8, 12, 28, 32}) {  // data offset and length, information offset and length
+  for (const size_t field :
+       {8, 12, 28, 32}) {  // data offset and length, information offset and length
     for (const uint32_t value : {0xffffffffu, 0x80000000u, 1000u}) {
       Bytes bytes = message({{0, 1}}, 60);
       poke(bytes, field, value);

@@ -20,8 +20,11 @@ using test::Bytes;
 template <WireStruct Body>
 Bytes make(MessageType type, const Body& body, std::span<const std::byte> tail = {}) {
   Bytes out;
-  const auto add = [&](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
-  add(bytes_of(proto::Header{type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())}));
+  const auto add = [&](std::span<const std::byte> bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+  };
+  add(bytes_of(proto::Header{
+      type, static_cast<uint32_t>(sizeof(proto::Header) + sizeof(Body) + tail.size())}));
   add(bytes_of(body));
   add(tail);
   return out;
@@ -37,7 +40,10 @@ struct RndisDeviceTest : ::testing::Test {
   }
   void initialize() { ask(make(MessageType::Initialize, proto::Initialize{1, 1, 0, 0x4000})); }
   Bytes query(Oid oid, std::span<const std::byte> buffer = {}) {
-    const Bytes answer = ask(make(MessageType::Query, proto::Query{9, static_cast<uint32_t>(oid), static_cast<uint32_t>(buffer.size()), 20, 0}, buffer));
+    const Bytes answer = ask(make(
+        MessageType::Query,
+        proto::Query{9, static_cast<uint32_t>(oid), static_cast<uint32_t>(buffer.size()), 20, 0},
+        buffer));
     const auto head = body<proto::QueryComplete>(answer);
     EXPECT_EQ(head.request_id, 9u);
     status = head.status;
@@ -45,7 +51,10 @@ struct RndisDeviceTest : ::testing::Test {
     return {answer.begin() + 8 + head.buffer_offset, answer.end()};
   }
   Status set(Oid oid, std::span<const std::byte> buffer) {
-    const Bytes message = make(MessageType::Set, proto::Set{9, static_cast<uint32_t>(oid), static_cast<uint32_t>(buffer.size()), 20, 0}, buffer);
+    const Bytes message =
+        make(MessageType::Set,
+             proto::Set{9, static_cast<uint32_t>(oid), static_cast<uint32_t>(buffer.size()), 20, 0},
+             buffer);
     return body<proto::Complete>(ask(message)).status;
   }
   Status set_number(Oid oid, uint32_t value) { return set(oid, bytes_of(value)); }
@@ -100,7 +109,8 @@ TEST_F(RndisDeviceTest, TheFilterDecidesWhatIsWanted) {
   other[5] = std::byte{0x77};
   EXPECT_FALSE(device.wants(frame));
   set_number(Oid::CurrentPacketFilter, proto::kFilterDirected);
-  EXPECT_TRUE(device.wants(frame) && !device.wants(broadcast) && !device.wants(group) && !device.wants(other));
+  EXPECT_TRUE(device.wants(frame) && !device.wants(broadcast) && !device.wants(group) &&
+              !device.wants(other));
   set_number(Oid::CurrentPacketFilter, proto::kFilterBroadcast | proto::kFilterAllMulticast);
   EXPECT_TRUE(!device.wants(frame) && device.wants(broadcast) && device.wants(group));
   set_number(Oid::CurrentPacketFilter, proto::kFilterPromiscuous);
@@ -114,18 +124,23 @@ TEST_F(RndisDeviceTest, TheAddressIsSetByItsParameter) {
   const auto parameter = [](std::string_view name, std::string_view value) {
     Bytes out(sizeof(proto::ConfigParameter));
     const auto size = [](std::string_view text) { return static_cast<uint32_t>(text.size() * 2); };
-    const proto::ConfigParameter head{20, size(name), proto::kConfigString, 20 + size(name), size(value)};
+    const proto::ConfigParameter head{20, size(name), proto::kConfigString, 20 + size(name),
+                                      size(value)};
     std::memcpy(out.data(), &head, sizeof(head));
     for (const std::string_view text : {name, value}) {
       for (const char c : text) out.push_back(static_cast<std::byte>(c)), out.push_back({});
     }
     return out;
   };
-  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "00155d0a0b0c")), Status::Success);
+  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "00155d0a0b0c")),
+            Status::Success);
   EXPECT_EQ(text(device.mac()), "00:15:5d:0a:0b:0c");
-  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "01155d0a0b0c")), Status::InvalidData);
-  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "zz155d0a0b0c")), Status::InvalidData);
-  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("Other", "00155d0a0b0c")), Status::NotSupported);
+  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "01155d0a0b0c")),
+            Status::InvalidData);
+  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("NetworkAddress", "zz155d0a0b0c")),
+            Status::InvalidData);
+  EXPECT_EQ(set(Oid::RndisConfigParameter, parameter("Other", "00155d0a0b0c")),
+            Status::NotSupported);
   Bytes wild = parameter("NetworkAddress", "00155d0a0b0d");
   wild[3] = std::byte{0xff};
   EXPECT_EQ(set(Oid::RndisConfigParameter, wild), Status::InvalidLength);
@@ -153,7 +168,8 @@ TEST_F(RndisDeviceTest, FramesAreSpreadByTheTable) {
   EXPECT_EQ(set(Oid::ReceiveScaleParameters, parameters(3)), Status::Success);
   EXPECT_EQ(device.place(frame).channel, 3);
   EXPECT_TRUE(device.place(frame).hash);
-  EXPECT_EQ(set(Oid::ReceiveScaleParameters, parameters(4)), Status::InvalidData);  // there are 0 to 3
+  EXPECT_EQ(set(Oid::ReceiveScaleParameters, parameters(4)),
+            Status::InvalidData);  // there are 0 to 3
   EXPECT_EQ(device.place(frame).channel, 3);
   for (const size_t field : {16, 24}) {
     Bytes wild = parameters(1);
@@ -174,13 +190,17 @@ TEST_F(RndisDeviceTest, ChecksumsAreToldOfWhenTheGuestWantsThem) {
     out.tcp_ipv6_checksum = ipv6;
     return out;
   };
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumBoth, proto::kChecksumBoth))), Status::Success);
+  EXPECT_EQ(
+      set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumBoth, proto::kChecksumBoth))),
+      Status::Success);
   EXPECT_TRUE(device.checks_received());
   EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, 0))), Status::Success);  // no change
   EXPECT_TRUE(device.checks_received());
   EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(5, 0))), Status::InvalidData);
   EXPECT_TRUE(device.checks_received());
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumSend, proto::kChecksumDisabled))), Status::Success);
+  EXPECT_EQ(set(Oid::OffloadParameters,
+                bytes_of(parameters(proto::kChecksumSend, proto::kChecksumDisabled))),
+            Status::Success);
   EXPECT_FALSE(device.checks_received());
   EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(uint64_t{0})), Status::InvalidLength);
 }
@@ -198,35 +218,45 @@ TEST_F(RndisDeviceTest, JoinedSegmentsAreForThoseWhoTakeThemAndTheirChecksums) {
     out.tail.rsc_ipv6 = ipv6;
     return out;
   };
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumSend, proto::kOffloadOn, proto::kOffloadOn))), Status::Success);
+  EXPECT_EQ(set(Oid::OffloadParameters,
+                bytes_of(parameters(proto::kChecksumSend, proto::kOffloadOn, proto::kOffloadOn))),
+            Status::Success);
   EXPECT_FALSE(device.joins_received());
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(proto::kChecksumBoth, 0, proto::kOffloadOff))), Status::Success);
+  EXPECT_EQ(set(Oid::OffloadParameters,
+                bytes_of(parameters(proto::kChecksumBoth, 0, proto::kOffloadOff))),
+            Status::Success);
   EXPECT_TRUE(device.joins_received(false));
   EXPECT_FALSE(device.joins_received(true));
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, 3, proto::kOffloadOn))), Status::InvalidData);
+  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, 3, proto::kOffloadOn))),
+            Status::InvalidData);
   EXPECT_FALSE(device.joins_received(true));
   // Without the tail nothing is said of them, and with a part of it neither.
   const auto off = parameters(0, proto::kOffloadOff, proto::kOffloadOff);
-  for (const size_t size : {20u, 23u}) EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(off).first(size)), Status::Success);
+  for (const size_t size : {20u, 23u})
+    EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(off).first(size)), Status::Success);
   EXPECT_TRUE(device.joins_received(false));
   EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(off).first(24)), Status::Success);
   EXPECT_FALSE(device.joins_received());
-  EXPECT_EQ(set(Oid::OffloadParameters, bytes_of(parameters(0, proto::kOffloadOn, proto::kOffloadOn))), Status::Success);
+  EXPECT_EQ(
+      set(Oid::OffloadParameters, bytes_of(parameters(0, proto::kOffloadOn, proto::kOffloadOn))),
+      Status::Success);
   device.reset();
   EXPECT_FALSE(device.joins_received());
 }
 
 TEST(Mac, IsSixPairsOfDigitsAndNoGroup) {
   EXPECT_EQ(text(parse_mac("00:15:5D:0a:0B:ff").value()), "00:15:5d:0a:0b:ff");
-  for (const char* const bad : {"", "00:15:5d:01:02", "00:15:5d:01:02:03:", "00:15:5d:01:02:0g", "00-15-5d-01-02-03", "01:15:5d:01:02:03",
-                                "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "0:15:5d:01:02:003"})
+  for (const char* const bad :
+       {"", "00:15:5d:01:02", "00:15:5d:01:02:03:", "00:15:5d:01:02:0g", "00-15-5d-01-02-03",
+        "01:15:5d:01:02:03", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "0:15:5d:01:02:003"})
     EXPECT_FALSE(parse_mac(bad)) << bad;
 }
 
 TEST_F(RndisDeviceTest, BuffersOutsideOfTheMessageAreRefused) {
   initialize();
-  for (const proto::Set request : {proto::Set{9, 0x0001010e, 4, 1000, 0}, proto::Set{9, 0x0001010e, 0xffffffff, 20, 0},
-                                   proto::Set{9, 0x0001010e, 4, 0xfffffffe, 0}, proto::Set{9, 0x0001010e, 4, 4, 0}}) {
+  for (const proto::Set request :
+       {proto::Set{9, 0x0001010e, 4, 1000, 0}, proto::Set{9, 0x0001010e, 0xffffffff, 20, 0},
+        proto::Set{9, 0x0001010e, 4, 0xfffffffe, 0}, proto::Set{9, 0x0001010e, 4, 4, 0}}) {
     const Bytes answer = ask(make(MessageType::Set, request));
     EXPECT_EQ(body<proto::Complete>(answer).status, Status::InvalidLength);
   }

@@ -20,9 +20,12 @@ T body(const Outgoing& message) {
 
 struct SessionTest : ::testing::Test {
   proto::InitComplete init(Version least, Version most) {
-    return body<proto::InitComplete>(std::get<Answer>(session.handle(proto::Init{least, most})).message);
+    return body<proto::InitComplete>(
+        std::get<Answer>(session.handle(proto::Init{least, most})).message);
   }
-  void negotiate(Version version = Version::V6_1) { ASSERT_EQ(init(version, version).status, proto::Status::Success); }
+  void negotiate(Version version = Version::V6_1) {
+    ASSERT_EQ(init(version, version).status, proto::Status::Success);
+  }
   void ask(Buffer which, uint32_t gpadl = 5) {
     const Step step = session.handle(OfferBuffer{which, {gpadl, 0xcafe}});
     ASSERT_EQ(std::get<FindBuffer>(step).gpadl_id, gpadl);
@@ -31,9 +34,11 @@ struct SessionTest : ::testing::Test {
 };
 
 TEST_F(SessionTest, EachVersionIsTakenOnce) {
-  for (const Version version : {Version::V1, Version::V2, Version::V4, Version::V5, Version::V6, Version::V6_1}) {
+  for (const Version version :
+       {Version::V1, Version::V2, Version::V4, Version::V5, Version::V6, Version::V6_1}) {
     session.reset();
-    EXPECT_EQ(init(static_cast<Version>(0x70000), static_cast<Version>(0x70000)).status, proto::Status::ProtocolUnsupported);
+    EXPECT_EQ(init(static_cast<Version>(0x70000), static_cast<Version>(0x70000)).status,
+              proto::Status::ProtocolUnsupported);
     EXPECT_EQ(init(version, version).version, version);
     EXPECT_EQ(session.version(), version);
     EXPECT_EQ(init(version, version).status, proto::Status::Failure);
@@ -46,7 +51,8 @@ TEST_F(SessionTest, OfARangeTheNewestIsTaken) {
 
 TEST_F(SessionTest, NothingNewerThanTheLimit) {
   Session old({.newest = Version::V4, .queues = 4});
-  const auto answer = body<proto::InitComplete>(std::get<Answer>(old.handle(proto::Init{Version::V5, Version::V5})).message);
+  const auto answer = body<proto::InitComplete>(
+      std::get<Answer>(old.handle(proto::Init{Version::V5, Version::V5})).message);
   EXPECT_EQ(answer.status, proto::Status::ProtocolUnsupported);
   EXPECT_FALSE(old.version());
 }
@@ -55,7 +61,8 @@ TEST_F(SessionTest, TheReceiveBufferIsCutByTheMtu) {
   negotiate();
   session.handle(proto::NdisConfig{9014, 0, 0});
   ask(Buffer::Receive);
-  const auto answer = body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, 16 << 20));
+  const auto answer =
+      body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, 16 << 20));
   EXPECT_EQ(answer.status, proto::Status::Success);
   EXPECT_EQ(answer.run_count, 1u);
   EXPECT_GE(answer.run.section_size, 9014u + 44u);
@@ -75,9 +82,12 @@ TEST_F(SessionTest, BuffersThatAreNotThereOrTooSmallAreRefused) {
   negotiate();
   for (const uint64_t bytes : {0, 4096 / 4}) {
     ask(Buffer::Receive);
-    EXPECT_EQ(body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, bytes)).status, proto::Status::Failure);
+    EXPECT_EQ(
+        body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, bytes)).status,
+        proto::Status::Failure);
     ask(Buffer::Send);
-    EXPECT_EQ(body<proto::SendBufferComplete>(session.buffer_found(Buffer::Send, bytes)).status, proto::Status::Failure);
+    EXPECT_EQ(body<proto::SendBufferComplete>(session.buffer_found(Buffer::Send, bytes)).status,
+              proto::Status::Failure);
   }
 }
 
@@ -85,10 +95,13 @@ TEST_F(SessionTest, ASecondBufferIsRefusedAndTheFirstStays) {
   negotiate();
   ask(Buffer::Receive);
   EXPECT_TRUE(std::holds_alternative<Answer>(session.handle(OfferBuffer{Buffer::Receive, {6, 1}})));
-  EXPECT_EQ(body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, 1 << 20)).status, proto::Status::Success);
+  EXPECT_EQ(
+      body<proto::ReceiveBufferComplete>(session.buffer_found(Buffer::Receive, 1 << 20)).status,
+      proto::Status::Success);
   EXPECT_TRUE(std::holds_alternative<Answer>(session.handle(OfferBuffer{Buffer::Receive, {6, 1}})));
   EXPECT_EQ(session.receive_buffer_id(), 0xcafe);
-  EXPECT_TRUE(std::holds_alternative<DropBuffer>(session.handle(RevokeBuffer{Buffer::Receive, 0xcafe})));
+  EXPECT_TRUE(
+      std::holds_alternative<DropBuffer>(session.handle(RevokeBuffer{Buffer::Receive, 0xcafe})));
   ask(Buffer::Receive, 7);
 }
 
@@ -99,11 +112,13 @@ TEST_F(SessionTest, NothingWithoutAVersion) {
 
 TEST_F(SessionTest, NoMoreSubChannelsThanQueues) {
   negotiate();
-  EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 3})).count, 0);  // no buffer yet
+  EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 3})).count,
+            0);  // no buffer yet
   ask(Buffer::Receive);
   (void)session.buffer_found(Buffer::Receive, 1 << 20);
   EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 2})).count, 2);
-  EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 0xffffffff})).count, 3);
+  EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{1, 0xffffffff})).count,
+            3);
   EXPECT_EQ(std::get<OfferChannels>(session.handle(proto::SubChannelRequest{7, 3})).count, 0);
 }
 
@@ -117,7 +132,8 @@ TEST_F(SessionTest, SubChannelsCameWithVersion5) {
 TEST_F(SessionTest, TheDataPathIsWhatTheGuestAskedForLast) {
   negotiate();
   EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);
-  EXPECT_TRUE(std::holds_alternative<SwitchPath>(session.handle(proto::SwitchDataPath{proto::DataPath::Vf})));
+  EXPECT_TRUE(std::holds_alternative<SwitchPath>(
+      session.handle(proto::SwitchDataPath{proto::DataPath::Vf})));
   EXPECT_EQ(session.data_path(), proto::DataPath::Vf);
   session.handle(proto::SwitchDataPath{static_cast<proto::DataPath>(7)});
   EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);

@@ -81,7 +81,8 @@ TEST_F(DiskTest, BlocksPastTheEndAreOutOfRange) {
 
 TEST_F(DiskTest, UnknownCommandIsInvalidOpcode) {
   expect_sense(initiator.none(Initiator::Cdb{0xc1, 0, 0, 0, 0, 0}), kInvalidOpcode);
-  expect_sense(initiator.none(Initiator::rw10(0x5f, 0, 0)), kInvalidOpcode);  // PERSISTENT RESERVE OUT
+  expect_sense(initiator.none(Initiator::rw10(0x5f, 0, 0)),
+               kInvalidOpcode);  // PERSISTENT RESERVE OUT
   expect_sense(initiator.none(Initiator::rw10(0x43, 0, 0)), kInvalidOpcode);  // READ TOC, of a disk
 }
 
@@ -128,8 +129,9 @@ TEST_F(DiskTest, UnmapsSeveralRanges) {
 TEST_F(DiskTest, BadUnmapListsAreRefused) {
   expect_sense(initiator.unmap({{kBlocks - 1, 2}}), kLbaOutOfRange);
   expect_sense(initiator.unmap({{~uint64_t{0}, 1}}), kLbaOutOfRange);
-  expect_sense(initiator.unmap(std::vector<Initiator::Range>(Disk::kMaxUnmapDescriptors + 1, {0, 1})),
-               kInvalidFieldInParameters);
+  expect_sense(
+      initiator.unmap(std::vector<Initiator::Range>(Disk::kMaxUnmapDescriptors + 1, {0, 1})),
+      kInvalidFieldInParameters);
   auto list = Initiator::unmap_list({{0, 1}});
   Initiator::Cdb cdb(10);
   cdb[0] = 0x42;
@@ -146,7 +148,8 @@ TEST_F(DiskTest, WriteSameRepeatsTheBlock) {
   expect_good(initiator.in(Initiator::read10(2, 1002), 1002 * 512), 1002 * 512);
   EXPECT_EQ(initiator.data[0], 0);
   for (size_t i = 0; i < 1000; i++)
-    ASSERT_TRUE(std::equal(block.begin(), block.end(), initiator.data.begin() + 512 * (1 + i))) << i;
+    ASSERT_TRUE(std::equal(block.begin(), block.end(), initiator.data.begin() + 512 * (1 + i)))
+        << i;
   EXPECT_EQ(initiator.data[1001 * 512 + 9], 0);
 }
 
@@ -154,7 +157,8 @@ TEST_F(DiskTest, WriteSameOfZerosNeedsNoBlockInItsLongForm) {
   expect_good(initiator.out(Initiator::write10(0, 2), pattern(1024, 1)), 1024);
   expect_good(initiator.none(Initiator::rw16(0x93, 0, 2, 0x01)), 0);
   expect_good(initiator.in(Initiator::read10(0, 2), 1024), 1024);
-  EXPECT_TRUE(std::all_of(initiator.data.begin(), initiator.data.end(), [](uint8_t byte) { return byte == 0; }));
+  EXPECT_TRUE(std::all_of(initiator.data.begin(), initiator.data.end(),
+                          [](uint8_t byte) { return byte == 0; }));
   expect_sense(initiator.none(Initiator::rw16(0x93, 0, 0, 0x01)), kInvalidFieldInCdb);
   expect_sense(initiator.none(Initiator::rw16(0x93, 0, 2)), kInvalidFieldInCdb);
 }
@@ -212,7 +216,8 @@ TEST_F(DiskTest, RequestSenseTakesThePendingAttention) {
 
 TEST_F(DiskTest, InquiryIsCutToTheAllocation) {
   expect_good(initiator.in({0x12, 0, 0, 0, 36, 0}, 255), 36);
-  EXPECT_EQ(std::string(initiator.data.begin() + 8, initiator.data.begin() + 36), "Msft    Virtual Disk    1.0 ");
+  EXPECT_EQ(std::string(initiator.data.begin() + 8, initiator.data.begin() + 36),
+            "Msft    Virtual Disk    1.0 ");
   EXPECT_EQ(initiator.data[36], 0xee);
   for (const uint8_t page : {0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2}) {
     const Outcome outcome = initiator.in({0x12, 1, page, 0, 255, 0}, 255);

@@ -21,7 +21,8 @@ namespace {
 class FileBackendTest : public ::testing::Test {
  protected:
   FileBackendTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "enlighten-disk-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "enlighten-disk-XXXXXX").string();
     const int fd = ::mkstemp(pattern.data());
     EXPECT_GE(fd, 0);
     EXPECT_EQ(::ftruncate(fd, kSize), 0);
@@ -49,7 +50,8 @@ class FileBackendTest : public ::testing::Test {
 };
 
 TEST_F(FileBackendTest, RefusalsNameTheFile) {
-  EXPECT_NE(refusal("/nowhere/disk.img").find("/nowhere/disk.img: no such file"), std::string::npos);
+  EXPECT_NE(refusal("/nowhere/disk.img").find("/nowhere/disk.img: no such file"),
+            std::string::npos);
   EXPECT_NE(refusal("/tmp").find("/tmp"), std::string::npos);
   ASSERT_EQ(::truncate(path.c_str(), 1000), 0);
   EXPECT_NE(refusal(path).find("no multiple of 512"), std::string::npos);
@@ -109,7 +111,8 @@ TEST_F(FileBackendTest, WriteSameWithUnmapMakesAHoleAndWithoutItZeros) {
   EXPECT_LT(allocated(path), before);
   ASSERT_EQ(guest.none(scsi::Initiator::rw16(0x93, 512, 512, 0x01)).status, scsi::Status::Good);
   ASSERT_EQ(guest.in(scsi::Initiator::read10(0, 1024), bytes.size()).moved, bytes.size());
-  EXPECT_EQ(std::count(guest.data.begin(), guest.data.end(), 0), static_cast<ptrdiff_t>(bytes.size()));
+  EXPECT_EQ(std::count(guest.data.begin(), guest.data.end(), 0),
+            static_cast<ptrdiff_t>(bytes.size()));
 }
 
 TEST_F(FileBackendTest, ResizesAndNotices) {
@@ -132,7 +135,9 @@ TEST_P(IoQueueTest, CompletesWhatWasSubmittedInOneGo) {
   IoQueue queue(GetParam());
   std::vector<uint8_t> out(4096, 0x5a), in(4096);
   iovec from{out.data(), out.size()};
-  queue.submit(*backend, {.kind = BlockIo::Kind::Write, .offset = 8192, .length = 4096, .buffers = {&from, 1}}, 7);
+  queue.submit(
+      *backend,
+      {.kind = BlockIo::Kind::Write, .offset = 8192, .length = 4096, .buffers = {&from, 1}}, 7);
   size_t seen = 0;
   while (seen < 1) {
     for (const auto& event : queue.wait()) {
@@ -142,7 +147,8 @@ TEST_P(IoQueueTest, CompletesWhatWasSubmittedInOneGo) {
     }
   }
   iovec halves[] = {{in.data(), 1000}, {in.data() + 1000, 3096}};
-  queue.submit(*backend, {.kind = BlockIo::Kind::Read, .offset = 8192, .length = 4096, .buffers = halves}, 8);
+  queue.submit(*backend,
+               {.kind = BlockIo::Kind::Read, .offset = 8192, .length = 4096, .buffers = halves}, 8);
   queue.submit(*backend, {.kind = BlockIo::Kind::Flush}, 9);
   seen = 0;
   while (seen < 2) {

@@ -80,10 +80,12 @@ class Initiator {
     task_.cdb_size = static_cast<uint8_t>(cdb.size());
     task_.direction = direction;
     const size_t step = split ? split : std::max<size_t>(size, 1);
-    for (size_t at = 0; at < size; at += step) task_.guest.push_back({data.data() + at, std::min(step, size - at)});
+    for (size_t at = 0; at < size; at += step)
+      task_.guest.push_back({data.data() + at, std::min(step, size - at)});
     task_.guest_bytes = size;
     Progress progress = unit_.start(task_);
-    while (progress == Progress::Io) progress = unit_.resume(task_, unit_.backend().perform(task_.io));
+    while (progress == Progress::Io)
+      progress = unit_.resume(task_, unit_.backend().perform(task_.io));
     return task_.outcome;
   }
 

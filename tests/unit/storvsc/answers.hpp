@@ -10,8 +10,9 @@
 /// What a host would send, as bytes.
 namespace hv::test {
 
-inline std::vector<std::byte> answer(uint32_t status = 0,
-                                     wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
+inline std::vector<std::byte> answer(
+    uint32_t status = 0,
+    wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
   std::vector<std::byte> bytes(wire::storvsc::kPacketSize);
   const wire::storvsc::Header header{.operation = operation, .flags = 0, .status = status};
   std::memcpy(bytes.data(), &header, sizeof(header));
@@ -19,8 +20,9 @@ inline std::vector<std::byte> answer(uint32_t status = 0,
 }
 
 template <typename Body>
-std::vector<std::byte> answer_with(const Body& body, uint32_t status = 0,
-                                   wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
+std::vector<std::byte> answer_with(
+    const Body& body, uint32_t status = 0,
+    wire::storvsc::Operation operation = wire::storvsc::Operation::CompleteIo) {
   auto bytes = answer(status, operation);
   std::memcpy(bytes.data() + sizeof(wire::storvsc::Header), &body, sizeof(body));
   return bytes;
@@ -34,7 +36,8 @@ inline std::vector<std::byte> completion(uint8_t srb_status, uint8_t scsi_status
   body.scsi_status = scsi_status;
   body.transfer_length = moved;
   body.sense_length = static_cast<uint8_t>(sense.size());
-  std::copy_n(sense.begin(), std::min(sense.size(), body.cdb_or_sense.size()), body.cdb_or_sense.begin());
+  std::copy_n(sense.begin(), std::min(sense.size(), body.cdb_or_sense.size()),
+              body.cdb_or_sense.begin());
   return answer_with(body);
 }
 

@@ -67,7 +67,8 @@ TEST(Handshake, FallsBackVersionByVersion) {
 TEST(Handshake, GivesUpWithoutACommonVersion) {
   Handshake handshake({});
   ASSERT_TRUE(handshake.answered(test::answer()).ok());
-  for (size_t i = 0; i + 1 < kDialects.size(); i++) ASSERT_TRUE(handshake.answered(test::answer(1)).ok());
+  for (size_t i = 0; i + 1 < kDialects.size(); i++)
+    ASSERT_TRUE(handshake.answered(test::answer(1)).ok());
   EXPECT_EQ(handshake.answered(test::answer(1)).error(), Error::NotSupported);
   EXPECT_EQ(handshake.state(), State::Failed);
 }
@@ -102,7 +103,8 @@ TEST(Handshake, TakesNoSubChannelsFromAHostWithoutThem) {
 }
 
 TEST(Handshake, BoundsTheTransferSize) {
-  for (const auto& [said, taken] : {std::pair{0xffffffffu, kMostTransfer}, {8191u, 4096u}, {262144u, 262144u}}) {
+  for (const auto& [said, taken] :
+       {std::pair{0xffffffffu, kMostTransfer}, {8191u, 4096u}, {262144u, 262144u}}) {
     auto handshake = at_properties();
     ASSERT_TRUE(handshake.answered(properties(said, 0)).ok());
     EXPECT_EQ(handshake.properties().max_transfer, taken);
@@ -139,7 +141,8 @@ TEST(Handshake, FailsOnWhatIsNoAnswer) {
 
 TEST(Handshake, FailsOnARefusal) {
   Handshake handshake({});
-  EXPECT_EQ(handshake.answered(test::answer(wire::storvsc::kStatusInvalidDeviceState)).error(), Error::Refused);
+  EXPECT_EQ(handshake.answered(test::answer(wire::storvsc::kStatusInvalidDeviceState)).error(),
+            Error::Refused);
   auto later = at_properties();
   EXPECT_EQ(later.answered(test::answer(1)).error(), Error::Refused);
   EXPECT_EQ(later.state(), State::Failed);

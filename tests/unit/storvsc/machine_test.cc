@@ -14,8 +14,11 @@ using wire::storvsc::Operation;
 
 /// A channel that remembers ids, or fails.
 struct Wire {
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) { return send(packet, id, false); }
-  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet, uint64_t id) {
+  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
+    return send(packet, id, false);
+  }
+  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet,
+                               uint64_t id) {
     return send(packet, id, true);
   }
   Result<void> send(std::span<const std::byte> packet, uint64_t id, bool direct) {
@@ -37,16 +40,22 @@ class MachineTest : public testing::Test {
     EXPECT_TRUE(machine.submit(wire, slot, request, {}).ok());
     return wire.ids.back();
   }
-  Result<Event> receive(uint64_t id, std::span<const std::byte> payload, PacketType type = PacketType::Completion) {
-    return machine.receive({.type = type, .flags = 0, .transaction_id = id, .extra = {}, .payload = payload});
+  Result<Event> receive(uint64_t id, std::span<const std::byte> payload,
+                        PacketType type = PacketType::Completion) {
+    return machine.receive(
+        {.type = type, .flags = 0, .transaction_id = id, .extra = {}, .payload = payload});
   }
 
   std::array<Slot, 4 + Machine::kControlSlots> slots{};
   Machine machine = Machine::create(slots).take();
   Wire wire;
   const uint8_t cdb[6] = {0};
-  Request request{
-      .address = {}, .port = 0, .direction = wire::storvsc::Direction::None, .tagged = false, .length = 0, .cdb = cdb};
+  Request request{.address = {},
+                  .port = 0,
+                  .direction = wire::storvsc::Direction::None,
+                  .tagged = false,
+                  .length = 0,
+                  .cdb = cdb};
 };
 
 TEST_F(MachineTest, ARequestCompletesOnce) {
@@ -116,7 +125,8 @@ TEST_F(MachineTest, TheHostMayAskForARescan) {
   for (const auto operation : {Operation::EnumerateBus, Operation::RemoveDevice}) {
     const auto bytes = test::answer(0, operation);
     EXPECT_EQ(receive(0, bytes, PacketType::DataInBand).take().kind, Kind::DevicesChanged);
-    EXPECT_EQ(receive(0, std::span(bytes).first(4), PacketType::DataInBand).take().kind, Kind::DevicesChanged);
+    EXPECT_EQ(receive(0, std::span(bytes).first(4), PacketType::DataInBand).take().kind,
+              Kind::DevicesChanged);
     EXPECT_EQ(receive(0, bytes).take().kind, Kind::DevicesChanged);
   }
 }
@@ -133,17 +143,23 @@ TEST_F(MachineTest, NamesOfAnAdapterMustBeWhole) {
   data.primary_node_name[7] = 3;
   const auto bytes = test::answer_with(data, 0, Operation::FcHbaData);
   EXPECT_EQ(receive(0, bytes, PacketType::DataInBand).take().names.node, 3u);
-  EXPECT_EQ(receive(0, std::span(bytes).first(40), PacketType::DataInBand).error(), Error::Truncated);
+  EXPECT_EQ(receive(0, std::span(bytes).first(40), PacketType::DataInBand).error(),
+            Error::Truncated);
 }
 
 TEST_F(MachineTest, WhatHostsDoNotSendIsRefused) {
-  EXPECT_EQ(receive(submit(0), test::completion(1, 0, 0), PacketType::DataUsingGpaDirect).error(), Error::NotSupported);
-  EXPECT_EQ(receive(0, test::answer(0, static_cast<Operation>(99)), PacketType::DataInBand).take().kind, Kind::Ignored);
+  EXPECT_EQ(receive(submit(0), test::completion(1, 0, 0), PacketType::DataUsingGpaDirect).error(),
+            Error::NotSupported);
+  EXPECT_EQ(
+      receive(0, test::answer(0, static_cast<Operation>(99)), PacketType::DataInBand).take().kind,
+      Kind::Ignored);
   EXPECT_EQ(machine.in_flight(), 1u);
 }
 
 TEST_F(MachineTest, TheDialogueHasItsOwnSlots) {
-  ASSERT_TRUE(machine.submit(wire, Machine::Control::Dialogue, plain_packet(Operation::BeginInitialization)).ok());
+  ASSERT_TRUE(
+      machine.submit(wire, Machine::Control::Dialogue, plain_packet(Operation::BeginInitialization))
+          .ok());
   EXPECT_EQ(wire.last.size(), 64u);
   EXPECT_EQ(machine.in_flight(), 0u);
   const auto event = receive(wire.ids.back(), test::answer()).take();

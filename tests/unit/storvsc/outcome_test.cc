@@ -19,7 +19,8 @@ Asked command(uint8_t opcode, uint32_t length = 0) {
 struct Judged : Outcome {
   std::vector<std::byte> bytes;
 };
-Judged judged(const Asked& asked, uint8_t srb, uint8_t scsi, uint32_t moved, std::vector<uint8_t> sense = {}) {
+Judged judged(const Asked& asked, uint8_t srb, uint8_t scsi, uint32_t moved,
+              std::vector<uint8_t> sense = {}) {
   auto bytes = test::completion(srb, scsi, moved, std::move(sense));
   const auto completion = parse_completion(bytes).take();
   return {judge(asked, completion), std::move(bytes)};
@@ -33,9 +34,13 @@ TEST(Judge, SuccessIsDoneAndQuiet) {
   EXPECT_EQ(outcome.moved, 8192u);
 }
 
-TEST(Judge, TheFlagBitsOfSuccessDoNotMakeItAFailure) { EXPECT_EQ(judged(kRead, 0x41, 0, 8192).verdict, Verdict::Done); }
+TEST(Judge, TheFlagBitsOfSuccessDoNotMakeItAFailure) {
+  EXPECT_EQ(judged(kRead, 0x41, 0, 8192).verdict, Verdict::Done);
+}
 
-TEST(Judge, NeverMoreIsMovedThanWasAskedFor) { EXPECT_EQ(judged(kRead, 0x01, 0, 0xffffffff).moved, 8192u); }
+TEST(Judge, NeverMoreIsMovedThanWasAskedFor) {
+  EXPECT_EQ(judged(kRead, 0x01, 0, 0xffffffff).moved, 8192u);
+}
 
 TEST(Judge, ASuccessThatMovedTooLittleIsAnError) {
   EXPECT_EQ(judged(kRead, 0x01, 0, 0).verdict, Verdict::Error);
@@ -99,8 +104,9 @@ TEST(Judge, PagesThatHostsFailWithoutSenseAreTolerated) {
     EXPECT_EQ(outcome.report, Report::Detail);
   }
   EXPECT_EQ(judged(command(0xa3, 64), 0x04, 0, 0).verdict, Verdict::Error);
-  EXPECT_EQ(judged({.opcode = 0xa3, .fibre_channel = true, .length = 64, .least = 0}, 0x04, 0, 0).verdict,
-            Verdict::Done);
+  EXPECT_EQ(
+      judged({.opcode = 0xa3, .fibre_channel = true, .length = 64, .least = 0}, 0x04, 0, 0).verdict,
+      Verdict::Done);
 }
 
 TEST(Judge, TheirSenseIsNotHidden) {
@@ -139,7 +145,9 @@ TEST(Judge, StatusesOfTheDeviceGoUp) {
   EXPECT_EQ(judged(kRead, 0x05, 0, 0).scsi_status, 0x08);
 }
 
-TEST(Judge, AFlushedRequestIsSentAgain) { EXPECT_EQ(judged(kRead, 0x16, 0, 0).verdict, Verdict::Requeue); }
+TEST(Judge, AFlushedRequestIsSentAgain) {
+  EXPECT_EQ(judged(kRead, 0x16, 0, 0).verdict, Verdict::Requeue);
+}
 
 TEST(Judge, AStatusNobodyKnowsIsAnError) {
   const auto outcome = judged(kRead, 0x01, 0x77, 8192);
@@ -151,8 +159,9 @@ TEST(Judge, EveryAnswerHasBoundedConsequences) {
   for (int srb = 0; srb < 256; srb++) {
     for (int scsi = 0; scsi < 256; scsi++) {
       for (const uint8_t opcode : {kRead10, kInquiry, kTestUnitReady}) {
-        const auto outcome = judged(command(opcode, 100), static_cast<uint8_t>(srb), static_cast<uint8_t>(scsi), 1000,
-                                    std::vector<uint8_t>(20, 0x70));
+        const auto outcome =
+            judged(command(opcode, 100), static_cast<uint8_t>(srb), static_cast<uint8_t>(scsi),
+                   1000, std::vector<uint8_t>(20, 0x70));
         ASSERT_LE(outcome.moved, 100u);
         ASSERT_LE(outcome.sense.size(), 20u);
         if (outcome.verdict != Verdict::Done) {

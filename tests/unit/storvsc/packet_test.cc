@@ -113,7 +113,8 @@ TEST(ParseCompletion, SenseNeverLeavesItsField) {
 }
 
 TEST(ParseCompletion, SenseThatIsNotMarkedValidIsNone) {
-  EXPECT_TRUE(parse_completion(test::completion(0x04, 2, 0, test::sense(5, 0x20, 0))).take().sense.empty());
+  EXPECT_TRUE(
+      parse_completion(test::completion(0x04, 2, 0, test::sense(5, 0x20, 0))).take().sense.empty());
 }
 
 TEST(ParseCompletion, TheFlagBitsAreNotPartOfTheCode) {
@@ -121,7 +122,8 @@ TEST(ParseCompletion, TheFlagBitsAreNotPartOfTheCode) {
 }
 
 TEST(ParseAnswer, RefusesWhatIsNoCompletion) {
-  EXPECT_EQ(parse_answer(test::answer(0, wire::storvsc::Operation::EnumerateBus)).error(), Error::BadValue);
+  EXPECT_EQ(parse_answer(test::answer(0, wire::storvsc::Operation::EnumerateBus)).error(),
+            Error::BadValue);
 }
 
 TEST(ParseAdapterNames, GivesThoseOfTheActivePort) {

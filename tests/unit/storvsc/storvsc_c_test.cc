@@ -114,9 +114,11 @@ TEST_F(StorvscC, ABatchCostsOneSignal) {
   request.cdb = cdb;
   request.cdb_length = sizeof(cdb);
   request.direction = HV_STORVSC_NO_DATA;
-  for (size_t slot = 0; slot < 8; slot++) ASSERT_EQ(hv_storvsc_submit(&machine, &channel, slot, &request), HV_OK);
+  for (size_t slot = 0; slot < 8; slot++)
+    ASSERT_EQ(hv_storvsc_submit(&machine, &channel, slot, &request), HV_OK);
   EXPECT_EQ(hv_storvsc_publish(&channel), HV_SIGNAL);
-  for (size_t slot = 0; slot < 8; slot++) EXPECT_EQ(host_reads().type, wire::PacketType::DataInBand);
+  for (size_t slot = 0; slot < 8; slot++)
+    EXPECT_EQ(host_reads().type, wire::PacketType::DataInBand);
 }
 
 TEST_F(StorvscC, AResetIsAnsweredInItsSlot) {
@@ -138,15 +140,19 @@ TEST_F(StorvscC, AnImpossibleIndexBreaksTheChannelForGood) {
 TEST_F(StorvscC, APacketTooLongForAnyHostIsRefusedAlone) {
   const std::vector<std::byte> much(1024);
   host_sends(1, much, wire::PacketType::DataInBand);
-  host_sends(0, test::answer(0, wire::storvsc::Operation::EnumerateBus), wire::PacketType::DataInBand);
+  host_sends(0, test::answer(0, wire::storvsc::Operation::EnumerateBus),
+             wire::PacketType::DataInBand);
   EXPECT_EQ(hv_storvsc_receive(&machine, &channel, &event), HV_BAD_LENGTH);
   ASSERT_EQ(hv_storvsc_receive(&machine, &channel, &event), HV_OK);
   EXPECT_EQ(event.kind, HV_STORVSC_DEVICES_CHANGED);
 }
 
 TEST_F(StorvscC, RingsTooSmallAreRefused) {
-  const hv_port_rings rings{
-      .out = out.bytes().data(), .out_bytes = 4096, .in = in.bytes().data(), .in_bytes = 4096 + kRing, .mirrored = 1};
+  const hv_port_rings rings{.out = out.bytes().data(),
+                            .out_bytes = 4096,
+                            .in = in.bytes().data(),
+                            .in_bytes = 4096 + kRing,
+                            .mirrored = 1};
   EXPECT_EQ(hv_storvsc_channel_create(&channel, &rings), HV_BAD_LENGTH);
 }
 

@@ -32,7 +32,8 @@ class ChannelTest : public ::testing::TestWithParam<bool> {
 
   std::span<std::byte> page(uint64_t frame) { return *machine.memory(frame * 4096, 4096); }
   static Command read(uint32_t lba, uint8_t blocks, std::vector<uint64_t> frames) {
-    return {.cdb = {0x28, 0, 0, 0, static_cast<uint8_t>(lba >> 8), static_cast<uint8_t>(lba), 0, 0, blocks, 0},
+    return {.cdb = {0x28, 0, 0, 0, static_cast<uint8_t>(lba >> 8), static_cast<uint8_t>(lba), 0, 0,
+                    blocks, 0},
             .direction = proto::Direction::Read,
             .length = blocks * 512u,
             .frames = std::move(frames)};
@@ -72,7 +73,8 @@ TEST_P(ChannelTest, WritesAndReadsThroughScatteredPages) {
   EXPECT_EQ(written.scsi().transfer_length, 12u * 512);
   EXPECT_EQ(written.body.size() + sizeof(proto::Header), proto::kPacketSize);
   EXPECT_EQ(guest.execute(read(3, 12, {20, 30})).scsi().transfer_length, 12u * 512);
-  for (size_t i = 0; i < 4096 - 512; i++) ASSERT_EQ(page(20)[i], static_cast<std::byte>(i + 512)) << i;
+  for (size_t i = 0; i < 4096 - 512; i++)
+    ASSERT_EQ(page(20)[i], static_cast<std::byte>(i + 512)) << i;
 }
 
 TEST_P(ChannelTest, OlderGuestsHaveShorterPackets) {
@@ -107,7 +109,10 @@ TEST_P(ChannelTest, MemoryThatIsNotThereIsRefused) {
 
 TEST_P(ChannelTest, AbsentUnitsAreSaidToBeAbsent) {
   guest.negotiate();
-  Command inquiry{.cdb = {0x12, 0, 0, 0, 36, 0}, .direction = proto::Direction::Read, .length = 36, .frames = {9}};
+  Command inquiry{.cdb = {0x12, 0, 0, 0, 36, 0},
+                  .direction = proto::Direction::Read,
+                  .length = 36,
+                  .frames = {9}};
   inquiry.lun = 4;
   EXPECT_EQ(guest.execute(inquiry).scsi().srb_status, 1);
   EXPECT_EQ(page(9)[0], std::byte{0x7f});
@@ -126,8 +131,8 @@ TEST_P(ChannelTest, AbsentUnitsAreSaidToBeAbsent) {
 
 TEST_P(ChannelTest, UnitsThatComeAndGoAreAnnounced) {
   guest.negotiate();
-  shared.luns.add({0, 0, 1},
-                  std::make_shared<scsi::Disk>(std::make_shared<MemoryBackend>(1 << 20), scsi::DiskOptions{}));
+  shared.luns.add({0, 0, 1}, std::make_shared<scsi::Disk>(std::make_shared<MemoryBackend>(1 << 20),
+                                                          scsi::DiskOptions{}));
   service.luns_changed(true);
   const auto packet = guest.next();
   EXPECT_EQ(packet.type, wire::PacketType::DataInBand);
@@ -171,7 +176,8 @@ TEST_P(ChannelTest, GarbageEndsTheChannelAndNothingElse) {
 
 TEST_P(ChannelTest, RequestsBeforeTheNegotiationAreRefused) {
   EXPECT_EQ(guest.execute(kTestUnitReady).header.status, proto::kStatusInvalidDeviceState);
-  EXPECT_EQ(guest.control(proto::Operation::EndInitialization).header.status, proto::kStatusInvalidDeviceState);
+  EXPECT_EQ(guest.control(proto::Operation::EndInitialization).header.status,
+            proto::kStatusInvalidDeviceState);
 }
 
 class SmallRingTest : public ChannelTest {
@@ -185,7 +191,8 @@ TEST_P(SmallRingTest, AFullRingLosesNothing) {
   std::set<uint64_t> waiting;
   size_t sent = 0, answered = 0;
   constexpr size_t kTotal = 2000;
-  // Sends as long as there is room and reads late, so that the host runs against the end of its ring again and again.
+  // Sends as long as there is room and reads late, so that the host runs against the end of its
+  // ring again and again.
   while (answered < kTotal) {
     while (sent < kTotal) {
       const auto id = guest.stage(kTestUnitReady);

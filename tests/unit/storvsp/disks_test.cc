@@ -16,7 +16,8 @@ namespace {
 class DisksTest : public ::testing::Test {
  protected:
   DisksTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "enlighten-disks-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "enlighten-disks-XXXXXX").string();
     folder = ::mkdtemp(pattern.data());
   }
   ~DisksTest() override { std::filesystem::remove_all(folder); }
@@ -46,7 +47,8 @@ TEST_F(DisksTest, PlacesDisksInOrder) {
   EXPECT_EQ(disks.add({.path = file("a")}), "disk0");
   EXPECT_EQ(disks.add({.path = file("b"), .read_only = true}), "disk1");
   EXPECT_EQ(disks.add({.path = file("c"), .dvd = true}), "dvd0");
-  EXPECT_EQ(disks.add({.path = file("d"), .name = "boot", .bus = ControllerOptions::Bus::Ide}), "boot");
+  EXPECT_EQ(disks.add({.path = file("d"), .name = "boot", .bus = ControllerOptions::Bus::Ide}),
+            "boot");
   const auto list = disks.list();
   ASSERT_EQ(list.size(), 4u);
   EXPECT_EQ(list[0]["name"], "boot");
@@ -63,7 +65,8 @@ TEST_F(DisksTest, RefusalsSayWhatIsWrong) {
   disks.add({.path = file("a"), .lun = 3});
   EXPECT_NE(refusal({.path = file("b"), .lun = 3}).find("lun 3"), std::string::npos);
   EXPECT_NE(refusal({.path = file("b"), .lun = 300}).find("lun 300"), std::string::npos);
-  EXPECT_NE(refusal({.path = file("b"), .controller = 99}).find("controller 99"), std::string::npos);
+  EXPECT_NE(refusal({.path = file("b"), .controller = 99}).find("controller 99"),
+            std::string::npos);
   EXPECT_NE(refusal({.path = file("b"), .name = "disk0"}).find("disk0"), std::string::npos);
   EXPECT_NE(refusal({.path = file("c", 1000)}).find("no multiple of 512"), std::string::npos);
   EXPECT_NE(refusal({.path = folder / "none"}).find("no such file"), std::string::npos);
@@ -90,7 +93,8 @@ TEST_F(DisksTest, ResizeChangesTheFile) {
 }
 
 TEST_F(DisksTest, TakesAJsonObjectApart) {
-  const DiskSpec spec = disk_spec_from_json({{"path", "/x"}, {"bus", "ide"}, {"ro", true}, {"lun", 1}, {"name", "n"}});
+  const DiskSpec spec = disk_spec_from_json(
+      {{"path", "/x"}, {"bus", "ide"}, {"ro", true}, {"lun", 1}, {"name", "n"}});
   EXPECT_EQ(spec.bus, ControllerOptions::Bus::Ide);
   EXPECT_TRUE(spec.read_only);
   EXPECT_EQ(spec.lun, 1u);

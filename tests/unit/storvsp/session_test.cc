@@ -19,20 +19,27 @@ struct Answer {
 
 class SessionTest : public ::testing::Test {
  protected:
-  Answer say(Operation operation, proto::Version version = {}, uint16_t channels = 0, bool primary = true) {
-    Incoming packet{
-        .operation = operation, .transaction_id = 1, .size = 64, .version = version, .sub_channels = channels};
+  Answer say(Operation operation, proto::Version version = {}, uint16_t channels = 0,
+             bool primary = true) {
+    Incoming packet{.operation = operation,
+                    .transaction_id = 1,
+                    .size = 64,
+                    .version = version,
+                    .sub_channels = channels};
     const Outgoing out = session.handle(packet, primary, [this](uint16_t count) {
       offered = count;
       return can_offer;
     });
     Answer answer{{}, {}, out.bytes().size()};
     std::memcpy(&answer.header, out.bytes().data(), sizeof(answer.header));
-    std::memcpy(&answer.version, out.bytes().data() + sizeof(answer.header), sizeof(answer.version));
+    std::memcpy(&answer.version, out.bytes().data() + sizeof(answer.header),
+                sizeof(answer.version));
     EXPECT_EQ(answer.header.operation, Operation::CompleteIo);
     return answer;
   }
-  uint32_t status(Operation operation, proto::Version version = {}) { return say(operation, version).header.status; }
+  uint32_t status(Operation operation, proto::Version version = {}) {
+    return say(operation, version).header.status;
+  }
   void negotiate(proto::Version version) {
     status(Operation::BeginInitialization);
     status(Operation::QueryProtocolVersion, version);
@@ -70,7 +77,8 @@ TEST_F(SessionTest, KnowsEveryVersionOfGuests) {
 }
 
 TEST_F(SessionTest, OrderIsKept) {
-  EXPECT_EQ(status(Operation::QueryProtocolVersion, proto::Version::Win10), proto::kStatusInvalidDeviceState);
+  EXPECT_EQ(status(Operation::QueryProtocolVersion, proto::Version::Win10),
+            proto::kStatusInvalidDeviceState);
   EXPECT_EQ(status(Operation::BeginInitialization), proto::kStatusSuccess);
   EXPECT_EQ(status(Operation::BeginInitialization), proto::kStatusInvalidDeviceState);
   EXPECT_EQ(status(Operation::EndInitialization), proto::kStatusInvalidDeviceState);
@@ -82,7 +90,8 @@ TEST_F(SessionTest, SubChannelsAreBoundedAndThePrimarysAlone) {
   EXPECT_EQ(say(Operation::CreateSubChannels, {}, 4).header.status, proto::kStatusSuccess);
   EXPECT_EQ(offered, 4);
   EXPECT_EQ(say(Operation::CreateSubChannels, {}, 5).header.status, proto::kStatusInvalidParameter);
-  EXPECT_EQ(say(Operation::CreateSubChannels, {}, 1, false).header.status, proto::kStatusInvalidDeviceState);
+  EXPECT_EQ(say(Operation::CreateSubChannels, {}, 1, false).header.status,
+            proto::kStatusInvalidDeviceState);
   can_offer = false;
   EXPECT_EQ(say(Operation::CreateSubChannels, {}, 2).header.status, proto::kStatusInvalidParameter);
   EXPECT_EQ(status(Operation::ResetBus), proto::kStatusSuccess);

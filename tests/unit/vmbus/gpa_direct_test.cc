@@ -34,7 +34,8 @@ Error refusal(const Bytes& bytes, GpaLimits limits = {.ranges = 4, .frames = 64}
 }
 
 TEST(GpaRanges, GivesEachRangeWithItsFrames) {
-  const auto bytes = Bytes().header(2).range(4096, 1).frame(7).frame(1ull << 40).range(1, 4095).frame(9);
+  const auto bytes =
+      Bytes().header(2).range(4096, 1).frame(7).frame(1ull << 40).range(1, 4095).frame(9);
   auto ranges = GpaRanges::parse(bytes.view(), {.ranges = 2, .frames = 3});
   ASSERT_TRUE(ranges);
   EXPECT_EQ(ranges->count(), 2u);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-// The ring against a peer that lies: never outside the ring, never for ever, and corrupt stays corrupt.
+// The ring against a peer that lies: never outside the ring, never for ever, and corrupt stays
+// corrupt.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -97,22 +98,23 @@ TEST_F(HostileRing, ReaderRefusesDescriptorsThatContradictThemselves) {
     uint32_t published;
   };
   for (const auto& [offset8, length8, published] : std::initializer_list<Case>{
-           {0, 2, 24},       // payload inside the descriptor
+           {0, 2, 24},  // payload inside the descriptor
            {1, 2, 24},
-           {2, 1, 24},       // shorter than its descriptor
+           {2, 1, 24},  // shorter than its descriptor
            {2, 0, 24},
-           {3, 2, 24},       // payload behind the end
-           {2, 3, 24},       // longer than what is there
-           {2, 2, 16},       // no trailer
-           {2, 2, 8},        // no whole descriptor
-           {2, 512, 4088},   // round the ring
+           {3, 2, 24},      // payload behind the end
+           {2, 3, 24},      // longer than what is there
+           {2, 2, 16},      // no trailer
+           {2, 2, 8},       // no whole descriptor
+           {2, 512, 4088},  // round the ring
            {0xffff, 0xffff, 4088},
            {2, 0xffff, 4088},
        }) {
     pages_.memory().reset();
     auto reader = pages_.reader();
     descriptor(6, offset8, length8, published);
-    EXPECT_EQ(reader.read(buffer_).error(), Error::RingCorrupt) << offset8 << " " << length8 << " " << published;
+    EXPECT_EQ(reader.read(buffer_).error(), Error::RingCorrupt)
+        << offset8 << " " << length8 << " " << published;
     EXPECT_EQ(reader.read(buffer_).error(), Error::RingCorrupt);
     EXPECT_EQ(reader.commit(), Signal::No);
   }
@@ -209,17 +211,20 @@ TEST_F(HostileRing, RandomBytesNeverTakeTheReaderOutOfTheRing) {
     pages_.memory().reset();
     pages_.control().read_index = static_cast<uint32_t>(random() % 512 * 8);
     pages_.control().write_index = static_cast<uint32_t>(random() % 512 * 8);
-    for (auto& byte : pages_.data().first(4096)) byte = random() % 4 ? std::byte{0} : static_cast<std::byte>(random());
+    for (auto& byte : pages_.data().first(4096))
+      byte = random() % 4 ? std::byte{0} : static_cast<std::byte>(random());
     for (size_t at = 0; at + 8 <= 4096; at += 8 * (1 + random() % 16)) {
-      const std::array<uint16_t, 4> head{static_cast<uint16_t>(random() % 14), static_cast<uint16_t>(2 + random() % 4),
-                                         static_cast<uint16_t>(2 + random() % 40), static_cast<uint16_t>(random() % 2)};
+      const std::array<uint16_t, 4> head{
+          static_cast<uint16_t>(random() % 14), static_cast<uint16_t>(2 + random() % 4),
+          static_cast<uint16_t>(2 + random() % 40), static_cast<uint16_t>(random() % 2)};
       std::memcpy(pages_.data().data() + at, head.data(), sizeof(head));
     }
     auto reader = pages_.reader();
     size_t packets = 0;
     while (true) {
       auto packet = reader.read(small);
-      if (!packet && (packet.error() == Error::RingEmpty || packet.error() == Error::RingCorrupt)) break;
+      if (!packet && (packet.error() == Error::RingEmpty || packet.error() == Error::RingCorrupt))
+        break;
       ASSERT_LE(++packets, 4096u / 24);
     }
     (void)reader.commit();

@@ -27,7 +27,8 @@ Bytes pattern(size_t size, uint32_t from) {
   return bytes;
 }
 
-Result<void> stage(RingWriter& writer, uint64_t id, std::span<const std::byte> payload, std::span<const std::byte> extra = {}) {
+Result<void> stage(RingWriter& writer, uint64_t id, std::span<const std::byte> payload,
+                   std::span<const std::byte> extra = {}) {
   const std::array<std::span<const std::byte>, 1> parts{payload};
   return writer.stage(PacketType::DataInBand, 0, id, extra, parts);
 }
@@ -51,14 +52,17 @@ class Ring : public testing::TestWithParam<bool> {
   RingReader reader_ = pages_.reader();
   Bytes buffer_ = Bytes(8192);
 };
-INSTANTIATE_TEST_SUITE_P(Mapped, Ring, testing::Bool(), [](const auto& of) { return of.param ? "Twice" : "Once"; });
+INSTANTIATE_TEST_SUITE_P(Mapped, Ring, testing::Bool(),
+                         [](const auto& of) { return of.param ? "Twice" : "Once"; });
 
 TEST_P(Ring, BringsAPacketAcross) {
   const auto extra = pattern(24, 1);
   const auto payload = pattern(61, 2);
-  const std::array<std::span<const std::byte>, 4> parts{std::span(payload).first(5), std::span(payload).subspan(5, 0),
-                                                        std::span(payload).subspan(5, 50), std::span(payload).subspan(55)};
-  ASSERT_TRUE(writer_.stage(PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, 0x1122334455667788, extra, parts));
+  const std::array<std::span<const std::byte>, 4> parts{
+      std::span(payload).first(5), std::span(payload).subspan(5, 0),
+      std::span(payload).subspan(5, 50), std::span(payload).subspan(55)};
+  ASSERT_TRUE(writer_.stage(PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested,
+                            0x1122334455667788, extra, parts));
   EXPECT_EQ(reader_.read(buffer_).error(), Error::RingEmpty);
   EXPECT_EQ(writer_.commit(), Signal::Yes);
 
@@ -101,7 +105,8 @@ TEST_P(Ring, WrapsAtEveryOffset) {
       const auto extra = pattern(size / 16 * 8, shift);
       for (uint32_t i = 0; i < 3; i++) {
         const auto payload = pattern(size, shift + i);
-        const std::array<std::span<const std::byte>, 2> parts{std::span(payload).first(size / 3), std::span(payload).subspan(size / 3)};
+        const std::array<std::span<const std::byte>, 2> parts{std::span(payload).first(size / 3),
+                                                              std::span(payload).subspan(size / 3)};
         ASSERT_TRUE(writer.stage(PacketType::Completion, 0, shift + i, extra, parts));
       }
       EXPECT_EQ(writer.commit(), Signal::Yes);
@@ -138,7 +143,8 @@ TEST_P(Ring, KeepsTheOrderOfAnyMixOfPackets) {
       if (packet) {
         ASSERT_FALSE(under_way.empty());
         ASSERT_EQ(packet->transaction_id, under_way.front().first);
-        ASSERT_TRUE(std::ranges::equal(packet->payload.first(under_way.front().second.size()), under_way.front().second));
+        ASSERT_TRUE(std::ranges::equal(packet->payload.first(under_way.front().second.size()),
+                                       under_way.front().second));
         under_way.pop_front();
       } else {
         ASSERT_EQ(packet.error(), Error::RingEmpty);
@@ -192,10 +198,12 @@ TEST_P(Ring, WhatIsUnreadComesAgainAndKeepsItsRoom) {
 }
 
 TEST_P(Ring, RefusesLengthsThatNoPacketCanHave) {
-  EXPECT_EQ(stage(writer_, 0, Bytes(4088 - RingWriter::packet_size(0, 0) + 1)).error(), Error::BadLength);
+  EXPECT_EQ(stage(writer_, 0, Bytes(4088 - RingWriter::packet_size(0, 0) + 1)).error(),
+            Error::BadLength);
   EXPECT_EQ(stage(writer_, 0, {}, Bytes(12)).error(), Error::BadLength);
   EXPECT_EQ(stage(writer_, 0, {}, Bytes(4096)).error(), Error::BadLength);
-  const std::array<std::span<const std::byte>, 2> wraps{std::span(buffer_.data(), SIZE_MAX / 2 + 1), std::span(buffer_.data(), SIZE_MAX / 2 + 1)};
+  const std::array<std::span<const std::byte>, 2> wraps{
+      std::span(buffer_.data(), SIZE_MAX / 2 + 1), std::span(buffer_.data(), SIZE_MAX / 2 + 1)};
   EXPECT_EQ(writer_.stage(PacketType::DataInBand, 0, 0, {}, wraps).error(), Error::BadLength);
 
   RingPages large(1 << 20, GetParam());
@@ -329,7 +337,8 @@ TEST_P(Ring, SignalsTheStepToEnoughRoomOnce) {
 }
 
 TEST_P(Ring, SignalsExactlyWhenStagingWouldSucceed) {
-  // For each fill and each wish: the signal comes if and only if the packet did not fit before and fits now.
+  // For each fill and each wish: the signal comes if and only if the packet did not fit before and
+  // fits now.
   for (uint32_t first = 24; first <= 4088 - 24; first += 8 * 37) {
     for (uint32_t wish = 24; wish <= 4088; wish += 8) {
       pages_.memory().reset();
@@ -368,7 +377,8 @@ TEST_P(Ring, CountsWhatWasWrittenSinceTheWish) {
   (void)send(writer_, 1000);
   pages_.control().pending_send_size = 2000;
   ASSERT_TRUE(reader_.read(buffer_));
-  (void)send(writer_, 1000);  // the producer went on with smaller packets: there is less room than the reader gives back
+  (void)send(writer_, 1000);  // the producer went on with smaller packets: there is less room than
+                              // the reader gives back
   EXPECT_EQ(reader_.commit(), Signal::Yes);
   EXPECT_EQ(*writer_.free_bytes(), 2088u);
 }
@@ -409,7 +419,8 @@ TEST(RingMemory, TakesWholePagesAlone) {
   EXPECT_EQ(RingMemory::create({}).error(), Error::BadLength);
   EXPECT_EQ(RingMemory::create(std::span(bytes, 4096)).error(), Error::BadLength);
   EXPECT_EQ(RingMemory::create(std::span(bytes, 2 * 4096 + 8)).error(), Error::BadLength);
-  EXPECT_EQ(RingMemory::create(std::span(bytes, RingMemory::kMaxDataSize + 2 * 4096)).error(), Error::BadLength);
+  EXPECT_EQ(RingMemory::create(std::span(bytes, RingMemory::kMaxDataSize + 2 * 4096)).error(),
+            Error::BadLength);
   EXPECT_EQ(RingMemory::create(std::span(bytes + 4, 2 * 4096)).error(), Error::BadValue);
   auto memory = RingMemory::create(std::span(bytes, 4 * 4096));
   ASSERT_TRUE(memory);

@@ -30,12 +30,13 @@ TEST(Connect, StepsDownThroughAllVersionsAndThenFails) {
     const auto contact = messages[0].as<wire::InitiateContact>();
     tried.push_back(contact.version);
     const bool old = contact.version < Version::V5_0;
-    EXPECT_EQ(messages[0].connection_id, old ? wire::kMessageConnectionId : wire::kMessageConnectionIdWin10);
+    EXPECT_EQ(messages[0].connection_id,
+              old ? wire::kMessageConnectionId : wire::kMessageConnectionIdWin10);
     EXPECT_EQ(contact.interrupt_page, old ? 0x5000u : 2u);
     ASSERT_TRUE(guest.host(MessageType::VersionResponse, wire::VersionResponse{}).ok());
   }
-  EXPECT_THAT(tried, ElementsAre(Version::V5_3, Version::V5_2, Version::V5_1, Version::V5_0, Version::V4_1, Version::V4_0,
-                                 Version::V3_0, Version::V2_4));
+  EXPECT_THAT(tried, ElementsAre(Version::V5_3, Version::V5_2, Version::V5_1, Version::V5_0,
+                                 Version::V4_1, Version::V4_0, Version::V3_0, Version::V2_4));
   const auto end = guest.done(request);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->error, Error::NotSupported);
@@ -79,11 +80,13 @@ TEST(Connect, AcceptsAShortAnswerFromAnOldHostOnly) {
 
 TEST(Connect, RefusesAnAnswerThatNobodyAwaits) {
   Guest guest;
-  EXPECT_EQ(guest.host(MessageType::VersionResponse, wire::VersionResponse{1, 0, 0, 4}).error(), Error::BadState);
+  EXPECT_EQ(guest.host(MessageType::VersionResponse, wire::VersionResponse{1, 0, 0, 4}).error(),
+            Error::BadState);
   Request request;
   ASSERT_TRUE(guest.connection.connect(request, 0).ok());
   // Queued, but not posted yet: no host can have answered.
-  EXPECT_EQ(guest.host(MessageType::VersionResponse, wire::VersionResponse{1, 0, 0, 4}).error(), Error::BadState);
+  EXPECT_EQ(guest.host(MessageType::VersionResponse, wire::VersionResponse{1, 0, 0, 4}).error(),
+            Error::BadState);
   EXPECT_EQ(guest.connection.violations(), 2u);
 }
 

@@ -17,15 +17,18 @@ TEST(Unload, EndsEveryWaitAndFreesEverything) {
   guest.open(*channel, live);
   Request create, unload;
   const std::vector<uint64_t> frames(4, 9);
-  ASSERT_TRUE(guest.connection.create_gpadl(*channel, growing, frames, 4 * 4096, 0, create, 0).ok());
+  ASSERT_TRUE(
+      guest.connection.create_gpadl(*channel, growing, frames, 4 * 4096, 0, create, 0).ok());
   guest.sent();
   ASSERT_TRUE(guest.connection.unload(false, unload, 0).ok());
   EXPECT_EQ(guest.done(create)->error, Error::Gone);
   EXPECT_TRUE(growing.host_may_use());
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::Unload));
-  EXPECT_TRUE(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{1, growing.id(), 0}).ok());  // on its way: ignored
+  EXPECT_TRUE(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{1, growing.id(), 0})
+                  .ok());  // on its way: ignored
   ASSERT_TRUE(guest.host(MessageType::UnloadResponse).ok());
-  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Kind::GpadlReleased, Kind::ChannelFreed, Kind::RequestDone));
+  EXPECT_THAT(guest.event_kinds(),
+              UnorderedElementsAre(Kind::GpadlReleased, Kind::ChannelFreed, Kind::RequestDone));
   EXPECT_FALSE(live.host_may_use());
   EXPECT_EQ(guest.connection.channel_count(), 0u);
   EXPECT_EQ(guest.connection.gpadl_count(), 0u);
@@ -83,7 +86,8 @@ struct SuspendTest : testing::Test {
     guest.sent();
     ASSERT_TRUE(guest.host(MessageType::UnloadResponse).ok());
     bool sub_rescinded = false;
-    for (const auto& event : guest.events()) sub_rescinded |= event.kind == Kind::ChannelRescinded && event.channel == sub;
+    for (const auto& event : guest.events())
+      sub_rescinded |= event.kind == Kind::ChannelRescinded && event.channel == sub;
     EXPECT_TRUE(sub_rescinded);
     EXPECT_EQ(first->state(), Channel::State::Suspended);
     ASSERT_TRUE(guest.connection.release(*sub).ok());
@@ -105,7 +109,8 @@ TEST_F(SuspendTest, ResumeFindsTheChannelsUnderNewRelids) {
   ASSERT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(9, 2)).ok());
   ASSERT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(8, 1)).ok());
   ASSERT_TRUE(guest.host(MessageType::AllOffersDelivered).ok());
-  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelReattached, Kind::ChannelReattached, Kind::RequestDone));
+  EXPECT_THAT(guest.event_kinds(),
+              ElementsAre(Kind::ChannelReattached, Kind::ChannelReattached, Kind::RequestDone));
   EXPECT_EQ(first->relid(), 8u);
   EXPECT_EQ(guest.connection.channel(9), second);
 }
@@ -114,7 +119,8 @@ TEST_F(SuspendTest, ResumeRescindsWhatIsMissing) {
   contact();
   ASSERT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(1, 1)).ok());
   ASSERT_TRUE(guest.host(MessageType::AllOffersDelivered).ok());
-  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelReattached, Kind::ChannelRescinded, Kind::RequestDone));
+  EXPECT_THAT(guest.event_kinds(),
+              ElementsAre(Kind::ChannelReattached, Kind::ChannelRescinded, Kind::RequestDone));
   EXPECT_TRUE(second->rescinded());
   ASSERT_TRUE(guest.connection.release(*second).ok());
   EXPECT_TRUE(guest.sent().empty());  // its relid was forgotten with the old connection
@@ -123,7 +129,8 @@ TEST_F(SuspendTest, ResumeRescindsWhatIsMissing) {
 TEST_F(SuspendTest, ResumeEndsByItsTimeLimitWhenOffersAreMissing) {
   contact();
   guest.connection.expire(guest.connection.next_deadline());
-  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelRescinded, Kind::ChannelRescinded, Kind::RequestDone));
+  EXPECT_THAT(guest.event_kinds(),
+              ElementsAre(Kind::ChannelRescinded, Kind::ChannelRescinded, Kind::RequestDone));
 }
 
 TEST_F(SuspendTest, ResumeInsistsOnTheSameVersion) {

@@ -16,7 +16,8 @@ struct GpadlTest : testing::Test {
   Result<void> create(size_t pages) {
     frames.resize(pages);
     std::iota(frames.begin(), frames.end(), 1000);
-    return guest.connection.create_gpadl(*channel, gpadl, frames, static_cast<uint32_t>(pages * 4096), 0, request, 0);
+    return guest.connection.create_gpadl(*channel, gpadl, frames,
+                                         static_cast<uint32_t>(pages * 4096), 0, request, 0);
   }
   Result<void> created(uint32_t status = 0) {
     return guest.host(MessageType::GpadlCreated, wire::GpadlCreated{3, gpadl.id(), status});
@@ -58,9 +59,13 @@ TEST_F(GpadlTest, SizesThatTheWireCannotSayAreRefused) {
   EXPECT_EQ(create(0).error(), Error::BadLength);
   EXPECT_EQ(create(8191).error(), Error::BadLength);
   frames.assign(2, 1);
-  EXPECT_EQ(guest.connection.create_gpadl(*channel, gpadl, frames, 4096, 0, request, 0).error(), Error::BadLength);
-  EXPECT_EQ(guest.connection.create_gpadl(*channel, gpadl, frames, 4096, 4096, request, 0).error(), Error::BadLength);
-  EXPECT_EQ(guest.connection.create_gpadl(*channel, gpadl, frames, 0xffffffff, 4095, request, 0).error(), Error::BadLength);
+  EXPECT_EQ(guest.connection.create_gpadl(*channel, gpadl, frames, 4096, 0, request, 0).error(),
+            Error::BadLength);
+  EXPECT_EQ(guest.connection.create_gpadl(*channel, gpadl, frames, 4096, 4096, request, 0).error(),
+            Error::BadLength);
+  EXPECT_EQ(
+      guest.connection.create_gpadl(*channel, gpadl, frames, 0xffffffff, 4095, request, 0).error(),
+      Error::BadLength);
   EXPECT_TRUE(guest.connection.create_gpadl(*channel, gpadl, frames, 4096, 8, request, 0).ok());
 }
 
@@ -80,9 +85,12 @@ TEST_F(GpadlTest, AnswersForOtherIdsOrChannelsAreRefused) {
   ASSERT_TRUE(create(4).ok());
   EXPECT_EQ(created().error(), Error::BadState);  // not posted yet
   guest.sent();
-  EXPECT_EQ(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{4, gpadl.id(), 0}).error(), Error::BadId);
-  EXPECT_EQ(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{3, gpadl.id() + 1, 0}).error(), Error::BadId);
-  EXPECT_EQ(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).error(), Error::BadState);
+  EXPECT_EQ(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{4, gpadl.id(), 0}).error(),
+            Error::BadId);
+  EXPECT_EQ(guest.host(MessageType::GpadlCreated, wire::GpadlCreated{3, gpadl.id() + 1, 0}).error(),
+            Error::BadId);
+  EXPECT_EQ(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).error(),
+            Error::BadState);
   EXPECT_FALSE(guest.done(request));
 }
 
@@ -117,14 +125,16 @@ TEST_F(GpadlTest, BodyThatCannotBePostedLeavesTheMemoryWithTheHost) {
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
   EXPECT_TRUE(gpadl.host_may_use());
   ASSERT_TRUE(guest.connection.release(*channel).ok());
-  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::ChannelFreed, Event::Kind::GpadlReleased));
+  EXPECT_THAT(guest.event_kinds(),
+              UnorderedElementsAre(Event::Kind::ChannelFreed, Event::Kind::GpadlReleased));
   EXPECT_FALSE(gpadl.host_may_use());
 }
 
 TEST_F(GpadlTest, TeardownEndsWithTheHostsAnswer) {
   guest.make_gpadl(*channel, gpadl);
   ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, &request, 0).ok());
-  EXPECT_EQ(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).error(), Error::BadState);
+  EXPECT_EQ(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).error(),
+            Error::BadState);
   const auto messages = guest.sent();
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_EQ(messages[0].as<wire::GpadlTeardown>().gpadl_id, gpadl.id());
@@ -156,7 +166,8 @@ TEST_F(GpadlTest, RescindEndsTheWaitAndTheLateAnswerTheHostsHold) {
   ASSERT_TRUE(created().ok());
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::GpadlTeardown));
   ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).ok());
-  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+  EXPECT_THAT(guest.event_kinds(),
+              UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
 }
 
@@ -189,12 +200,14 @@ TEST_F(GpadlTest, ReleaseGivesUpOnAHostThatDoesNotAnswer) {
   guest.events();
   EXPECT_EQ(guest.connection.next_deadline(), 3000u);
   guest.connection.expire(3000);
-  EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+  EXPECT_THAT(guest.event_kinds(),
+              UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
 }
 
-/// With the last answer that is waited for goes the channel, and with that what no answer is due for.
-/// The host is asked for two, of which it has not seen the second whole, and the channel is gone: an answer is due for the first alone.
+/// With the last answer that is waited for goes the channel, and with that what no answer is due
+/// for. The host is asked for two, of which it has not seen the second whole, and the channel is
+/// gone: an answer is due for the first alone.
 struct ReleasedGpadlTest : GpadlTest {
   void SetUp() override {
     GpadlTest::SetUp();
@@ -212,7 +225,9 @@ struct ReleasedGpadlTest : GpadlTest {
     ASSERT_TRUE(gpadl.host_may_use() && other.host_may_use());
   }
   void expect_all_freed() {
-    EXPECT_THAT(guest.event_kinds(), UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::GpadlReleased, Event::Kind::ChannelFreed));
+    EXPECT_THAT(guest.event_kinds(),
+                UnorderedElementsAre(Event::Kind::GpadlReleased, Event::Kind::GpadlReleased,
+                                     Event::Kind::ChannelFreed));
     EXPECT_FALSE(gpadl.host_may_use() || other.host_may_use());
   }
   Gpadl other;

@@ -50,7 +50,8 @@ struct Sent {
 /// A connection, and both of its ends in the hands of a test.
 class Guest {
  public:
-  explicit Guest(ConnectionConfig config = {}, size_t spares = 16) : connection(config), channels(spares) {
+  explicit Guest(ConnectionConfig config = {}, size_t spares = 16)
+      : connection(config), channels(spares) {
     for (auto& channel : channels) connection.donate(channel);
   }
 
@@ -65,7 +66,10 @@ class Guest {
       const auto header = reader.take<wire::MessageHeader>();
       EXPECT_TRUE(header.ok());
       EXPECT_EQ(header->reserved, 0u);
-      all.push_back({post.connection_id, header->type, header->reserved, {reader.rest().begin(), reader.rest().end()}});
+      all.push_back({post.connection_id,
+                     header->type,
+                     header->reserved,
+                     {reader.rest().begin(), reader.rest().end()}});
       connection.posted(accepted);
       if (!accepted) break;
     }
@@ -129,7 +133,9 @@ class Guest {
       const auto messages = sent();
       ASSERT_EQ(messages.size(), 1u);
       const bool supported = messages[0].as<wire::InitiateContact>().version == version;
-      ASSERT_TRUE(host(MessageType::VersionResponse, wire::VersionResponse{supported, 0, 0, supported ? 4u : 0u}).ok());
+      ASSERT_TRUE(host(MessageType::VersionResponse,
+                       wire::VersionResponse{supported, 0, 0, supported ? 4u : 0u})
+                      .ok());
       if (supported) break;
     }
     const auto end = done(request);
@@ -151,9 +157,13 @@ class Guest {
     frames.resize(pages);
     std::iota(frames.begin(), frames.end(), 100);
     Request request;
-    ASSERT_TRUE(connection.create_gpadl(channel, gpadl, frames, static_cast<uint32_t>(pages * 4096), 0, request, 0).ok());
+    ASSERT_TRUE(connection
+                    .create_gpadl(channel, gpadl, frames, static_cast<uint32_t>(pages * 4096), 0,
+                                  request, 0)
+                    .ok());
     sent();
-    ASSERT_TRUE(host(MessageType::GpadlCreated, wire::GpadlCreated{channel.relid(), gpadl.id(), 0}).ok());
+    ASSERT_TRUE(
+        host(MessageType::GpadlCreated, wire::GpadlCreated{channel.relid(), gpadl.id(), 0}).ok());
     ASSERT_TRUE(done(request)->ok);
   }
 
@@ -164,7 +174,9 @@ class Guest {
     const auto messages = sent();
     ASSERT_EQ(messages.size(), 1u);
     const auto message = messages[0].as<wire::OpenChannel>();
-    ASSERT_TRUE(host(MessageType::OpenChannelResult, wire::OpenChannelResult{channel.relid(), message.open_id, 0}).ok());
+    ASSERT_TRUE(host(MessageType::OpenChannelResult,
+                     wire::OpenChannelResult{channel.relid(), message.open_id, 0})
+                    .ok());
     ASSERT_TRUE(done(request)->ok);
   }
 

@@ -13,14 +13,16 @@ TEST(Offers, ComeBeforeTheEndOfTheRequest) {
   ASSERT_TRUE(guest.connection.connect(connect, 0).ok());
   guest.sent();
   ASSERT_TRUE(guest.host(MessageType::VersionResponse, wire::VersionResponse{1, 0, 0, 4}).ok());
-  EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(1)).error(), Error::BadState);  // not asked for yet
+  EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(1)).error(),
+            Error::BadState);  // not asked for yet
   ASSERT_TRUE(guest.connection.request_offers(offers, 0).ok());
   guest.sent();
   guest.events();
   ASSERT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(1)).ok());
   ASSERT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(2)).ok());
   ASSERT_TRUE(guest.host(MessageType::AllOffersDelivered).ok());
-  EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelOffered, Kind::ChannelOffered, Kind::RequestDone));
+  EXPECT_THAT(guest.event_kinds(),
+              ElementsAre(Kind::ChannelOffered, Kind::ChannelOffered, Kind::RequestDone));
 }
 
 TEST(Offers, RefuseImpossibleRelids) {
@@ -28,7 +30,8 @@ TEST(Offers, RefuseImpossibleRelids) {
   guest.connect();
   EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(0, 1)).error(), Error::BadId);
   EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(2048, 1)).error(), Error::BadId);
-  EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(0xffffffff, 1)).error(), Error::BadId);
+  EXPECT_EQ(guest.host(MessageType::OfferChannel, Guest::offer(0xffffffff, 1)).error(),
+            Error::BadId);
   EXPECT_TRUE(guest.host(MessageType::OfferChannel, Guest::offer(2047, 1)).ok());
 }
 
@@ -104,7 +107,8 @@ TEST(Rescind, IsToldOnceAndReleasedOnce) {
   guest.connect();
   Channel* channel = guest.offered(1);
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{1}).ok());
-  EXPECT_EQ(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{1}).error(), Error::BadState);
+  EXPECT_EQ(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{1}).error(),
+            Error::BadState);
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelRescinded));
   EXPECT_TRUE(guest.sent().empty());
   ASSERT_TRUE(guest.connection.release(*channel).ok());
@@ -123,7 +127,8 @@ TEST(Rescind, OfAnOfferNotYetToldOfTellsNothing) {
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{1}).ok());
   ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{2}).ok());
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed, Kind::ChannelFreed));
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased, MessageType::RelIdReleased));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::RelIdReleased, MessageType::RelIdReleased));
   EXPECT_EQ(guest.connection.channel_count(), 0u);
 }
 

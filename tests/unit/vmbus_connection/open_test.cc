@@ -7,11 +7,14 @@ namespace {
 using testing::ElementsAre;
 
 struct OpenTest : testing::Test {
-  explicit OpenTest(Version version = Version::V5_3) : guest(ConnectionConfig{.max_version = version}) {
+  explicit OpenTest(Version version = Version::V5_3)
+      : guest(ConnectionConfig{.max_version = version}) {
     guest.connect(version);
     channel = guest.offered(3);
   }
-  Result<void> open(uint32_t downstream = 4) { return guest.connection.open(*channel, ring, downstream, 2, user_data, request, 0); }
+  Result<void> open(uint32_t downstream = 4) {
+    return guest.connection.open(*channel, ring, downstream, 2, user_data, request, 0);
+  }
   Result<void> answer(uint32_t open_id, uint32_t status = 0) {
     return guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{3, open_id, status});
   }
@@ -49,7 +52,9 @@ TEST_F(OpenTest, NeedsALiveRingOfItsOwn) {
   guest.make_gpadl(*channel, own, 8);
   EXPECT_EQ(guest.connection.open(*channel, own, 0, 0, {}, request, 0).error(), Error::BadLength);
   EXPECT_EQ(guest.connection.open(*channel, own, 8, 0, {}, request, 0).error(), Error::BadLength);
-  EXPECT_EQ(guest.connection.open(*channel, own, 4, 0, std::vector<std::byte>(121), request, 0).error(), Error::BadLength);
+  EXPECT_EQ(
+      guest.connection.open(*channel, own, 4, 0, std::vector<std::byte>(121), request, 0).error(),
+      Error::BadLength);
   EXPECT_TRUE(guest.connection.open(*channel, own, 4, 0, {}, request, 0).ok());
 }
 
@@ -75,7 +80,9 @@ TEST_F(OpenTest, ForgedAnswersAreRefused) {
   EXPECT_EQ(answer(1).error(), Error::BadState);  // before it was posted
   const auto id = guest.sent()[0].as<wire::OpenChannel>().open_id;
   EXPECT_EQ(answer(id + 1).error(), Error::BadId);
-  EXPECT_EQ(guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{2047, id, 0}).error(), Error::BadId);
+  EXPECT_EQ(
+      guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{2047, id, 0}).error(),
+      Error::BadId);
   EXPECT_FALSE(guest.done(request));
 }
 
@@ -98,7 +105,8 @@ TEST_F(OpenTest, RescindEndsTheWait) {
   EXPECT_TRUE(answer(id).ok());  // crossed on the way: not a sin
   // It may have been opened: it is closed before its ring is taken back.
   ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
 }
 
 TEST_F(OpenTest, RescindWhileQueuedPostsNothing) {
@@ -118,7 +126,8 @@ TEST_F(OpenTest, RescindWhileBeingPostedIsSafe) {
   ASSERT_TRUE(guest.connection.release(*channel).ok());
   EXPECT_FALSE(guest.connection.next_post(post));  // one at a time
   guest.connection.posted(false);
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::RelIdReleased));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::RelIdReleased));
 }
 
 TEST_F(OpenTest, CloseThenTeardownGoOutInThisOrder) {
@@ -127,7 +136,8 @@ TEST_F(OpenTest, CloseThenTeardownGoOutInThisOrder) {
   ASSERT_TRUE(guest.connection.close(*channel).ok());
   EXPECT_EQ(guest.connection.close(*channel).error(), Error::BadState);
   ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
 }
 
 TEST_F(OpenTest, RescindedItStaysOpenUntilClosed) {
@@ -137,8 +147,10 @@ TEST_F(OpenTest, RescindedItStaysOpenUntilClosed) {
   EXPECT_EQ(guest.connection.release(*channel).error(), Error::BadState);
   ASSERT_TRUE(guest.connection.close(*channel).ok());
   ASSERT_TRUE(guest.connection.teardown_gpadl(ring, &request, 0).ok());
-  EXPECT_EQ(guest.connection.release(*channel).error(), Error::BadState);  // somebody waits for the teardown
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_EQ(guest.connection.release(*channel).error(),
+            Error::BadState);  // somebody waits for the teardown
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
   ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{ring.id()}).ok());
   ASSERT_TRUE(guest.connection.release(*channel).ok());
   EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::RelIdReleased));
@@ -173,17 +185,21 @@ TEST_F(OpenTest, ModifyEndsByTheHostsAnswer) {
   EXPECT_EQ(messages[0].as<wire::ModifyChannel>().target_vp, 1u);
   EXPECT_TRUE(channel->modifying());
   EXPECT_EQ(channel->target_vp(), 0u);
-  ASSERT_TRUE(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
+  ASSERT_TRUE(
+      guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
   EXPECT_EQ(channel->target_vp(), 1u);
   EXPECT_TRUE(guest.done(request)->ok);
-  EXPECT_EQ(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).error(), Error::BadState);
+  EXPECT_EQ(
+      guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).error(),
+      Error::BadState);
 }
 
 TEST_F(OpenTest, ModifyRefusedLeavesTheTarget) {
   guest.open(*channel, ring);
   ASSERT_TRUE(guest.connection.modify(*channel, 1, request, 0).ok());
   guest.sent();
-  ASSERT_TRUE(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 1}).ok());
+  ASSERT_TRUE(
+      guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 1}).ok());
   EXPECT_EQ(channel->target_vp(), 0u);
   EXPECT_EQ(guest.done(request)->error, Error::Refused);
 }
@@ -204,7 +220,8 @@ TEST_F(OpenTest, AnAnswerThatAClosePassedIsTakenAndMovesNothing) {
   EXPECT_EQ(guest.done(request)->error, Error::Gone);
   ASSERT_TRUE(open().ok());
   EXPECT_EQ(channel->target_vp(), 2u);
-  EXPECT_TRUE(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
+  EXPECT_TRUE(
+      guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
   EXPECT_EQ(channel->target_vp(), 2u);
   EXPECT_FALSE(channel->modifying());
 }
@@ -230,7 +247,8 @@ TEST_F(OpenAt40, ModifyDoesNotExist) {
 }
 
 TEST_F(OpenTest, ServiceRequestsAreQueuedToALimit) {
-  for (int i = 0; i < 8; i++) ASSERT_TRUE(guest.connection.connect_service(instance(1), kDisk).ok());
+  for (int i = 0; i < 8; i++)
+    ASSERT_TRUE(guest.connection.connect_service(instance(1), kDisk).ok());
   EXPECT_EQ(guest.connection.connect_service(instance(1), kDisk).error(), Error::Exhausted);
   const auto messages = guest.sent();
   ASSERT_EQ(messages.size(), 8u);

@@ -51,7 +51,8 @@ TEST_F(TimeLimit, EndAnOpenAndTheLateAnswerClosesTheChannel) {
   EXPECT_EQ(guest.done(request)->error, Error::TimedOut);
   EXPECT_TRUE(gpadl.host_may_use());
   ASSERT_TRUE(guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{3, id, 0}).ok());
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
   ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).ok());
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::GpadlReleased));
   EXPECT_EQ(channel->state(), Channel::State::Offered);
@@ -76,7 +77,8 @@ TEST_F(TimeLimit, EndAnOpenWhoseChannelIsLetGoOfMeanwhile) {
   ASSERT_TRUE(guest.connection.release(*channel).ok());
   EXPECT_TRUE(guest.events().empty());
   ASSERT_TRUE(guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{3, id, 0}).ok());
-  EXPECT_THAT(guest.sent_types(), ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
+  EXPECT_THAT(guest.sent_types(),
+              ElementsAre(MessageType::CloseChannel, MessageType::GpadlTeardown));
   EXPECT_THAT(guest.event_kinds(), ElementsAre(Kind::ChannelFreed));
 }
 
@@ -147,7 +149,8 @@ TEST_F(TimeLimit, EndAModifyWhichStaysInFlight) {
   guest.sent();
   time_out();
   EXPECT_TRUE(channel->modifying());  // either VP may be interrupted
-  ASSERT_TRUE(guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
+  ASSERT_TRUE(
+      guest.host(MessageType::ModifyChannelResponse, wire::ModifyChannelResponse{3, 0}).ok());
   EXPECT_FALSE(channel->modifying());
   EXPECT_EQ(channel->target_vp(), 1u);
 }

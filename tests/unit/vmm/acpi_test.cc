@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-#include "vmm/acpi/tables.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -8,12 +6,15 @@
 #include <numeric>
 #include <string>
 
+#include "vmm/acpi/tables.hpp"
+
 namespace hv::vmm::acpi {
 namespace {
 
 uint8_t sum(std::span<const std::byte> bytes) {
-  return std::accumulate(bytes.begin(), bytes.end(), uint8_t{0},
-                         [](uint8_t total, std::byte byte) { return static_cast<uint8_t>(total + std::to_integer<uint8_t>(byte)); });
+  return std::accumulate(bytes.begin(), bytes.end(), uint8_t{0}, [](uint8_t total, std::byte byte) {
+    return static_cast<uint8_t>(total + std::to_integer<uint8_t>(byte));
+  });
 }
 
 template <typename T>
@@ -29,7 +30,9 @@ constexpr uint64_t kBase = 0xe0000;
 std::map<std::string, std::span<const std::byte>> walk(const Tables& tables) {
   std::map<std::string, std::span<const std::byte>> found;
   const std::span<const std::byte> all(tables.bytes);
-  const auto table = [&](uint64_t address) { return all.subspan(address - kBase, at<uint32_t>(all, address - kBase + 4)); };
+  const auto table = [&](uint64_t address) {
+    return all.subspan(address - kBase, at<uint32_t>(all, address - kBase + 4));
+  };
   const auto rsdp = all.subspan(tables.rsdp - kBase, 36);
   found["RSDP"] = rsdp;
   const auto xsdt = table(at<uint64_t>(rsdp, 24));

@@ -24,15 +24,23 @@ struct Heard {
 
   AgentStream stream{{
       .ready = [this] { ++ready; },
-      .output = [this](std::span<const std::byte> part) { output.append(reinterpret_cast<const char*>(part.data()), part.size()); },
-      .error = [this](std::span<const std::byte> part) { error.append(reinterpret_cast<const char*>(part.data()), part.size()); },
+      .output =
+          [this](std::span<const std::byte> part) {
+            output.append(reinterpret_cast<const char*>(part.data()), part.size());
+          },
+      .error =
+          [this](std::span<const std::byte> part) {
+            error.append(reinterpret_cast<const char*>(part.data()), part.size());
+          },
       .exit = [this](uint32_t value) { status = value; },
       .broken = [this](std::string_view why) { broken = why; },
   }};
 };
 
-const std::string kSession = "boot noise\n\nENLIGHTEN-AGENT 0\n" + std::string(AgentStream::kMagic) + frame('R', "") + frame('O', "hello\n") +
-                             frame('F', "oops") + frame('O', "") + frame('X', std::string("\x07\0\0\0", 4));
+const std::string kSession = "boot noise\n\nENLIGHTEN-AGENT 0\n" +
+                             std::string(AgentStream::kMagic) + frame('R', "") +
+                             frame('O', "hello\n") + frame('F', "oops") + frame('O', "") +
+                             frame('X', std::string("\x07\0\0\0", 4));
 
 TEST(AgentStream, HearsASessionAfterNoise) {
   Heard heard;
@@ -66,8 +74,9 @@ TEST(AgentStream, FindsTheMagicLineBehindALineFeed) {
 TEST(AgentStream, RefusesWhatTheProtocolDoesNotAllow) {
   const std::string magic(AgentStream::kMagic);
   const std::string huge = std::string("O\xff\xff\xff\xff", 5);
-  for (const std::string& bad : {frame('O', "early"), frame('R', "payload"), frame('R', "") + frame('X', "abc"),
-                                 frame('R', "") + frame('Q', ""), frame('R', "") + huge}) {
+  for (const std::string& bad :
+       {frame('O', "early"), frame('R', "payload"), frame('R', "") + frame('X', "abc"),
+        frame('R', "") + frame('Q', ""), frame('R', "") + huge}) {
     Heard heard;
     heard.stream.receive(bytes(magic + bad + frame('O', "after")));
     EXPECT_NE(heard.broken, "");
@@ -90,7 +99,8 @@ TEST(AgentStream, SurvivesRandomBytes) {
   for (int round = 0; round < 200; ++round) {
     Heard heard;
     std::string input = round % 2 == 0 ? "" : std::string(AgentStream::kMagic) + frame('R', "");
-    for (int i = 0; i < 300; ++i) input.push_back(static_cast<char>(random() % 3 == 0 ? "ROFX"[random() % 4] : random() % 5));
+    for (int i = 0; i < 300; ++i)
+      input.push_back(static_cast<char>(random() % 3 == 0 ? "ROFX"[random() % 4] : random() % 5));
     for (size_t at = 0; at < input.size();) {
       const size_t count = std::min<size_t>(input.size() - at, 1 + random() % 40);
       heard.stream.receive(bytes(std::string_view(input).substr(at, count)));

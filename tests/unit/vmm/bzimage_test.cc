@@ -85,12 +85,14 @@ TEST(BzImage, RandomHeadersNeverReachPastTheImage) {
   std::mt19937 random(seed);
   for (int round = 0; round < 5000; ++round) {
     auto image = good_image();
-    for (int i = 0; i < 3; ++i) put<uint8_t>(image, 0x1f1 + random() % 0x80, static_cast<uint8_t>(random()));
+    for (int i = 0; i < 3; ++i)
+      put<uint8_t>(image, 0x1f1 + random() % 0x80, static_cast<uint8_t>(random()));
     image.resize(random() % (image.size() + 1));
     try {
       const BzImage parsed = parse_bzimage(image);
       EXPECT_LE(parsed.payload.data() + parsed.payload.size(), image.data() + image.size());
-      EXPECT_LE(parsed.setup_header.data() + parsed.setup_header.size(), image.data() + image.size());
+      EXPECT_LE(parsed.setup_header.data() + parsed.setup_header.size(),
+                image.data() + image.size());
     } catch (const Failure&) {
     }
   }

@@ -20,9 +20,14 @@ kvm_cpuid_entry2 leaf(uint32_t function, uint32_t eax, uint32_t ebx, uint32_t ec
 
 TEST(HyperVLeaves, ShowMicrosoftsNameAndOnlyWhatWeServe) {
   const std::vector<kvm_cpuid_entry2> supported{
-      leaf(0x40000000, 0x40000082, 0, 0, 0), leaf(0x40000001, 0x31237648, 0, 0, 0), leaf(0x40000002, 0x3839, 0xa0000, 0, 0),
-      leaf(0x40000003, 0xffffffff, 0xffffffff, 0, 0xffffffff), leaf(0x40000004, 0xffffffff, 0xfff, 0, 0),
-      leaf(0x40000005, 1024, 64, 0, 0), leaf(0x4000000a, 0x10000, 0, 0, 0), leaf(0x40000080, 0, 0, 0, 0)};
+      leaf(0x40000000, 0x40000082, 0, 0, 0),
+      leaf(0x40000001, 0x31237648, 0, 0, 0),
+      leaf(0x40000002, 0x3839, 0xa0000, 0, 0),
+      leaf(0x40000003, 0xffffffff, 0xffffffff, 0, 0xffffffff),
+      leaf(0x40000004, 0xffffffff, 0xfff, 0, 0),
+      leaf(0x40000005, 1024, 64, 0, 0),
+      leaf(0x4000000a, 0x10000, 0, 0, 0),
+      leaf(0x40000080, 0, 0, 0, 0)};
   const auto leaves = hyperv_leaves(supported, 4);
   ASSERT_EQ(leaves.size(), 6u);
   EXPECT_EQ(leaves[0].eax, 0x40000005u);

@@ -7,7 +7,8 @@ namespace hv::vmm {
 namespace {
 
 TEST(CrashLine, TakesTheLineThatSaysPanic) {
-  EXPECT_EQ(crash_line("<6>[ 1.0] hello\n<0>[ 2.0] Kernel panic - not syncing: sysrq triggered crash\n<4>[ 2.1] CPU: 0\n"),
+  EXPECT_EQ(crash_line("<6>[ 1.0] hello\n<0>[ 2.0] Kernel panic - not syncing: sysrq triggered "
+                       "crash\n<4>[ 2.1] CPU: 0\n"),
             "Kernel panic - not syncing: sysrq triggered crash");
 }
 

@@ -27,7 +27,8 @@ TEST(E820, AscendsWithoutOverlapsAndStaysInRam) {
 TEST(E820, KeepsTheHoleBelow4GiBFree) {
   const auto map = make_e820(4 * kGiB);
   ASSERT_EQ(map.size(), 4u);
-  EXPECT_EQ(map[2], (E820Entry{kHighRamStart, GuestMemory::kHoleStart - kHighRamStart, kE820Usable}));
+  EXPECT_EQ(map[2],
+            (E820Entry{kHighRamStart, GuestMemory::kHoleStart - kHighRamStart, kE820Usable}));
   EXPECT_EQ(map[3], (E820Entry{GuestMemory::kHoleEnd, kGiB, kE820Usable}));
 }
 

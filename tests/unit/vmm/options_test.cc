@@ -13,7 +13,8 @@ using Bus = host::storvsp::ControllerOptions::Bus;
 TEST(Options, SizesHaveAUnit) {
   EXPECT_EQ(parse_size("512M"), 512 * kMiB);
   EXPECT_EQ(parse_size("2g"), 2 * kGiB);
-  for (const char* const bad : {"", "M", "512", "512K", "-1G", "1.5G", "2GB", "99999999999999999999G", "18446744073709551615G"}) {
+  for (const char* const bad : {"", "M", "512", "512K", "-1G", "1.5G", "2GB",
+                                "99999999999999999999G", "18446744073709551615G"}) {
     EXPECT_THROW(parse_size(bad), UsageFailure) << bad;
   }
 }
@@ -32,7 +33,8 @@ TEST(Options, DisksHaveProperties) {
 }
 
 TEST(Options, UnknownPropertiesAreRefused) {
-  for (const char* const bad : {"", ",ro", "x,rw", "x,lun=", "x,lun=a", "x,lun=256", "x,bus=nvme", "x,name=", "x,", "x,lun=-1"}) {
+  for (const char* const bad : {"", ",ro", "x,rw", "x,lun=", "x,lun=a", "x,lun=256", "x,bus=nvme",
+                                "x,name=", "x,", "x,lun=-1"}) {
     EXPECT_THROW(parse_disk(bad, false), UsageFailure) << bad;
   }
   EXPECT_THROW(parse_disk("x,bus=ide", true), UsageFailure);
@@ -44,13 +46,16 @@ TEST(Options, AHostileHostIsASeedAndItsProperties) {
   EXPECT_EQ(plan.after, std::chrono::seconds(10));
   EXPECT_EQ(plan.rate, 250u);
   EXPECT_FALSE(parse_hostile("1").after);
-  for (const char* const bad : {"", "x", "-1", "1,", "1,rate=1001", "1,rate=", "1,when=2", "1,after=-1"}) {
+  for (const char* const bad :
+       {"", "x", "-1", "1,", "1,rate=1001", "1,rate=", "1,when=2", "1,after=-1"}) {
     EXPECT_THROW(parse_hostile(bad), UsageFailure) << bad;
   }
 }
 
 TEST(Options, NicsHavePropertiesAndPorts) {
-  const auto nics = parse_nics({"none", "null,queues=4,name=a,mac=00:15:5D:01:02:03", "user", "tap=t0"}, {"tcp:2222-:22", "udp:0.0.0.0:53-:5353"});
+  const auto nics =
+      parse_nics({"none", "null,queues=4,name=a,mac=00:15:5D:01:02:03", "user", "tap=t0"},
+                 {"tcp:2222-:22", "udp:0.0.0.0:53-:5353"});
   ASSERT_EQ(nics.size(), 3u);
   EXPECT_EQ(nics[0].net, "null");
   EXPECT_EQ(nics[0].queues, 4);
@@ -65,11 +70,14 @@ TEST(Options, NicsHavePropertiesAndPorts) {
 }
 
 TEST(Options, WrongNicsAndPortsAreRefused) {
-  for (const char* const bad : {"", "wifi", "tap=", "user,", "user,queues=0", "user,queues=65", "user,queues=a", "user,mac=1", "user,name=",
-                                "user,mac=01:00:00:00:00:00", "user,mac=00-15-5d-01-02-03", "user,x=1"}) {
+  for (const char* const bad :
+       {"", "wifi", "tap=", "user,", "user,queues=0", "user,queues=65", "user,queues=a",
+        "user,mac=1", "user,name=", "user,mac=01:00:00:00:00:00", "user,mac=00-15-5d-01-02-03",
+        "user,x=1"}) {
     EXPECT_THROW(parse_nics({bad}, {}), UsageFailure) << bad;
   }
-  for (const char* const bad : {"", "tcp", "22-:22", "tcp:0-:22", "tcp:22-:0", "tcp:65536-:22", "tcp:22", "tcp:300.0.0.1:22-:22", "tcp:a:22-:22"}) {
+  for (const char* const bad : {"", "tcp", "22-:22", "tcp:0-:22", "tcp:22-:0", "tcp:65536-:22",
+                                "tcp:22", "tcp:300.0.0.1:22-:22", "tcp:a:22-:22"}) {
     EXPECT_THROW(parse_nics({"user"}, {bad}), UsageFailure) << bad;
   }
   EXPECT_THROW(parse_nics({"null"}, {"tcp:22-:22"}), UsageFailure);

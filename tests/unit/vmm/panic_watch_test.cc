@@ -16,13 +16,15 @@ std::string watch(std::string_view text) {
 }
 
 TEST(PanicWatch, FindsTheKernelsLine) {
-  EXPECT_EQ(watch("hello\r\n[    2.104118] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n[    2.2] CPU: 0\r\n"),
+  EXPECT_EQ(watch("hello\r\n[    2.104118] Kernel panic - not syncing: VFS: Unable to mount root "
+                  "fs\r\n[    2.2] CPU: 0\r\n"),
             "Kernel panic - not syncing: VFS: Unable to mount root fs");
   EXPECT_EQ(watch("Kernel panic - not syncing: early\n"), "Kernel panic - not syncing: early");
 }
 
 TEST(PanicWatch, KeepsTheFirst) {
-  EXPECT_EQ(watch("Kernel panic - not syncing: one\nKernel panic - not syncing: two\n"), "Kernel panic - not syncing: one");
+  EXPECT_EQ(watch("Kernel panic - not syncing: one\nKernel panic - not syncing: two\n"),
+            "Kernel panic - not syncing: one");
 }
 
 TEST(PanicWatch, IgnoresTheWordsElsewhere) {

@@ -36,7 +36,9 @@ class SynicTest : public ::testing::Test {
   Synic synic{2, memory, notebook, timer.get()};
 
   void enable(uint32_t vp = 0) { synic.registers_changed(vp, 1, kEvents | 1, kMessages | 1); }
-  bool post(std::string_view text, uint32_t vp = 0) { return synic.post_message(vp, kSint, 1, std::as_bytes(std::span(text))); }
+  bool post(std::string_view text, uint32_t vp = 0) {
+    return synic.post_message(vp, kSint, 1, std::as_bytes(std::span(text)));
+  }
   bool armed() const {
     itimerspec when{};
     ::timerfd_gettime(timer.get(), &when);
@@ -49,7 +51,9 @@ class SynicTest : public ::testing::Test {
     return value;
   }
   bool pending() const { return (slot()[5] & std::byte{1}) != std::byte{0}; }
-  std::string text() const { return {reinterpret_cast<const char*>(slot().data() + 16), std::to_integer<size_t>(slot()[4])}; }
+  std::string text() const {
+    return {reinterpret_cast<const char*>(slot().data() + 16), std::to_integer<size_t>(slot()[4])};
+  }
   /// As a guest does: empties the slot. Returns whether it has to write EOM.
   bool take() {
     std::memset(slot().data(), 0, 4);

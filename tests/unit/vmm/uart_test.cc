@@ -8,13 +8,17 @@
 namespace hv::vmm::serial {
 namespace {
 
-constexpr uint8_t kData = 0, kEnable = 1, kIdentify = 2, kFifoControl = 2, kLineControl = 3, kModemControl = 4, kLineStatus = 5, kModemStatus = 6;
+constexpr uint8_t kData = 0, kEnable = 1, kIdentify = 2, kFifoControl = 2, kLineControl = 3,
+                  kModemControl = 4, kLineStatus = 5, kModemStatus = 6;
 
 struct Port {
   std::string sent;
   bool line = false;
   int edges = 0;
-  Uart uart{{.transmit = [this](std::span<const std::byte> bytes) { sent.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); },
+  Uart uart{{.transmit =
+                 [this](std::span<const std::byte> bytes) {
+                   sent.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+                 },
              .set_interrupt =
                  [this](bool high) {
                    if (high && !line) ++edges;
@@ -103,7 +107,8 @@ TEST(Uart, ReceivesNoMoreThanABurstBetweenTwoTicks) {
   port.uart.write(kEnable, 1);
   port.feed(std::string(Uart::kBurst + 3, 'x'));
   size_t read = 0;
-  while ((port.uart.read(kLineStatus) & 1) != 0 && read <= Uart::kBurst) read += port.uart.read(kData) == 'x';
+  while ((port.uart.read(kLineStatus) & 1) != 0 && read <= Uart::kBurst)
+    read += port.uart.read(kData) == 'x';
   EXPECT_EQ(read, Uart::kBurst);
   EXPECT_FALSE(port.line);
   EXPECT_EQ(port.uart.read(kIdentify) & 0x0f, 1);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
-// Stands in for core/vmbus/shared.hpp when the ring is compiled for the model checker: the same functions, but each access is a step
-// of the checker. A function that the ring uses and this file lacks does not compile: so code and model stay together.
+// Stands in for core/vmbus/shared.hpp when the ring is compiled for the model checker: the same
+// functions, but each access is a step of the checker. A function that the ring uses and this file
+// lacks does not compile: so code and model stay together.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,18 @@ namespace hv::vmbus::shared {
 
 namespace model = hv::sim::model;
 
-inline uint32_t load_acquire(const uint32_t& word) { return model::load(word, model::Order::Acquire); }
-inline uint32_t load_ordered(const uint32_t& word) { return model::load(word, model::Order::Ordered); }
-inline void store_ordered(uint32_t& word, uint32_t value) { model::store(word, value, model::Order::Ordered); }
-inline void store_relaxed(uint32_t& word, uint32_t value) { model::store(word, value, model::Order::Relaxed); }
+inline uint32_t load_acquire(const uint32_t& word) {
+  return model::load(word, model::Order::Acquire);
+}
+inline uint32_t load_ordered(const uint32_t& word) {
+  return model::load(word, model::Order::Ordered);
+}
+inline void store_ordered(uint32_t& word, uint32_t value) {
+  model::store(word, value, model::Order::Ordered);
+}
+inline void store_relaxed(uint32_t& word, uint32_t value) {
+  model::store(word, value, model::Order::Relaxed);
+}
 
 inline uint64_t read8(const std::byte* from) {
   model::data_read(from, 8);
