@@ -91,6 +91,8 @@ suite_unit() {
   check unit/bad_input_gives_one_clear_line test_bad_input
   check unit/scripts_are_clean_by_shellcheck lint_scripts
   check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
+  check unit/lines_end_at_100_columns lint_columns
+  check unit/code_is_formatted lint_format
   check unit/our_bus_exports_what_the_kernels_own_does test_crcs
 }
 
@@ -148,6 +150,43 @@ lint_scripts() {
   shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148,SC2054,SC2181 enlighten \
     lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
   shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
+}
+
+# files_of_git PATTERN...: the project's files whose paths match, NUL-separated; all without one.
+files_of_git() {
+  git -c safe.directory="$TOP_DIR" ls-files -z --cached --others --exclude-standard -- "$@" \
+    2>/dev/null && return
+  local pattern names=()
+  for pattern in "${@:-*}"; do names+=(-o -name "$pattern"); done
+  find . \( -name .git -o -path ./build \) -prune -o -type f \( "${names[@]:1}" \) -printf '%P\0'
+}
+
+# Characters, with tabs to each eighth column; the corpora of the fuzzer and the licences are not
+# ours to wrap.
+lint_columns() {
+  cd "$TOP_DIR" || return 1
+  files_of_git | LC_ALL=C.UTF-8 python3 -c '
+import os, sys
+wrong = 0
+for name in sorted(sys.stdin.read().split("\0")):
+    if name.startswith(("fuzz/corpus/", "LICENSES/")) or not os.path.isfile(name):
+        continue
+    data = open(name, "rb").read()
+    if b"\0" in data:
+        continue
+    for number, line in enumerate(data.decode(errors="replace").split("\n"), 1):
+        columns = len(line.rstrip("\r").expandtabs(8))
+        if columns > 100:
+            print(f"{name}:{number}: {columns} columns")
+            wrong = 1
+sys.exit(wrong)'
+}
+
+# Shows the first differences; pipefail gives clang-format's status.
+lint_format() {
+  cd "$TOP_DIR" || return 1
+  files_of_git '*.cc' '*.hpp' |
+    xargs -0 -r -n 40 -P "$(nproc)" clang-format-14 --dry-run -Werror 2>&1 | head -n 40
 }
 
 # checkpatch.pl comes with linux-source; the exceptions and their reasons are in
