@@ -4,7 +4,8 @@
 
 # The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's
 # tests run in each minimal one. {our, in-tree} bus x {our, in-tree} storage and network, spread
-# over kernels and CPUs. What takes longest begins first.
+# over kernels and CPUs. switch:NAME[=VALUE]: the minimal guest on a host with other options, and
+# the tests of tests/guest/switches/NAME.sh alone. What takes longest begins first.
 GUEST_SESSIONS="minimal enlighten 6.1 4 4
 minimal inbox 6.1 4
 minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
@@ -15,13 +16,23 @@ debian enlighten 6.1 4
 debian inbox 6.1 2
 kexec enlighten 6.12 2
 kdump enlighten 6.1 2
-qemu enlighten 6.1 2"
+qemu enlighten 6.1 2
+switch:vmbus-version=5.2 enlighten 6.1 2
+switch:vmbus-version=5.0 inbox 6.12 1
+switch:vmbus-version=4.1 enlighten 6.12 1
+switch:vmbus-version=3.0 inbox 6.1 1
+switch:vmbus-version=2.4 enlighten 6.1 1"
 # What takes long: every count of it ten times what the suite has time for.
 SOAK_SESSIONS="minimal enlighten 6.1 2
 minimal enlighten 6.12 8 8
 kexec inbox 6.1 2
 kdump inbox 6.1 2
-hostile enlighten 6.1 2"
+hostile enlighten 6.1 2
+switch:vmbus-version=5.2 inbox 6.1 2
+switch:vmbus-version=5.0 enlighten 6.12 1
+switch:vmbus-version=4.1 inbox 6.12 1
+switch:vmbus-version=3.0 enlighten 6.1 1
+switch:vmbus-version=2.4 inbox 6.1 1"
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 
@@ -58,6 +69,7 @@ run_sessions() {
   job=$SCRATCH/guest
   prepare_guests
   while read -r name; do
+    session_has_tests "${name%% *}" || continue
     number=$((number + 1))
     # shellcheck disable=SC2086
     prepare_session $name
@@ -94,7 +106,7 @@ nodes_at_once() {
 
 # What all sessions have: their tests, and what those use. Sets common, the node's files.
 prepare_guests() {
-  local kind tests dir=$TOP_DIR/tests/guest name
+  local kind tests dir=$TOP_DIR/tests/guest name guest
   mkdir -p "$job"
   ensure_tools
   guest_media
@@ -102,9 +114,16 @@ prepare_guests() {
     mkdir -p "$job/tests/$kind"
     [ "$kind" = minimal ] || cp "$dir/minimal/00-lib.sh" "$dir/resume.sh" "$job/tests/$kind/"
     cp "$dir/$kind"/*.sh "$job/tests/$kind/"
-    tests=$(sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$dir/$kind"/*.sh | matching "${only:-*}")
-    printf "TESTS='%s'\nONLY='%s'\n%s\n" "$tests" "${only:-*}" "$counts" \
-      >"$job/tests/$kind/parameters"
+    test_parameters "$dir/$kind"/*.sh
+  done
+  for name in "$dir"/switches/*.sh; do
+    kind=switch-$(basename "$name" .sh)
+    mkdir -p "$job/tests/$kind"
+    guest=$(sed -n 's/^# guest: //p' "$name")
+    cp "$dir"/minimal/*.sh "$dir/resume.sh" "$job/tests/$kind/"
+    [ -z "$guest" ] || cp "$dir/$guest"/*.sh "$job/tests/$kind/"
+    cp "$name" "$job/tests/$kind/switch.sh"
+    test_parameters "$name"
   done
   echo "$counts" >"$job/counts"
   echo "$seeds" >"$job/seeds"
@@ -112,6 +131,22 @@ prepare_guests() {
     "$job/"
   [ "$ACCEL" = kvm ] || : >"$job/nested"
   for name in "$job"/*; do common+=(--file "$name"); done
+}
+
+# test_parameters FILE...: writes which tests of these files sessions of $kind run.
+test_parameters() {
+  tests=$(sed -n 's/^test_\([a-z0-9_]*\)() .*/\1/p' "$@" | matching "${only:-*}")
+  printf "TESTS='%s'\nONLY='%s'\n%s\n" "$tests" "${only:-*}" "$counts" \
+    >"$job/tests/$kind/parameters"
+}
+
+# session_has_tests KIND: a session of a switch is not booted for tests that it does not have.
+session_has_tests() {
+  local name=${1#switch:}
+  [ "$name" != "$1" ] || return 0
+  name=${name%%=*}
+  [ -e "$job/tests/switch-$name" ] || die "session $1: there is no tests/guest/switches/$name.sh"
+  ! grep -qx "TESTS=''" "$job/tests/switch-$name/parameters"
 }
 
 # prepare_session KIND DRIVERS KERNEL CPUS [CHANNELS]: what its node is given, in the folder
@@ -167,7 +202,7 @@ session() {
 collect_session() {
   local results=$SCRATCH/$1/results lines
   [ -s "$results" ] || {
-    record failed 0 "guest/$(tr ' ' - <"$SCRATCH/$1/session")" "it came to no end"
+    record failed 0 "guest/$(tr ' :' '--' <"$SCRATCH/$1/session")" "it came to no end"
     return 0
   }
   mapfile -t lines <"$results"
@@ -183,7 +218,7 @@ run_session() {
   local try=1 ended prefix session
   session=$(<"$SCRATCH/session")
   prefix=guest/$(awk '{ print $1 "-" $2 "-" $3 "-" $4 "cpu" (NF > 4 ? "-" $5 "channels" : "") }' \
-    <<<"$session")
+    <<<"${session/switch:/switch-}")
   until boot_session "$1-$try"; do
     keep_failures
     if [ "$try" = "$NODE_TRIES" ]; then

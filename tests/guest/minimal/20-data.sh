@@ -28,3 +28,14 @@ test_ext4_is_clean_after_use() {
   cmp /bin/busybox /mnt/fs/bin3/busybox
   umount /mnt/fs
 }
+
+# disk_keeps_what_is_written: 8 MiB, written past all caches, are read back whole.
+disk_keeps_what_is_written() {
+  dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null
+  dd if=/tmp/random of="$(scsi 0)" bs=256k oflag=direct 2>/dev/null || fail "it cannot be written"
+  disk_still_has_it
+}
+disk_still_has_it() {
+  dd if="$(scsi 0)" bs=256k count=32 iflag=direct 2>/dev/null | cmp - /tmp/random ||
+    fail "what is read is not what was written"
+}

@@ -20,6 +20,15 @@ fetch() { # fetch [NAME]
   wget -q -O - "http://10.0.2.2:8080/$name" | md5sum | cut -c 1-32 >/tmp/fetched
   cut -c 1-32 /tmp/fetched.md5 | cmp - /tmp/fetched || fail "its sum is wrong"
 }
+# network_comes_up: nic0 has an address, as it would get by DHCP.
+network_comes_up() {
+  local device
+  within 30 nic $NIC0 >/dev/null || fail "no network interface"
+  device=$(nic $NIC0)
+  ip addr add 10.0.2.15/24 dev "$device"
+  ip link set "$device" up
+  within 20 carrier "$device" 1 || fail "no carrier"
+}
 
 test_network_gets_an_address_by_dhcp() {
   local device
