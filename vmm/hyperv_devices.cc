@@ -11,6 +11,7 @@
 
 #include "host/backends/file_backend.hpp"
 #include "host/control/devices.hpp"
+#include "host/control/faults.hpp"
 #include "host/control/socket.hpp"
 #include "host/hostile/methods.hpp"
 #include "host/hostile/server.hpp"
@@ -115,6 +116,7 @@ struct HyperVDevices::Parts {
 HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end,
                              EventLog& log)
     : machine_(machine), parts_(std::make_unique<Parts>(options, machine, log)) {
+  for (const std::string& text : options.faults) parts_->server.faults().set(text);
   try {
     for (const host::storvsp::DiskSpec& disk : options.disks) parts_->disks.add(disk);
     for (const host::netvsp::NicSpec& nic : options.nics) parts_->nics.add(nic);
@@ -131,6 +133,7 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
   machine_.set_sink(&parts_->server);
   if (options.control.empty()) return;
   host::control::add_server_methods(parts_->methods, parts_->server);
+  host::control::add_fault_methods(parts_->methods, parts_->server.faults());
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
   host::netvsp::add_nic_methods(parts_->methods, parts_->nics);
   add_machine_methods(parts_->methods, options, machine, end);

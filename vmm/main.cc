@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/control/client.hpp"
+#include "host/faults/faults.hpp"
 #include "vmm/failure.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/options.hpp"
@@ -101,6 +102,11 @@ void add_run_options(CLI::App& run, RawRun& raw) {
                  "lie to the guest in messages and packets, as SEED decides: after so many "
                  "seconds, or when hostile.start is called (ctl)")
       ->type_name("SEED[,after=SECONDS][,rate=PER_MILLE]");
+  run.add_option("--fault", raw.options.faults,
+                 "something that real hosts do wrong happens (list below); repeat for more, or "
+                 "fault.set while the guest runs (ctl)")
+      ->type_name("NAME=VALUE[,device=NAME]")
+      ->allow_extra_args(false);
   run.add_option("--on-crash", raw.on_crash,
                  "when the guest reports a crash: end (default, exit status 12), or continue, for "
                  "a guest that saves a dump")
@@ -111,7 +117,10 @@ void add_run_options(CLI::App& run, RawRun& raw) {
       ->type_name("FILE");
   run.add_flag("--verbose", raw.options.verbose, "say more on stderr");
   run.footer(
-      "Exit status: 0 the guest powered off, 10 it rebooted, 11 triple fault or a vCPU gone "
+      "Faults, with 'device' only of the devices whose name (ctl devices, disk.list, nic.list) "
+      "begins so:\n" +
+      hv::host::Faults().help() +
+      "\nExit status: 0 the guest powered off, 10 it rebooted, 11 triple fault or a vCPU gone "
       "astray, 12 panic, 124 hang or time limit,\n"
       "1 an error, 2 a wrong command line; with --exec the command's own status.");
 }
@@ -137,6 +146,10 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
     throw UsageFailure("--timeout " + std::to_string(raw.timeout) + ": give seconds, 0 for none");
   options.timeout = static_cast<uint32_t>(raw.timeout);
   if (run.count("--hostile") != 0) options.hostile = parse_hostile(raw.hostile);
+  for (const std::string& text : options.faults) {
+    const std::string wrong = hv::host::Faults().set(text);
+    if (!wrong.empty()) throw UsageFailure("--fault " + wrong);
+  }
   options.on_crash = raw.on_crash == "continue" ? OnCrash::Continue : OnCrash::End;
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));

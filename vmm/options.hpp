@@ -38,6 +38,7 @@ struct RunOptions {
   uint16_t scsi_channels = 0;  ///< per controller; 0: as Hyper-V, one for four vCPUs
   uint32_t timeout = 0;        ///< seconds; 0: none
   std::optional<host::hostile::Plan> hostile;  ///< a host that lies
+  std::vector<std::string> faults;             ///< as Faults::set takes them
   OnCrash on_crash = OnCrash::End;
   std::string json_events;  ///< empty: none
   bool verbose = false;

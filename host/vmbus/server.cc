@@ -285,6 +285,10 @@ void Server::open(const OpenRings& rings, Actions& more) {
   const auto at = devices_.find(rings.primary);
   if (at != devices_.end()) {
     Device& device = *at->second->device;
+    if (faults_.refuse_open.strikes(device.name())) {
+      log_.line(fmt::format("{}: channel {} is refused", device.name(), rings.index));
+      return control_.opened(rings.channel, false, more);
+    }
     auto channel = ServedChannel::create(machine_, rings, device.name(), log_);
     if (!channel) {
       log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index,

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "host/faults/faults.hpp"
 #include "host/machine.hpp"
 #include "host/vmbus/channel.hpp"
 #include "host/vmbus/control.hpp"
@@ -73,6 +74,8 @@ class Server : public MessageSink {
   Removal remove(const Guid& instance_id, std::chrono::milliseconds limit);
 
   ServerStatus status();
+  /// What this host does wrong; its devices ask there, too.
+  Faults& faults() { return faults_; }
   /// Returns when all that was asked for before is done.
   void drain();
 
@@ -106,6 +109,7 @@ class Server : public MessageSink {
 
   Machine& machine_;
   const bool verbose_;
+  Faults faults_;
   Log log_;
   std::mutex mutex_;  ///< of queue_, guest_messages_, stop_, leaving_
   std::condition_variable wake_;
