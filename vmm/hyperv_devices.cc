@@ -23,6 +23,7 @@
 #include "host/vmbus/versions.hpp"
 #include "vmm/failure.hpp"
 #include "vmm/machine.hpp"
+#include "vmm/pause.hpp"
 
 namespace hv::vmm {
 
@@ -62,14 +63,36 @@ wire::netvsc::Version network_version(const RunOptions& options) {
 }
 
 void add_machine_methods(host::control::Methods& methods, const RunOptions& options,
-                         KvmMachine& machine, EndBox& end) {
+                         KvmMachine& machine, Pause& pause, EndBox& end) {
   const auto start = std::chrono::steady_clock::now();
-  methods.add(
-      "machine", "vCPUs, bytes of memory, seconds since the start", {},
-      [&options, start](const json&) {
-        const std::chrono::duration<double> up = std::chrono::steady_clock::now() - start;
-        return json{{"cpus", options.cpus}, {"memory", options.memory}, {"seconds", up.count()}};
-      });
+  methods.add("machine", "vCPUs, bytes of memory, seconds since the start, whether it is paused",
+              {}, [&options, &pause, start](const json&) {
+                const auto now = std::chrono::steady_clock::now();
+                const std::chrono::duration<double> up = now - start;
+                return json{{"cpus", options.cpus},
+                            {"memory", options.memory},
+                            {"seconds", up.count()},
+                            {"paused", pause.at(now)}};
+              });
+  methods.add("machine.pause", "all vCPUs stand still, while time and the devices go on",
+              {{"seconds", host::control::ParameterType::Integer, false,
+                "then they go on; default: at machine.resume"}},
+              [&pause](const json& params) {
+                constexpr int64_t kSecondsMost = 86400;
+                std::optional<std::chrono::seconds> length;
+                if (const auto found = params.find("seconds"); found != params.end()) {
+                  const auto seconds = found->get<int64_t>();
+                  if (seconds < 1 || seconds > kSecondsMost)
+                    throw host::control::RpcFailure("seconds: give 1 to 86400");
+                  length = std::chrono::seconds(seconds);
+                }
+                pause.plan(Pause::Clock::now(), length);
+                return json::object();
+              });
+  methods.add("machine.resume", "the vCPUs go on", {}, [&pause](const json&) {
+    pause.resume();
+    return json::object();
+  });
   methods.add("power.off", "presses the power button; with force the machine ends at once",
               {{"force", host::control::ParameterType::Boolean, false, "do not ask the guest"}},
               [&machine, &end](const json& params) {
@@ -113,8 +136,8 @@ struct HyperVDevices::Parts {
   std::optional<host::control::ControlSocket> socket;
 };
 
-HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end,
-                             EventLog& log)
+HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, Pause& pause,
+                             EndBox& end, EventLog& log)
     : machine_(machine), parts_(std::make_unique<Parts>(options, machine, log)) {
   for (const std::string& text : options.faults) parts_->server.faults().set(text);
   try {
@@ -136,7 +159,7 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, End
   host::control::add_fault_methods(parts_->methods, parts_->server.faults());
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
   host::netvsp::add_nic_methods(parts_->methods, parts_->nics);
-  add_machine_methods(parts_->methods, options, machine, end);
+  add_machine_methods(parts_->methods, options, machine, pause, end);
   if (parts_->hostile)
     host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);
   parts_->socket.emplace(options.control, parts_->methods);

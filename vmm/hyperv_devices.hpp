@@ -10,6 +10,7 @@
 namespace hv::vmm {
 
 class KvmMachine;
+class Pause;
 
 /// Throws Failure if a disk file is missing or may not be used as asked for. Before the machine is
 /// made, so that a wrong file is named at once.
@@ -20,7 +21,8 @@ class HyperVDevices {
  public:
   /// Becomes the machine's message sink until it dies, and stops the machine then. Throws Failure,
   /// naming what could not be opened.
-  HyperVDevices(const RunOptions& options, KvmMachine& machine, EndBox& end, EventLog& log);
+  HyperVDevices(const RunOptions& options, KvmMachine& machine, Pause& pause, EndBox& end,
+                EventLog& log);
   ~HyperVDevices();
   HyperVDevices(const HyperVDevices&) = delete;
   HyperVDevices& operator=(const HyperVDevices&) = delete;

@@ -144,6 +144,19 @@ void KvmMachine::stop() {
   if (sink_ != nullptr) sink_->reset();
 }
 
+void KvmMachine::set_paused(bool paused) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  stuck_looks_ = 0;
+  for (const auto& vcpu : vcpus_) {
+    if (paused) {
+      vcpu->stop();
+    } else {
+      vcpu->start(*this);
+    }
+  }
+}
+
 void KvmMachine::retry_messages() {
   uint64_t count;
   (void)!::read(retry_timer_.get(), &count, sizeof count);

@@ -59,6 +59,10 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   /// As Synic says.
   uint32_t repeat_lost_interrupts() { return synic_.repeat_lost(); }
 
+  /// The vCPUs stand still, or go on; all else does. The thread of start() and stop().
+  void set_paused(bool paused);
+  bool paused() const { return paused_; }
+
   /// True when all vCPUs were halted for good at the last two calls; calls are some seconds apart.
   bool looks_stuck();
 
@@ -103,6 +107,7 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   host::MessageSink* sink_ = nullptr;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;
   bool stopped_ = false;
+  bool paused_ = false;
   uint32_t stuck_looks_ = 0;
 
   std::mutex signals_mutex_;

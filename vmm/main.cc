@@ -38,6 +38,7 @@ struct RawRun {
   std::string exec_file;
   std::string on_crash = "end";
   std::string hostile;
+  std::string pause;
 };
 
 void add_run_options(CLI::App& run, RawRun& raw) {
@@ -107,6 +108,10 @@ void add_run_options(CLI::App& run, RawRun& raw) {
                  "fault.set while the guest runs (ctl)")
       ->type_name("NAME=VALUE[,device=NAME]")
       ->allow_extra_args(false);
+  run.add_option("--pause", raw.pause,
+                 "all vCPUs stand still for so long, while time goes on: so many seconds after the "
+                 "start (default 30), or machine.pause while the guest runs (ctl)")
+      ->type_name("SECONDS[,after=SECONDS]");
   run.add_option("--on-crash", raw.on_crash,
                  "when the guest reports a crash: end (default, exit status 12), or continue, for "
                  "a guest that saves a dump")
@@ -146,6 +151,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
     throw UsageFailure("--timeout " + std::to_string(raw.timeout) + ": give seconds, 0 for none");
   options.timeout = static_cast<uint32_t>(raw.timeout);
   if (run.count("--hostile") != 0) options.hostile = parse_hostile(raw.hostile);
+  if (run.count("--pause") != 0) options.pause = parse_pause(raw.pause);
   for (const std::string& text : options.faults) {
     const std::string wrong = hv::host::Faults().set(text);
     if (!wrong.empty()) throw UsageFailure("--fault " + wrong);

@@ -94,6 +94,21 @@ host::hostile::Plan parse_hostile(std::string_view text) {
   return hostile;
 }
 
+PausePlan parse_pause(std::string_view text) {
+  constexpr uint32_t kSecondsMost = 86400;
+  constexpr std::string_view kAfter = ",after=";
+  PausePlan pause;
+  if (const size_t at = text.find(','); at != std::string_view::npos) {
+    if (!text.substr(at).starts_with(kAfter))
+      throw UsageFailure("--pause " + std::string(text) + ": give SECONDS[,after=SECONDS]");
+    pause.after = std::chrono::seconds(
+        parse_number(text.substr(at + kAfter.size()), "--pause after", kSecondsMost));
+    text = text.substr(0, at);
+  }
+  pause.length = std::chrono::seconds(parse_number(text, "--pause SECONDS", kSecondsMost));
+  return pause;
+}
+
 std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets,
                                               const std::vector<std::string>& forwards) {
   std::vector<host::netvsp::NicSpec> nics;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,12 @@
 #include "vmm/memory.hpp"
 
 namespace hv::vmm {
+
+/// All vCPUs stand still once.
+struct PausePlan {
+  std::chrono::seconds length{};
+  std::chrono::seconds after{30};  ///< the start
+};
 
 /// What to do when the guest reports a crash.
 enum class OnCrash : unsigned char {
@@ -39,6 +46,7 @@ struct RunOptions {
   uint32_t timeout = 0;        ///< seconds; 0: none
   std::optional<host::hostile::Plan> hostile;  ///< a host that lies
   std::vector<std::string> faults;             ///< as Faults::set takes them
+  std::optional<PausePlan> pause;
   OnCrash on_crash = OnCrash::End;
   std::string json_events;  ///< empty: none
   bool verbose = false;
@@ -54,6 +62,9 @@ std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& ne
 
 /// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
 host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);
+
+/// "SECONDS[,after=SECONDS]". Throws UsageFailure.
+PausePlan parse_pause(std::string_view text);
 
 /// "SEED[,after=SECONDS][,rate=PER_MILLE]". Throws UsageFailure.
 host::hostile::Plan parse_hostile(std::string_view text);

@@ -19,6 +19,7 @@
 #include "vmm/hyperv_devices.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/panic_watch.hpp"
+#include "vmm/pause.hpp"
 
 namespace hv::vmm {
 
@@ -46,12 +47,13 @@ Fd block_end_signals() {
 class EventLoop {
  public:
   EventLoop(const RunOptions& options, KvmMachine& machine, Console& console, ExecSession* exec,
-            const PanicWatch& panic, EndBox& end, int signals, EventLog& log)
+            const PanicWatch& panic, const Pause& pause, EndBox& end, int signals, EventLog& log)
       : options_(options),
         machine_(machine),
         console_(console),
         exec_(exec),
         panic_(panic),
+        pause_(pause),
         end_(end),
         signals_(signals),
         log_(log) {}
@@ -110,8 +112,16 @@ class EventLoop {
     }
   }
 
+  void look_at_pause(Clock::time_point now) {
+    const bool paused = pause_.at(now);
+    if (paused == machine_.paused()) return;
+    machine_.set_paused(paused);
+    log_.write(paused ? "paused" : "resumed");
+  }
+
   void check_time() {
     const auto now = Clock::now();
+    look_at_pause(now);
     if (options_.timeout != 0 && now - start_ >= std::chrono::seconds(options_.timeout)) {
       end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
     }
@@ -121,6 +131,8 @@ class EventLoop {
       panic_deadline_ = now + kPanicGrace;
     if (panic_deadline_ && now >= *panic_deadline_)
       end_.report({EndReason::Panic, panic_.line(), 0});
+    // Who stands still takes nothing, and is not stuck.
+    if (machine_.paused()) return;
     if (now - last_lost_look_ >= kLostInterval) {
       last_lost_look_ = now;
       if (const uint32_t repeated = machine_.repeat_lost_interrupts())
@@ -139,6 +151,7 @@ class EventLoop {
   Console& console_;
   ExecSession* exec_;
   const PanicWatch& panic_;
+  const Pause& pause_;
   EndBox& end_;
   int signals_;
   EventLog& log_;
@@ -229,12 +242,14 @@ int run(const RunOptions& options) {
   boot::check_files(config.boot);
   check_disks(options);
   KvmMachine machine(std::move(config), end);
-  const HyperVDevices devices(options, machine, end, log);
+  Pause pause;
+  if (options.pause) pause.plan(Pause::Clock::now() + options.pause->after, options.pause->length);
+  const HyperVDevices devices(options, machine, pause, end, log);
   console = std::make_unique<Console>(options.console, end);
 
   log.write("start", {{"cpus", options.cpus}, {"memory", options.memory}});
   machine.start();
-  EventLoop(options, machine, *console, exec.get(), panic, end, signals.get(), log).run();
+  EventLoop(options, machine, *console, exec.get(), panic, pause, end, signals.get(), log).run();
   const auto reason = end.get()->reason;
   if (reason == EndReason::TimedOut) std::fputs(machine.watch().c_str(), stderr);
   machine.stop();

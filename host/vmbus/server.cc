@@ -65,22 +65,47 @@ Server::~Server() {
 void Server::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    const auto awake = [this] { return stop_ || !queue_.empty(); };
+    if (const auto due = late_.due()) {
+      wake_.wait_until(lock, *due, awake);
+      lock.unlock();
+      while (const auto message = late_.take(LateMessages::Clock::now())) feed(*message);
+      lock.lock();
+      if (queue_.empty() && !stop_) continue;
+    } else {
+      wake_.wait(lock, awake);
+    }
     if (queue_.empty()) return;
     Task task = std::move(queue_.front());
     queue_.pop_front();
     if (std::holds_alternative<GuestMessage>(task)) guest_messages_--;
     lock.unlock();
     room_.notify_one();
-    if (const auto* message = std::get_if<GuestMessage>(&task)) {
-      Actions actions;
-      control_.message(message->connection_id, message->bytes, actions);
-      perform(actions);
+    if (auto* const message = std::get_if<GuestMessage>(&task)) {
+      take(std::move(*message));
     } else {
       std::get<std::function<void()>>(task)();
     }
     lock.lock();
   }
+}
+
+void Server::take(GuestMessage message) {
+  if (LateMessages::is_modify(message.bytes)) {
+    const auto delay = faults_.modify_delay.delay();
+    if ((delay.count() != 0 || late_.count() != 0) && late_.count() < kLateLimit)
+      return late_.keep(std::move(message), LateMessages::Clock::now() + delay);
+  }
+  if (LateMessages::goes_after(message.bytes)) {
+    while (const auto kept = late_.take()) feed(*kept);
+  }
+  feed(message);
+}
+
+void Server::feed(const GuestMessage& message) {
+  Actions actions;
+  control_.message(message.connection_id, message.bytes, actions);
+  perform(actions);
 }
 
 void Server::later(std::function<void()> function) {
@@ -276,6 +301,7 @@ void Server::perform_one(Action& action, Actions& more) {
   } else if (const auto* connected = std::get_if<Connected>(&action)) {
     if (verbose_) log_.line(fmt::format("guest connected, VMBus {}", text(connected->version)));
   } else if (std::holds_alternative<Disconnected>(action)) {
+    late_.drop();
     if (verbose_) log_.line("guest disconnected");
   }
 }

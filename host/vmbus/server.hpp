@@ -19,6 +19,7 @@
 #include "host/vmbus/channel.hpp"
 #include "host/vmbus/control.hpp"
 #include "host/vmbus/device.hpp"
+#include "host/vmbus/late.hpp"
 #include "host/vmbus/log.hpp"
 
 namespace hv::host::vmbus {
@@ -84,15 +85,13 @@ class Server : public MessageSink {
   void reset() override;
 
  private:
-  struct GuestMessage {
-    uint32_t connection_id;
-    std::vector<std::byte> bytes;
-  };
   using Task = std::variant<GuestMessage, std::function<void()>>;
   /// A device and what of it is open.
   class Attached;
 
   void work();
+  void take(GuestMessage message);
+  void feed(const GuestMessage& message);
   void run(const std::function<void()>& function);
   void later(std::function<void()> function);
   void perform(Actions& actions);
@@ -105,7 +104,8 @@ class Server : public MessageSink {
   Attached* owner(ChannelKey channel);
 
   static constexpr size_t kQueueLimit =
-      1024;  ///< guest messages not yet handled; then its VP waits
+      1024;                                  ///< guest messages not yet handled; then its VP waits
+  static constexpr size_t kLateLimit = 256;  ///< kept by a fault; more are done at once
 
   Machine& machine_;
   const bool verbose_;
@@ -122,6 +122,7 @@ class Server : public MessageSink {
 
   // Touched by the worker alone.
   ControlMachine control_;
+  LateMessages late_;
   std::map<ChannelKey, std::unique_ptr<Attached>> devices_;
   bool undeliverable_ = false;
 

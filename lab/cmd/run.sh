@@ -37,6 +37,9 @@ the table, powers off, and exits 0.
                        something that real hosts do wrong happens (repeatable, or by
                        './enlighten ctl fault.set'; 'fault.list' has them all):
                        modify-delay=SECONDS, refuse-open=N
+  --pause SECONDS[,after=SECONDS]
+                       all vCPUs stand still for so long while time goes on, so many seconds
+                       after the start (30), or by './enlighten ctl machine.pause'
   --on-crash WHAT      end (default), or continue: the guest goes on after it reported a crash, to
                        save a dump
   --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
@@ -154,14 +157,14 @@ check_forwards() {
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
-  faults=() accel=auto limit='' verbose=0 version='' hostile='' on_crash=end
+  faults=() accel=auto limit='' verbose=0 version='' hostile='' pause='' on_crash=end
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
       --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | \
         --dvd | --net | --forward | --control | --vmbus-version | --hostile | --fault | \
-        --on-crash | --accel | --timeout)
+        --pause | --on-crash | --accel | --timeout)
         [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
@@ -182,6 +185,7 @@ parse_run() {
       --vmbus-version) version=$2 ;;
       --hostile) hostile=$2 ;;
       --fault) faults+=("$2") ;;
+      --pause) pause=$2 ;;
       --on-crash) on_crash=$2 ;;
       --accel) accel=$2 ;;
       --timeout) limit=$2 ;;
@@ -216,6 +220,8 @@ parse_run() {
     '' | [0-9]*) ;;
     *) usage_error "--hostile '$hostile': give a number as seed" ;;
   esac
+  [[ $pause =~ ^([0-9]+(,after=[0-9]+)?)?$ ]] ||
+    usage_error "--pause '$pause': give SECONDS[,after=SECONDS]"
   for fault in "${faults[@]}"; do
     [[ $fault =~ ^[a-z-]+=[0-9]+(,device=.+)?$ ]] ||
       usage_error "--fault '$fault': give NAME=VALUE[,device=NAME]"
@@ -326,6 +332,7 @@ main() {
   [ -z "$limit" ] || host_args+=(--timeout "$limit")
   [ -z "$version" ] || host_args+=(--vmbus-version "$version")
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
+  [ -z "$pause" ] || host_args+=(--pause "$pause")
   for fault in "${faults[@]}"; do host_args+=(--fault "$fault"); done
   [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)

@@ -364,5 +364,64 @@ TEST(Server, LetsGoOfEverythingWhenItEnds) {
   EXPECT_EQ(machine.mappings(), 0u);
 }
 
+TEST_F(ServerTest, RefusesTheNextOpensOfTheDevicesThatAreNamed) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  server.faults().refuse_open.set(1, "other");
+  open_ring(1, 1);
+  EXPECT_EQ(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status,
+            wire::kStatusSuccess);
+  say(channel_message(MessageType::CloseChannel, 1));
+  server.faults().refuse_open.set(1, "te");
+  say(open(1, 1, 4));
+  EXPECT_NE(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status,
+            wire::kStatusSuccess);
+  EXPECT_TRUE(device->open.empty());
+  say(open(1, 1, 4));
+  EXPECT_EQ(last<wire::OpenChannelResult>(MessageType::OpenChannelResult)->status,
+            wire::kStatusSuccess);
+  EXPECT_EQ(device->open.size(), 1u);
+}
+
+TEST_F(ServerTest, MovesAChannelLateAndAnswersThen) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  open_ring(1, 1);
+  server.faults().modify_delay.set(1);
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  std::optional<wire::ModifyChannelResponse> answer;
+  while (!answer) answer = last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse);
+  EXPECT_EQ(answer->status, wire::kStatusSuccess);
+  EXPECT_EQ(device->open.at(0)->vp(), 1u);
+}
+
+TEST_F(ServerTest, MovesAChannelBeforeItIsClosed) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  open_ring(1, 1);
+  server.faults().modify_delay.set(3600);
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  EXPECT_EQ(device->open.at(0)->vp(), 0u);
+  EXPECT_FALSE(last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse));
+  say(channel_message(MessageType::CloseChannel, 1));
+  EXPECT_EQ(last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse)->status,
+            wire::kStatusSuccess);
+}
+
+TEST_F(ServerTest, AMoveThatIsLateIsNothingToTheNextGuest) {
+  server.add(std::make_shared<TestDevice>(1)).take();
+  connect();
+  open_ring(1, 1);
+  server.faults().modify_delay.set(3600);
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  connect();
+  open_ring(1, 1);
+  say(channel_message(MessageType::CloseChannel, 1));
+  EXPECT_FALSE(last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse));
+}
+
 }  // namespace
 }  // namespace hv::host::vmbus

@@ -83,5 +83,14 @@ TEST(Options, WrongNicsAndPortsAreRefused) {
   EXPECT_THROW(parse_nics({"null"}, {"tcp:22-:22"}), UsageFailure);
 }
 
+TEST(Options, APauseHasALengthAndAStart) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_pause("35").length, 35s);
+  EXPECT_EQ(parse_pause("35").after, 30s);
+  EXPECT_EQ(parse_pause("35,after=7").after, 7s);
+  for (const char* bad : {"", "x", "35s", "35,", "35,after=", "35,after=x", "35,for=2", "86401"})
+    EXPECT_THROW(parse_pause(bad), UsageFailure) << bad;
+}
+
 }  // namespace
 }  // namespace hv::vmm
