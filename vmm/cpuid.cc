@@ -21,12 +21,14 @@ constexpr uint32_t kHvHints = 0x40000004;
 constexpr uint32_t kHvLimits = 0x40000005;
 
 // Leaf 0x40000003. EAX: MSRs the guest may use; EBX: hypercalls; EDX: miscellany.
+constexpr uint32_t kAccessSyntheticTimers = 1u << 3;
 constexpr uint32_t kAccessReenlightenment = 1u << 13;
 constexpr uint32_t kPostMessages = 1u << 4;
 constexpr uint32_t kSignalEvents = 1u << 5;
 constexpr uint32_t kDebugging = 1u << 11;
 constexpr uint32_t kGuestDebugging = 1u << 1;
 constexpr uint32_t kDebugMsrs = 1u << 11;
+constexpr uint32_t kDirectTimers = 1u << 19;
 // Leaf 0x40000004.
 constexpr uint32_t kEnlightenedVmcs = 1u << 14;
 
@@ -78,7 +80,7 @@ void drop_xsave(std::vector<kvm_cpuid_entry2>& entries) {
 }  // namespace
 
 std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>& supported,
-                                            uint32_t vcpus) {
+                                            uint32_t vcpus, Timers timers) {
   std::vector<kvm_cpuid_entry2> leaves;
   for (kvm_cpuid_entry2 leaf : supported) {
     if (leaf.function < kHypervisorFirst || leaf.function > kHvLimits) continue;
@@ -91,6 +93,8 @@ std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>&
         leaf.eax &= ~kAccessReenlightenment;
         leaf.ebx = (leaf.ebx | kPostMessages | kSignalEvents) & ~kDebugging;
         leaf.edx &= ~(kGuestDebugging | kDebugMsrs);
+        if (timers != Timers::Direct) leaf.edx &= ~kDirectTimers;
+        if (timers == Timers::None) leaf.eax &= ~kAccessSyntheticTimers;
         break;
       case kHvHints:
         leaf.eax &= ~kEnlightenedVmcs;
@@ -107,7 +111,7 @@ std::vector<kvm_cpuid_entry2> hyperv_leaves(const std::vector<kvm_cpuid_entry2>&
   return leaves;
 }
 
-CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus) {
+CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus, Timers timers) : vcpus_(vcpus) {
   const bool deadline = kvm.check(KVM_CAP_TSC_DEADLINE_TIMER) != 0;
   for (kvm_cpuid_entry2 entry : ask(kvm.fd(), kGetSupportedCpuid, "KVM_GET_SUPPORTED_CPUID")) {
     if (entry.function >= kHypervisorFirst && entry.function <= kHypervisorLast)
@@ -119,7 +123,9 @@ CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus)
         if (deadline) entry.ecx |= 1u << 24;
         break;
       case 0x6:
-        entry.eax = 1u << 2;  // the APIC timer does not stop; no thermal or power registers
+        // No thermal or power registers; ARAT: the APIC timer does not stop. Many a host of timers
+        // by message does not say so, and Linux then keeps the PIT as another clock.
+        entry.eax = timers == Timers::Message ? 0 : 1u << 2;
         entry.ebx = entry.ecx = entry.edx = 0;
         break;
       case 0xa:  // no performance counters
@@ -138,7 +144,7 @@ CpuidTable::CpuidTable(const Kvm& kvm, int vcpu, uint32_t vcpus) : vcpus_(vcpus)
   }
   if (xsave_is_broken()) drop_xsave(entries_);
   const auto hyperv =
-      hyperv_leaves(ask(vcpu, kGetSupportedHvCpuid, "KVM_GET_SUPPORTED_HV_CPUID"), vcpus);
+      hyperv_leaves(ask(vcpu, kGetSupportedHvCpuid, "KVM_GET_SUPPORTED_HV_CPUID"), vcpus, timers);
   entries_.insert(entries_.end(), hyperv.begin(), hyperv.end());
 }
 

@@ -89,7 +89,7 @@ KvmMachine::KvmMachine(MachineConfig config, EndBox& end)
 
   for (uint32_t i = 0; i < config.vcpus; ++i)
     vcpus_.push_back(std::make_unique<Vcpu>(vm_.get(), i, kvm_.run_size()));
-  const CpuidTable cpuid(kvm_, vcpus_[0]->fd(), config.vcpus);
+  const CpuidTable cpuid(kvm_, vcpus_[0]->fd(), config.vcpus, config.timers);
   for (uint32_t i = 0; i < config.vcpus; ++i) {
     set_cpuid(vcpus_[i]->fd(), cpuid.for_vcpu(i));
     vcpus_[i]->enable_hyperv(kvm_);

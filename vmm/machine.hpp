@@ -29,6 +29,7 @@ inline constexpr uint32_t kVcpusMost = 16;
 struct MachineConfig {
   uint32_t vcpus = 1;
   uint64_t memory = 512 * kMiB;
+  Timers timers = Timers::Direct;
   boot::BootFiles boot;
   serial::Uart::Callbacks com1;
   serial::Uart::Callbacks com2;

@@ -39,6 +39,7 @@ struct RawRun {
   std::string on_crash = "end";
   std::string hostile;
   std::string pause;
+  std::string timers = "direct";
 };
 
 void add_run_options(CLI::App& run, RawRun& raw) {
@@ -96,6 +97,12 @@ void add_run_options(CLI::App& run, RawRun& raw) {
                  "channels of each SCSI controller, 1 to 64 (default: one for four vCPUs)")
       ->check(CLI::Range(1, 64))
       ->type_name("N");
+  run.add_option("--timers", raw.timers,
+                 "synthetic timers: direct (default; by an interrupt of their own), message (by "
+                 "SynIC messages alone, as hosts before 2019; with ,arat Linux has no other clock "
+                 "for CPU 0), none")
+      ->check(CLI::IsMember({"direct", "message", "message,arat", "none"}))
+      ->type_name("direct|message[,arat]|none");
   run.add_option("--timeout", raw.timeout,
                  "report the guest as hung after so many seconds (exit status 124)")
       ->type_name("SECONDS");
@@ -156,6 +163,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
     const std::string wrong = hv::host::Faults().set(text);
     if (!wrong.empty()) throw UsageFailure("--fault " + wrong);
   }
+  options.timers = parse_timers(raw.timers);
   options.on_crash = raw.on_crash == "continue" ? OnCrash::Continue : OnCrash::End;
   for (const std::string& text : raw.disks) options.disks.push_back(parse_disk(text, false));
   for (const std::string& text : raw.dvds) options.disks.push_back(parse_disk(text, true));

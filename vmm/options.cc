@@ -72,6 +72,15 @@ host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd) {
   return disk;
 }
 
+Timers parse_timers(std::string_view text) {
+  if (text == "direct") return Timers::Direct;
+  if (text == "message") return Timers::Message;
+  if (text == "message,arat") return Timers::MessageArat;
+  if (text == "none") return Timers::None;
+  throw UsageFailure("--timers " + std::string(text) +
+                     ": give direct, message, message,arat or none");
+}
+
 host::hostile::Plan parse_hostile(std::string_view text) {
   constexpr uint32_t kSecondsMost = 86400;
   constexpr uint32_t kAlways = 1000;

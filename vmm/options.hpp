@@ -11,6 +11,7 @@
 #include "host/hostile/intent.hpp"
 #include "host/netvsp/nics.hpp"
 #include "host/storvsp/disks.hpp"
+#include "vmm/cpuid.hpp"
 #include "vmm/memory.hpp"
 
 namespace hv::vmm {
@@ -43,7 +44,8 @@ struct RunOptions {
   std::string storage_version = "6.2";
   std::string network_version = "6.1";
   uint16_t scsi_channels = 0;  ///< per controller; 0: as Hyper-V, one for four vCPUs
-  uint32_t timeout = 0;        ///< seconds; 0: none
+  Timers timers = Timers::Direct;
+  uint32_t timeout = 0;                        ///< seconds; 0: none
   std::optional<host::hostile::Plan> hostile;  ///< a host that lies
   std::vector<std::string> faults;             ///< as Faults::set takes them
   std::optional<PausePlan> pause;
@@ -59,6 +61,9 @@ uint64_t parse_size(std::string_view text);
 /// of kind "user" gets. Throws UsageFailure.
 std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& nets,
                                               const std::vector<std::string>& forwards);
+
+/// "direct", "message", "message,arat" or "none".
+Timers parse_timers(std::string_view text);
 
 /// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
 host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);

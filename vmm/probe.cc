@@ -122,7 +122,7 @@ std::string run_guest(const Kvm& kvm, Seen& seen) {
   memory.write(kTextAddress, std::as_bytes(std::span(kText)));
 
   Vcpu vcpu(vm.get(), 0, kvm.run_size());
-  set_cpuid(vcpu.fd(), CpuidTable(kvm, vcpu.fd(), 1).for_vcpu(0));
+  set_cpuid(vcpu.fd(), CpuidTable(kvm, vcpu.fd(), 1, Timers::Direct).for_vcpu(0));
   vcpu.enable_hyperv(kvm);
   vcpu.set_entry(boot::enter_long_mode(memory, kCodeAddress, 0));
 

@@ -219,6 +219,7 @@ int run(const RunOptions& options) {
   MachineConfig config{
       .vcpus = options.cpus,
       .memory = options.memory,
+      .timers = options.timers,
       .boot = {.kernel = options.kernel, .initrd = options.initrd, .command_line = options.append},
       .com1 = {.transmit =
                    [&console, &panic](std::span<const std::byte> bytes) {

@@ -30,6 +30,9 @@ the table, powers off, and exits 0.
                        guest (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
   --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
+  --timers HOW         the guest's synthetic timers: direct (default), message (by messages alone,
+                       as hosts before 2019), message,arat (and Linux has no other clock for CPU 0)
+                       or none
   --hostile SEED[,after=SECONDS][,rate=PER_MILLE]
                        a host that lies to the guest, as SEED decides, from then on (or from
                        './enlighten ctl hostile.start')
@@ -158,13 +161,14 @@ parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
   faults=() accel=auto limit='' verbose=0 version='' hostile='' pause='' on_crash=end
+  timers=direct
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
       --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | \
         --dvd | --net | --forward | --control | --vmbus-version | --hostile | --fault | \
-        --pause | --on-crash | --accel | --timeout)
+        --pause | --on-crash | --timers | --accel | --timeout)
         [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
@@ -187,6 +191,7 @@ parse_run() {
       --fault) faults+=("$2") ;;
       --pause) pause=$2 ;;
       --on-crash) on_crash=$2 ;;
+      --timers) timers=$2 ;;
       --accel) accel=$2 ;;
       --timeout) limit=$2 ;;
     esac
@@ -229,6 +234,10 @@ parse_run() {
   case $on_crash in
     end | continue) ;;
     *) usage_error "--on-crash '$on_crash': give end or continue" ;;
+  esac
+  case $timers in
+    direct | message | message,arat | none) ;;
+    *) usage_error "--timers '$timers': give direct, message, message,arat or none" ;;
   esac
   [ "$have_exec" = 0 ] || [ -n "$exec_cmd" ] || usage_error "--exec is empty: give a command"
   [ "$have_net" = 1 ] || nets=(user)
@@ -334,6 +343,7 @@ main() {
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
   [ -z "$pause" ] || host_args+=(--pause "$pause")
   for fault in "${faults[@]}"; do host_args+=(--fault "$fault"); done
+  [ "$timers" = direct ] || host_args+=(--timers "$timers")
   [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)
   local spec

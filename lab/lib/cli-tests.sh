@@ -60,6 +60,7 @@ test_bad_input() {
   refuses 2 "--accel 'fast'" run --accel fast
   refuses 2 "--kernel '5.10'" run --kernel 5.10
   refuses 2 "--vmbus-version '9'" run --vmbus-version 9
+  refuses 2 "--timers 'fast'" run --timers fast
   refuses 2 "--exec is empty" run --exec ''
   refuses 2 "unknown 'rw'" run --disk "$dir/good.raw,rw"
   refuses 1 "$dir/none.raw does not exist" run --disk "$dir/none.raw"

@@ -28,7 +28,7 @@ TEST(HyperVLeaves, ShowMicrosoftsNameAndOnlyWhatWeServe) {
       leaf(0x40000005, 1024, 64, 0, 0),
       leaf(0x4000000a, 0x10000, 0, 0, 0),
       leaf(0x40000080, 0, 0, 0, 0)};
-  const auto leaves = hyperv_leaves(supported, 4);
+  const auto leaves = hyperv_leaves(supported, 4, Timers::Direct);
   ASSERT_EQ(leaves.size(), 6u);
   EXPECT_EQ(leaves[0].eax, 0x40000005u);
   EXPECT_EQ(std::memcmp(&leaves[0].ebx, "Micr", 4), 0);
@@ -39,6 +39,23 @@ TEST(HyperVLeaves, ShowMicrosoftsNameAndOnlyWhatWeServe) {
   EXPECT_NE(leaves[3].ebx & (1u << 5), 0u) << "SignalEvents";
   EXPECT_EQ(leaves[3].eax & (1u << 13), 0u) << "re-enlightenment";
   EXPECT_EQ(leaves[5].eax, 4u);
+}
+
+TEST(HyperVLeaves, TimersByMessageHaveNoDirectMode) {
+  const std::vector<kvm_cpuid_entry2> supported{
+      leaf(0x40000003, 0xffffffff, 0xffffffff, 0, 0xffffffff)};
+  constexpr uint32_t kTimers = 1u << 3, kDirect = 1u << 19;
+  const auto direct = hyperv_leaves(supported, 1, Timers::Direct);
+  EXPECT_NE(direct[0].eax & kTimers, 0u);
+  EXPECT_NE(direct[0].edx & kDirect, 0u);
+  for (const Timers timers : {Timers::Message, Timers::MessageArat}) {
+    const auto message = hyperv_leaves(supported, 1, timers);
+    EXPECT_EQ(message[0].eax, direct[0].eax);
+    EXPECT_EQ(message[0].edx, direct[0].edx & ~kDirect);
+  }
+  const auto none = hyperv_leaves(supported, 1, Timers::None);
+  EXPECT_EQ(none[0].eax, direct[0].eax & ~kTimers);
+  EXPECT_EQ(none[0].edx, direct[0].edx & ~kDirect);
 }
 
 }  // namespace
