@@ -74,7 +74,7 @@ KvmMachine::KvmMachine(MachineConfig config, EndBox& end)
       retry_timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       router_(vm_.get()),
       devices_(router_, end, std::move(config.com1), std::move(config.com2)),
-      synic_(config.vcpus, memory_, router_, retry_timer_.get()),
+      synic_(config.vcpus, memory_, router_, *this, retry_timer_.get()),
       crashed_(std::move(config.crashed)) {
   if (!retry_timer_) fail_errno("timerfd_create");
   set_memory_regions();

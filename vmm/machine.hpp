@@ -39,7 +39,7 @@ struct MachineConfig {
 
 /// The KVM machine: vCPUs, memory, interrupt controllers, boot, and the SynIC for the Hyper-V
 /// devices. Order of use: construct, set_sink(), start(), wait for the EndBox, stop().
-class KvmMachine final : public host::Machine, private ExitHandler {
+class KvmMachine final : public host::Machine, private ExitHandler, private VpThreads {
  public:
   /// Builds the machine and loads what is to be booted. Throws Failure.
   KvmMachine(MachineConfig config, EndBox& end);
@@ -92,6 +92,8 @@ class KvmMachine final : public host::Machine, private ExitHandler {
   void read_msr(uint32_t vp, kvm_run& run) override;
   void write_msr(uint32_t vp, kvm_run& run) override;
   bool other(uint32_t vp, kvm_run& run) override;
+  void visited(uint32_t vp) override { synic_.visit(vp); }
+  void ask_for_visit(uint32_t vp) override { vcpus_[vp]->ask_for_visit(); }
   bool looked_at(uint32_t vp, const kvm_sregs& registers) override;
   void failed(uint32_t vp, const char* what) override;
   uint64_t hypercall(uint64_t control, uint64_t input);

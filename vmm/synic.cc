@@ -32,8 +32,9 @@ std::atomic_ref<uint8_t> slot_flags(std::span<std::byte> slot) {
 
 }  // namespace
 
-Synic::Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, int retry_timer)
-    : memory_(memory), lines_(lines), retry_timer_(retry_timer) {
+Synic::Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, VpThreads& threads,
+             int retry_timer)
+    : memory_(memory), lines_(lines), threads_(threads), retry_timer_(retry_timer) {
   for (uint32_t i = 0; i < vps; ++i) vps_.push_back(std::make_unique<Vp>());
 }
 
@@ -63,12 +64,41 @@ void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t even
   vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0,
                       std::memory_order_release);
   vp.message_page = (message_page & kEnable) != 0 ? message_page & kPageMask : 0;
+  vp.retry_delay = kFirstRetry;
+  deliver_all(vp);
+}
+
+void Synic::visit(uint32_t vp_index) {
+  if (vp_index >= vps_.size()) return;
+  Vp& vp = *vps_[vp_index];
+  const std::lock_guard lock(vp.mutex);
+  deliver_all(vp);
+}
+
+/// A guest that does not answer for long (it halted, or masked its SINT) is asked less and less
+/// often.
+void Synic::try_less_often(Vp& vp) { vp.retry_delay = std::min(2 * vp.retry_delay, kLastRetry); }
+
+void Synic::deliver_all(Vp& vp) {
+  bool left = false, progress = false;
   for (const auto& line : vp.lines) {
-    if (line && deliver(vp, *line) != Left::Nothing) arm_retry(kFirstRetry);
+    if (!line) continue;
+    const Left result = deliver(vp, *line);
+    left |= result != Left::Nothing;
+    progress |= result == Left::Progress;
   }
+  if (!left || progress) vp.retry_delay = kFirstRetry;
+  if (!left) return;
+  arm_retry(vp.retry_delay);
+  if (!progress) try_less_often(vp);
 }
 
 void Synic::arm_retry(uint32_t milliseconds) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto due = now + std::chrono::milliseconds(milliseconds);
+  const std::lock_guard lock(timer_mutex_);
+  if (due_ > now && due_ <= due) return;
+  due_ = due;
   constexpr long kMillisecond = 1'000'000;
   itimerspec when{};
   when.it_value.tv_nsec = kMillisecond * static_cast<long>(milliseconds);
@@ -81,7 +111,7 @@ Synic::Left Synic::deliver(Vp& vp, Line& line) {
   if (line.interrupt_due) interrupt(line);
   bool delivered = false;
   while (!line.queue.empty()) {
-    if (!vp.enabled || vp.message_page == 0) break;
+    if (!listens(vp)) break;
     const auto slot = memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize);
     if (slot.empty()) break;  // the guest named a page that is not RAM
     const auto type = slot_type(slot);
@@ -101,8 +131,7 @@ Synic::Left Synic::deliver(Vp& vp, Line& line) {
     interrupt(line);
     delivered = true;
   }
-  const bool listens = vp.enabled && vp.message_page != 0;
-  if (!line.interrupt_due && (line.queue.empty() || !listens)) return Left::Nothing;
+  if (!line.interrupt_due && (line.queue.empty() || !listens(vp))) return Left::Nothing;
   return delivered ? Left::Progress : Left::Stuck;
 }
 
@@ -111,12 +140,15 @@ bool Synic::post_message(uint32_t vp_index, uint32_t sint, uint32_t type,
   Line* const line = line_of(vp_index, sint);
   if (line == nullptr || payload.size() > kPayloadMost) return false;
   Vp& vp = *vps_[vp_index];
-  const std::lock_guard lock(vp.mutex);
+  std::unique_lock lock(vp.mutex);
   if (line->queue.size() >= kQueueMost) return false;
   Message message{.type = type, .size = static_cast<uint8_t>(payload.size()), .payload = {}};
   if (!payload.empty()) std::memcpy(message.payload.data(), payload.data(), payload.size());
   line->queue.push_back(message);
-  if (deliver(vp, *line) != Left::Nothing) arm_retry(kFirstRetry);
+  // A SynIC that is off tells when it is switched on.
+  const bool listened_to = listens(vp);
+  lock.unlock();
+  if (listened_to) threads_.ask_for_visit(vp_index);
   return true;
 }
 
@@ -149,20 +181,27 @@ void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
 }
 
 void Synic::retry() {
-  bool left = false, progress = false;
-  for (const auto& vp : vps_) {
-    const std::lock_guard lock(vp->mutex);
-    for (const auto& line : vp->lines) {
-      if (!line) continue;
-      const Left result = deliver(*vp, *line);
-      left |= result != Left::Nothing;
-      progress |= result == Left::Progress;
-    }
+  {
+    const std::lock_guard lock(timer_mutex_);
+    due_ = {};
   }
-  // A guest that does not answer for long (it halted, or masked its SINT) is asked less and less
-  // often.
-  retry_delay_ = progress || !left ? kFirstRetry : std::min(2 * retry_delay_, kLastRetry);
-  if (left) arm_retry(retry_delay_);
+  for (uint32_t index = 0; index < vps_.size(); index++) {
+    Vp& vp = *vps_[index];
+    std::unique_lock lock(vp.mutex);
+    bool messages = false, interrupt_due = false;
+    for (const auto& line : vp.lines) {
+      if (!line) continue;
+      if (line->interrupt_due) interrupt(*line);
+      interrupt_due |= line->interrupt_due;
+      messages |= !line->queue.empty() && listens(vp);
+    }
+    if (interrupt_due && !messages) {
+      arm_retry(vp.retry_delay);
+      try_less_often(vp);
+    }
+    lock.unlock();
+    if (messages) threads_.ask_for_visit(index);
+  }
 }
 
 bool Synic::unread(const Vp& vp, const Line& line) const {

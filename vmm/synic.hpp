@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -15,10 +16,23 @@
 
 namespace hv::vmm {
 
+/// Who can have a VP's own thread do something.
+class VpThreads {
+ public:
+  virtual ~VpThreads() = default;
+  /// The thread of `vp` leaves the guest and calls Synic::visit(vp) soon. Does not wait. Any
+  /// thread.
+  virtual void ask_for_visit(uint32_t vp) = 0;
+};
+
 /// The part of the synthetic interrupt controller that KVM leaves to user space: the message slots
 /// and the event flags in the guest's pages. KVM keeps the registers and interrupts the VP. Source:
 /// Hypervisor Top-Level Functional Specification, "Inter-Partition Communication", SIM and SIEF
 /// pages. Any thread; the guest may write its pages at any time.
+///
+/// KVM writes into the same slots, when a synthetic timer that reports by messages expires: it
+/// looks whether the slot is empty, and fills it, on the VP's thread and not atomically. So
+/// messages are put into slots on that thread alone (visit()), when it is not in KVM.
 class Synic {
  public:
   static constexpr uint32_t kSints = 16;
@@ -31,10 +45,15 @@ class Synic {
   /// slot that is busy is looked at again by time and not on the guest's acknowledgement: KVM's
   /// acknowledgement notifier (resamplefd) fires at every EOI of the vector, which is at every
   /// channel interrupt, while two messages at once are rare.
-  Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, int retry_timer);
+  Synic(uint32_t vps, const GuestMemory& memory, SintLines& lines, VpThreads& threads,
+        int retry_timer);
 
-  /// The guest wrote SCONTROL, SIEFP or SIMP of `vp`; these are the registers' values now.
+  /// The guest wrote SCONTROL, SIEFP or SIMP of `vp`; these are the registers' values now. On the
+  /// thread of `vp`, as visit().
   void registers_changed(uint32_t vp, uint64_t control, uint64_t event_page, uint64_t message_page);
+
+  /// Puts what waits for `vp` into its slots. On the thread of `vp`, while that is not in KVM.
+  void visit(uint32_t vp);
 
   /// As host::Machine says of the same names.
   bool post_message(uint32_t vp, uint32_t sint, uint32_t type, std::span<const std::byte> payload);
@@ -71,6 +90,7 @@ class Synic {
   struct Vp {
     std::mutex mutex;
     bool enabled = false;
+    uint32_t retry_delay = 1;             ///< milliseconds
     std::atomic<uint64_t> event_page{0};  ///< guest physical, 0: off
     uint64_t message_page = 0;
     std::array<std::unique_ptr<Line>, kSints> lines;
@@ -85,14 +105,19 @@ class Synic {
     Stuck,     ///< nothing could be delivered
   };
   Left deliver(Vp& vp, Line& line);
+  void deliver_all(Vp& vp);
   bool unread(const Vp& vp, const Line& line) const;
   void interrupt(Line& line);
+  static bool listens(const Vp& vp) { return vp.enabled && vp.message_page != 0; }
+  static void try_less_often(Vp& vp);
   void arm_retry(uint32_t milliseconds);
 
   const GuestMemory& memory_;
   SintLines& lines_;
+  VpThreads& threads_;
   int retry_timer_;
-  uint32_t retry_delay_ = 1;  ///< milliseconds; of retry() alone
+  std::mutex timer_mutex_;
+  std::chrono::steady_clock::time_point due_{};  ///< when the timer fires; past: it is not armed
   std::vector<std::unique_ptr<Vp>> vps_;
 };
 

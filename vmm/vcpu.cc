@@ -103,6 +103,7 @@ void Vcpu::set_entry(const boot::EntryState& entry) {
 void Vcpu::start(ExitHandler& handler) {
   stopping_ = false;
   finished_ = false;
+  const std::lock_guard lock(thread_mutex_);
   thread_ = std::thread([this, &handler] {
     try {
       loop(handler);
@@ -124,13 +125,24 @@ void Vcpu::stop() {
   // A thread may be about to block in a write to a full pipe when the signal comes: ask until it
   // has heard.
   while (!finished_) {
-    kick();
+    {
+      const std::lock_guard lock(thread_mutex_);
+      kick();
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  const std::lock_guard lock(thread_mutex_);
   thread_.join();
 }
 
+void Vcpu::ask_for_visit() {
+  visit_wanted_.store(true);
+  const std::lock_guard lock(thread_mutex_);
+  if (thread_.joinable()) kick();
+}
+
 void Vcpu::probe_stuck() {
+  const std::lock_guard lock(thread_mutex_);
   if (!finished_) kick();
 }
 
@@ -184,6 +196,8 @@ void Vcpu::loop(ExitHandler& handler) {
   ::pthread_sigmask(SIG_UNBLOCK, &kick_only, nullptr);
 
   while (!stopping_.load(std::memory_order_relaxed)) {
+    // Behind `immediate_exit = 0`, as ask_for_visit() asks before it kicks.
+    if (visit_wanted_.exchange(false)) handler.visited(index_);
     const int result = ::ioctl(fd_.get(), KVM_RUN, 0);
     if (result != 0) {
       if (errno == EINTR || errno == EAGAIN) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -29,6 +30,8 @@ class ExitHandler {
   virtual void write_msr(uint32_t vp, kvm_run& run) = 0;
   /// Any other exit: what it means for the machine. The vCPU stops if false.
   virtual bool other(uint32_t vp, kvm_run& run) = 0;
+  /// Vcpu::ask_for_visit() was called.
+  virtual void visited(uint32_t vp) = 0;
   /// The vCPU was taken out of the guest to be looked at; these are its registers. The vCPU stops
   /// if false.
   virtual bool looked_at(uint32_t vp, const kvm_sregs& registers) = 0;
@@ -59,6 +62,10 @@ class Vcpu {
   /// Asks the thread to end and waits for it.
   void stop();
 
+  /// Takes the thread out of the guest, to call ExitHandler::visited(); if it does not run, when it
+  /// is started. Any thread.
+  void ask_for_visit();
+
   /// Makes the thread show its registers to the handler, and look whether its vCPU is halted for
   /// good (with interrupts off, or never started); stuck() is the answer of the last look.
   void probe_stuck();
@@ -73,14 +80,16 @@ class Vcpu {
 
  private:
   void loop(ExitHandler& handler);
-  void kick();
+  void kick();  ///< with thread_mutex_, and a thread
   bool look_stuck();
 
   uint32_t index_;
   Fd fd_;
   kvm_run* run_ = nullptr;
   size_t run_size_;
+  std::mutex thread_mutex_;  ///< held where thread_ begins and ends
   std::thread thread_;
+  std::atomic<bool> visit_wanted_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> finished_{true};
   std::atomic<bool> stuck_{false};

@@ -28,12 +28,27 @@ struct Notebook final : SintLines {
   }
 };
 
+/// VPs that are visited as soon as it is asked for, or when the test says so.
+struct Visitor final : VpThreads {
+  Synic* synic = nullptr;
+  bool at_once = true;
+  std::vector<uint32_t> asked;
+
+  void ask_for_visit(uint32_t vp) override {
+    asked.push_back(vp);
+    if (at_once) synic->visit(vp);
+  }
+};
+
 class SynicTest : public ::testing::Test {
  protected:
   GuestMemory memory{GuestMemory::kLeast};
   Notebook notebook;
   Fd timer{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
-  Synic synic{2, memory, notebook, timer.get()};
+  Visitor visitor;
+  Synic synic{2, memory, notebook, visitor, timer.get()};
+
+  SynicTest() { visitor.synic = &synic; }
 
   void enable(uint32_t vp = 0) { synic.registers_changed(vp, 1, kEvents | 1, kMessages | 1); }
   bool post(std::string_view text, uint32_t vp = 0) {
@@ -88,6 +103,46 @@ TEST_F(SynicTest, ABusySlotIsMarkedAndTriedAgainInOrder) {
   EXPECT_EQ(text(), "three");
   EXPECT_FALSE(pending());
   EXPECT_EQ(notebook.pulses.size(), 3u);
+}
+
+TEST_F(SynicTest, OnlyTheVpsOwnThreadWritesIntoItsSlots) {
+  enable(1);
+  visitor.at_once = false;
+  post("one", 1);
+  EXPECT_EQ(type(), 0u);
+  EXPECT_TRUE(notebook.pulses.empty());
+  EXPECT_EQ(visitor.asked, std::vector<uint32_t>{1});
+  synic.visit(0);
+  EXPECT_EQ(type(), 0u);
+  synic.visit(1);
+  EXPECT_EQ(text(), "one");
+  post("two", 1);
+  synic.visit(1);
+  EXPECT_TRUE(take());
+  synic.retry();
+  EXPECT_EQ(type(), 0u) << "retry() runs on another thread";
+  EXPECT_EQ(visitor.asked, (std::vector<uint32_t>{1, 1, 1}));
+  synic.visit(1);
+  EXPECT_EQ(text(), "two");
+}
+
+TEST_F(SynicTest, KvmsTimerMessageStaysInTheSlotUntilTheGuestHasTakenIt) {
+  constexpr uint32_t kTimerExpired = 0x80000010;
+  enable();
+  std::memcpy(slot().data(), &kTimerExpired, sizeof kTimerExpired);
+  slot()[4] = std::byte{24};
+  slot()[16] = std::byte{0x5a};
+  EXPECT_TRUE(post("hello"));
+  EXPECT_EQ(type(), kTimerExpired);
+  EXPECT_EQ(slot()[4], std::byte{24});
+  EXPECT_EQ(slot()[16], std::byte{0x5a});
+  EXPECT_TRUE(pending());
+  EXPECT_TRUE(armed());
+  EXPECT_TRUE(take());
+  synic.retry();
+  EXPECT_EQ(type(), 1u);
+  EXPECT_EQ(text(), "hello");
+  EXPECT_EQ(notebook.pulses.size(), 1u);
 }
 
 TEST_F(SynicTest, MessagesWaitForASynicThatIsOffWithoutBeingTriedAgain) {
