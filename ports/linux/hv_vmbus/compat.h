@@ -34,6 +34,9 @@ static inline void hvb_set_msr(unsigned int reg, u64 value)
 #define HVB_MSR_SIEFP HV_MSR_SIEFP
 #define HVB_MSR_SCONTROL HV_MSR_SCONTROL
 #define HVB_MSR_SINT0 HV_MSR_SINT0
+#define HVB_MSR_EOM HV_MSR_EOM
+#define HVB_MSR_STIMER0_CONFIG HV_MSR_STIMER0_CONFIG
+#define HVB_MSR_STIMER0_COUNT HV_MSR_STIMER0_COUNT
 
 /* True when a paravisor owns the SynIC pages. */
 static inline bool hvb_paravisor(void)
@@ -87,6 +90,9 @@ static inline void hvb_set_msr(unsigned int reg, u64 value)
 #define HVB_MSR_SIEFP HV_REGISTER_SIEFP
 #define HVB_MSR_SCONTROL HV_REGISTER_SCONTROL
 #define HVB_MSR_SINT0 HV_REGISTER_SINT0
+#define HVB_MSR_EOM HV_REGISTER_EOM
+#define HVB_MSR_STIMER0_CONFIG HV_REGISTER_STIMER0_CONFIG
+#define HVB_MSR_STIMER0_COUNT HV_REGISTER_STIMER0_COUNT
 
 static inline bool hvb_paravisor(void)
 {

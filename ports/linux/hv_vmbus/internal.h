@@ -169,6 +169,7 @@ struct hvb_cpu {
 	void *event_page;
 	void *post_page;
 	struct tasklet_struct messages;
+	bool timer_messages;	/* written on this CPU alone: they are its clock */
 };
 
 extern struct hvb_cpu __percpu *hvb_cpus;
@@ -182,8 +183,13 @@ struct hv_message *hvb_message_slot(unsigned int cpu);
 void hvb_isr(void);
 void hvb_channel_tasklet(unsigned long data);
 void hvb_isr_setup(void);
-void hvb_isr_no_timers(void);
 void hvb_isr_teardown(void);
+
+/* timer.c */
+void hvb_timers_start(void);
+void hvb_timers_hand_back(void);
+void hvb_timers_end(void);
+void hvb_timer_stop(void);
 
 /* mmio.c */
 int hvb_mmio_init(struct acpi_device *device);

@@ -9,12 +9,6 @@
 
 #include "internal.h"
 
-/*
- * Timers report by messages only on hosts without direct mode. On others such a
- * message is a forgery, and its handler would call through a pointer that nobody set.
- */
-static bool timer_messages;
-
 static void call_channel(struct vmbus_channel *ch)
 {
 	void (*callback)(void *context);
@@ -87,7 +81,11 @@ static void look_at_messages(struct hvb_cpu *cpu)
 		tasklet_schedule(&cpu->messages);
 		return;
 	}
-	if (READ_ONCE(timer_messages))
+	/*
+	 * Where no such timer is a CPU's clock the message is a forgery, and its handler would
+	 * call through a pointer that nobody set.
+	 */
+	if (READ_ONCE(cpu->timer_messages))
 		hv_stimer0_isr();
 	vmbus_signal_eom(slot, HVMSG_TIMER_EXPIRED);
 }
@@ -131,15 +129,7 @@ HV_HOT void hvb_channel_tasklet(unsigned long data)
 
 void hvb_isr_setup(void)
 {
-	timer_messages = (ms_hyperv.features & HV_MSR_SYNTIMER_AVAILABLE) &&
-			 !(ms_hyperv.misc_features & HV_STIMER_DIRECT_MODE_AVAILABLE);
 	hv_setup_vmbus_handler(hvb_isr);
-}
-
-/* The clock events are about to go: whatever says that a timer expired is wrong. */
-void hvb_isr_no_timers(void)
-{
-	WRITE_ONCE(timer_messages, false);
 }
 
 /* All SINTs are masked. Removing the handler waits for nobody, so this does. */
@@ -147,7 +137,6 @@ void hvb_isr_teardown(void)
 {
 	int cpu;
 
-	hvb_isr_no_timers();
 	hv_remove_vmbus_handler();
 	synchronize_rcu();
 	for_each_possible_cpu(cpu)

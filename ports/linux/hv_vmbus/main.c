@@ -8,7 +8,6 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
-#include <clocksource/hyperv_timer.h>
 #include <asm/mshyperv.h>
 
 #include "internal.h"
@@ -127,6 +126,7 @@ static int __init hvb_init(void)
 		goto no_connection;
 	hvb_power_init();
 	hvb_donate_spares();
+	hvb_timers_start();
 	hvb_wait_for_offers();
 	return 0;
 
@@ -167,6 +167,7 @@ static void __exit hvb_exit(void)
 	hvb_unload(false);
 
 	/* Nothing comes any more, so nothing runs any more, so its memory can go. */
+	hvb_timers_hand_back();
 	cpuhp_remove_state(hvb_cpuhp_state);
 	hvb_isr_teardown();
 	hvb_disconnect();

@@ -154,7 +154,8 @@ void hvb_message_tasklet(unsigned long data)
 
 	/* The host may write to the slot at any time: one copy, and only that is looked at. */
 	memcpy(&msg, slot, sizeof(msg));
-	if (msg.header.message_type == HVMSG_NONE)
+	/* A timer's message has an interrupt of its own, and is that one's to take. */
+	if (msg.header.message_type == HVMSG_NONE || msg.header.message_type == HVMSG_TIMER_EXPIRED)
 		return;
 
 	if (msg.header.payload_size > HV_MESSAGE_PAYLOAD_BYTE_COUNT ||

@@ -10,7 +10,6 @@
 #include <linux/module.h>
 #include <linux/panic_notifier.h>
 #include <linux/pm.h>
-#include <clocksource/hyperv_timer.h>
 #include <asm/mshyperv.h>
 
 #include "compat_power.h"
@@ -32,22 +31,18 @@ static struct notifier_block panic_notifier = {
 
 static void kexec_handler(void)
 {
-	hvb_isr_no_timers();
-	hv_stimer_global_cleanup();
 	hvb_unload(false);
+	hvb_timers_end();
 	/* Now that we are disconnected every CPU may go: their SynICs are switched off. */
 	cpuhp_remove_state(hvb_cpuhp_state);
 }
 
 static void crash_handler(struct pt_regs *regs)
 {
-	int cpu;
-
 	hvb_unload_crash();
 	/* Of the other CPUs nobody can say anything any more. */
-	cpu = smp_processor_id();
-	hv_stimer_cleanup(cpu);
-	hvb_synic_disable(cpu);
+	hvb_timer_stop();
+	hvb_synic_disable(smp_processor_id());
 }
 
 /* The boot CPU alone, without interrupts: its timer is seen to by the clock events. */

@@ -7,7 +7,6 @@
 #include <linux/interrupt.h>
 #include <linux/slab.h>
 #include <linux/set_memory.h>
-#include <clocksource/hyperv_timer.h>
 #include <asm/mshyperv.h>
 
 #include "compat_memory.h"
@@ -142,6 +141,9 @@ void hvb_synic_enable(unsigned int cpu)
 	control.as_uint64 = hvb_get_msr(HVB_MSR_SCONTROL);
 	control.enable = 1;
 	hvb_set_msr(HVB_MSR_SCONTROL, control.as_uint64);
+
+	/* A timer that expired when there was no page for its message reports now. */
+	hvb_set_msr(HVB_MSR_EOM, 0);
 }
 
 void hvb_synic_disable(unsigned int cpu)
@@ -188,7 +190,6 @@ int hvb_synic_online(unsigned int cpu)
 	if (ret)
 		return ret;
 	hvb_synic_enable(cpu);
-	hv_stimer_legacy_init(cpu, HVB_SINT);
 	return 0;
 }
 
@@ -228,7 +229,6 @@ int hvb_synic_offline(unsigned int cpu)
 		}
 	}
 
-	hv_stimer_legacy_cleanup(cpu);
 	hvb_synic_disable(cpu);
 	return 0;
 }
