@@ -41,6 +41,7 @@ host::vmbus::ServerOptions server_options(const RunOptions& options, EventLog& l
                 log.write("vmbus", {{"text", line}});
                 if (verbose) std::fprintf(stderr, "enlighten-host: %s\n", line.c_str());
               },
+          .monitor = options.monitor,
           .verbose = true};
 }
 

@@ -103,6 +103,9 @@ void add_run_options(CLI::App& run, RawRun& raw) {
                  "for CPU 0), none")
       ->check(CLI::IsMember({"direct", "message", "message,arat", "none"}))
       ->type_name("direct|message[,arat]|none");
+  run.add_flag("--monitor", raw.options.monitor,
+               "offer monitored channels: the guest signals by bits in a page that is looked at "
+               "each millisecond");
   run.add_option("--timeout", raw.timeout,
                  "report the guest as hung after so many seconds (exit status 124)")
       ->type_name("SECONDS");

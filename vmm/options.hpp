@@ -45,6 +45,7 @@ struct RunOptions {
   std::string network_version = "6.1";
   uint16_t scsi_channels = 0;  ///< per controller; 0: as Hyper-V, one for four vCPUs
   Timers timers = Timers::Direct;
+  bool monitor = false;                        ///< guests signal by the monitor page
   uint32_t timeout = 0;                        ///< seconds; 0: none
   std::optional<host::hostile::Plan> hostile;  ///< a host that lies
   std::vector<std::string> faults;             ///< as Faults::set takes them

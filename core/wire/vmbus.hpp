@@ -169,6 +169,37 @@ struct [[gnu::packed]] InitiateContact {
 };
 static_assert(sizeof(InitiateContact) == 32);
 
+/// One page each way, named in InitiateContact: instead of HvCallSignalEvent the guest sets a bit
+/// of `trigger_group` in the second (child to parent), and the host looks at it at least as often
+/// as `latency` says. A monitor id is group * 32 + bit. Source: TLFS, monitored notifications.
+inline constexpr uint32_t kMonitorGroups = 4;
+inline constexpr uint32_t kMonitorsPerGroup = 32;
+inline constexpr uint32_t kMonitors = kMonitorGroups * kMonitorsPerGroup;
+struct MonitorTriggerGroup {
+  uint32_t pending;  ///< a bit of each monitor
+  uint32_t armed;
+};
+struct MonitorParameter {
+  uint32_t connection_id;  ///< what HvCallSignalEvent would have named
+  uint16_t flag_number;
+  uint16_t reserved;
+};
+struct MonitorPage {
+  uint32_t group_enable;  ///< a bit of each group
+  uint32_t reserved1;
+  std::array<MonitorTriggerGroup, kMonitorGroups> trigger_group;
+  std::array<uint64_t, 3> reserved2;
+  std::array<uint32_t, kMonitors> next_check_time;
+  std::array<uint16_t, kMonitors> latency;  ///< in units of 100 ns
+  std::array<uint64_t, 32> reserved3;
+  std::array<MonitorParameter, kMonitors> parameter;
+  std::array<std::byte, 1984> reserved4;
+};
+static_assert(sizeof(MonitorPage) == 4096);
+static_assert(offsetof(MonitorPage, trigger_group) == 8);
+static_assert(offsetof(MonitorPage, latency) == 576);
+static_assert(offsetof(MonitorPage, parameter) == 1088);
+
 /// The version cannot be spoken when `supported` is 0, and all else is 0 then.
 struct [[gnu::packed]] VersionResponse {
   uint8_t supported;

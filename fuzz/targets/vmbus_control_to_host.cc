@@ -29,11 +29,24 @@ class Port {
             post->message.bytes().size() > proto::kMaxMessageSize)
           broken();
         if (post->message.bytes().size() < sizeof(proto::MessageHeader)) broken();
+      } else if (std::holds_alternative<ShareMonitorPage>(action)) {
+        if (i + 1 == actions.size() || shared_) broken();
+        shared_ = opens;
+        machine_.monitor_page_shared(opens, actions);
+      } else if (std::holds_alternative<ReleaseMonitorPage>(action)) {
+        if (!monitors_.empty()) broken();
+        shared_ = false;
+      } else if (const auto* published = std::get_if<PublishMonitor>(&action)) {
+        if (!shared_ || published->monitor >= proto::kMonitors) broken();
+        if (!monitors_.insert(published->monitor).second) broken();
+      } else if (const auto* withdrawn = std::get_if<WithdrawMonitor>(&action)) {
+        if (monitors_.erase(withdrawn->monitor) != 1) broken();
       } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
         if (i + 1 != actions.size()) broken();
         if (!devices_.contains(rings->primary) || open_.contains(rings->channel)) broken();
         if (rings->incoming.size() < 2 || rings->outgoing.size() < 2) broken();
         if (rings->relid == 0 || rings->relid >= proto::kMaxChannels) broken();
+        if (rings->monitor != proto::kNoMonitor && !monitors_.contains(rings->monitor)) broken();
         if (opens) open_[rings->channel] = rings->primary;
         machine_.opened(rings->channel, opens, actions);
       } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
@@ -68,6 +81,8 @@ class Port {
   unsigned performed_ = 0;
   std::set<ChannelKey> devices_;
   std::map<ChannelKey, ChannelKey> open_;
+  bool shared_ = false;
+  std::set<uint8_t> monitors_;
 };
 
 ChannelKey some(const std::set<ChannelKey>& keys, uint8_t which) {
@@ -92,6 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ControlMachine machine({.max_version = kVersions[*limit % kVersions.size()],
                           .vp_count = 4,
                           .max_sub_channels = 6,
+                          .monitor = (*limit & 0x80) != 0,
                           .gpadls = {.count = 16, .words = 512}});
   Port port(machine);
   Actions actions;

@@ -35,6 +35,7 @@ ServedChannel::ServedChannel(Machine& machine, const OpenRings& rings, std::stri
       index_(rings.index),
       relid_(rings.relid),
       connection_id_(rings.connection_id),
+      monitor_(rings.monitor),
       vp_(rings.vp) {}
 
 Result<std::unique_ptr<ServedChannel>> ServedChannel::create(Machine& machine,

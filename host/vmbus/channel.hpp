@@ -36,6 +36,7 @@ class ServedChannel final : public OpenChannel {
   /// No interrupt goes to the old VP once this has returned.
   void retarget(uint32_t vp);
   uint32_t relid() const { return relid_; }
+  uint8_t monitor() const { return monitor_; }  ///< kNoMonitor: none
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
  private:
@@ -48,6 +49,7 @@ class ServedChannel final : public OpenChannel {
   uint16_t index_;
   uint32_t relid_;
   uint32_t connection_id_;
+  uint8_t monitor_;
   std::mutex target_;  ///< held while an interrupt is on its way
   std::atomic<uint32_t> vp_;
   std::atomic<bool> failed_{false};

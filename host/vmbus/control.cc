@@ -19,6 +19,8 @@ const char* name(Complaint complaint) {
       return "a message before INITIATE_CONTACT";
     case Complaint::BadContact:
       return "INITIATE_CONTACT for a SINT, VTL or VP that is not served";
+    case Complaint::BadMonitorPage:
+      return "INITIATE_CONTACT with a monitor page that is none";
     case Complaint::OffersTwice:
       return "REQUEST_OFFERS a second time";
     case Complaint::UnknownChannel:
@@ -122,6 +124,11 @@ void ControlMachine::opened(ChannelKey key, bool ok, Actions& actions) {
   answer_open(at->second, ok ? wire::kStatusSuccess : wire::kStatusUnsuccessful, actions);
 }
 
+void ControlMachine::monitor_page_shared(bool ok, Actions& actions) {
+  if (connection_) connection_->monitor_page = ok;
+  if (!ok) complain(Complaint::BadMonitorPage, 0, actions);
+}
+
 void ControlMachine::reset(Actions& actions) { disconnect(actions); }
 
 std::optional<Version> ControlMachine::version() const {
@@ -134,7 +141,7 @@ std::vector<ControlMachine::ChannelView> ControlMachine::channels() const {
   views.reserve(channels_.size());
   for (const auto& [key, channel] : channels_) {
     views.push_back({key, channel.primary, channel.index, channel.relid, channel.state,
-                     channel.rescinded, channel.vp});
+                     channel.rescinded, channel.vp, channel.monitor});
   }
   return views;
 }
@@ -157,6 +164,24 @@ uint32_t ControlMachine::free_relid() const {
     if (by_relid_[relid] == 0) return relid;
   }
   return 0;
+}
+
+void ControlMachine::give_monitor(Channel& channel, Actions& actions) {
+  if (!connection_->monitor_page) return;
+  for (uint8_t monitor = 0; monitor < wire::kMonitors; monitor++) {
+    if (monitors_[monitor]) continue;
+    monitors_[monitor] = true;
+    channel.monitor = monitor;
+    actions.push_back(PublishMonitor{monitor, wire::kSignalConnectionBase | channel.relid});
+    return;
+  }
+}
+
+void ControlMachine::take_monitor(Channel& channel, Actions& actions) {
+  if (channel.monitor == wire::kNoMonitor) return;
+  monitors_[channel.monitor] = false;
+  actions.push_back(WithdrawMonitor{channel.monitor});
+  channel.monitor = wire::kNoMonitor;
 }
 
 ControlMachine::Channels::iterator ControlMachine::by_relid(uint32_t relid, Actions& actions) {
@@ -195,7 +220,9 @@ void ControlMachine::announce(ChannelKey key, Channel& channel, Actions& actions
   offer.user_defined = channel.info.user_defined;
   offer.sub_channel_index = channel.index;
   offer.channel_id = relid;
-  offer.monitor_id = wire::kNoMonitor;
+  give_monitor(channel, actions);
+  offer.monitor_id = channel.monitor;
+  offer.monitor_allocated = channel.monitor != wire::kNoMonitor ? 1 : 0;
   offer.dedicated_interrupt = 1;
   offer.connection_id = wire::kSignalConnectionBase | relid;
   post(Message(MessageType::OfferChannel, offer), actions);
@@ -244,6 +271,7 @@ void ControlMachine::forget(Channels::iterator at, Actions& actions) {
     gpadls_.remove_all_of(channel.relid);
     by_relid_[channel.relid] = 0;
     channel.relid = 0;
+    take_monitor(channel, actions);
   }
   channel.state = ChannelState::Hidden;
   channel.released = true;
@@ -269,12 +297,20 @@ void ControlMachine::disconnect(Actions& actions) {
   for (auto& [key, channel] : channels_) channel.released = false;
   gpadls_.clear();
   complained_.reset();
+  actions.push_back(ReleaseMonitorPage{});
   actions.push_back(Disconnected{});
 }
 
 const char* ControlMachine::broken_invariant() const {
   size_t relids = 0;
+  std::bitset<wire::kMonitors> monitors;
   for (const auto& [key, channel] : channels_) {
+    if (channel.monitor != wire::kNoMonitor) {
+      if (channel.relid == 0) return "a channel that is not offered has a monitor";
+      if (channel.monitor >= wire::kMonitors) return "a monitor is out of range";
+      if (monitors[channel.monitor]) return "two channels have one monitor";
+      monitors[channel.monitor] = true;
+    }
     if (channel.state == ChannelState::Hidden) {
       if (channel.relid != 0) return "a hidden channel has a relid";
       if (channel.index != 0) return "a hidden sub-channel";
@@ -300,6 +336,7 @@ const char* ControlMachine::broken_invariant() const {
     if (by_relid_[relid] == 0) continue;
     if (relids-- == 0) return "the relid table knows too much";
   }
+  if (monitors != monitors_) return "a monitor without a channel";
   if (relids != 0) return "the relid table knows too little";
   if (!gpadls_.consistent()) return "the GPADL table's sums are wrong";
   if (!connection_ && gpadls_.count() != 0) return "GPADLs without a connection";

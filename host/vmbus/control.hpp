@@ -39,6 +39,7 @@ enum class Complaint {
   UnknownMessage,
   NotConnected,
   BadContact,  ///< SINT, VTL or VP of INITIATE_CONTACT
+  BadMonitorPage,
   OffersTwice,
   UnknownChannel,
   BadChannelState,
@@ -60,6 +61,21 @@ struct PostMessage {
 };
 /// What waits for the guest is of a connection that is over.
 struct DropMessages {};
+/// The guest's triggers are in this page: map it, then call `monitor_page_shared`, before anything
+/// else.
+struct ShareMonitorPage {
+  uint64_t gpa;
+};
+/// When it is done the guest's monitor page is not in use.
+struct ReleaseMonitorPage {};
+/// The guest may signal `connection_id` by this monitor from now on.
+struct PublishMonitor {
+  uint8_t monitor;
+  uint32_t connection_id;
+};
+struct WithdrawMonitor {
+  uint8_t monitor;
+};
 /// Map the rings, bind the signal, hand the channel to its device; then call `opened`, before
 /// anything else.
 struct OpenRings {
@@ -69,6 +85,7 @@ struct OpenRings {
   uint32_t relid;
   uint32_t connection_id;          ///< for HvCallSignalEvent
   uint32_t vp;                     ///< kNoInterrupt: never
+  uint8_t monitor;                 ///< kNoMonitor: the guest signals by HvCallSignalEvent alone
   std::vector<uint64_t> incoming;  ///< page frames, control page first
   std::vector<uint64_t> outgoing;
 };
@@ -98,8 +115,9 @@ struct Connected {
   hv::wire::vmbus::Version version;
 };
 struct Disconnected {};
-using Action = std::variant<PostMessage, DropMessages, OpenRings, CloseRings, TakeGpadl, Retarget,
-                            Gone, Complain, Connected, Disconnected>;
+using Action = std::variant<PostMessage, DropMessages, ShareMonitorPage, ReleaseMonitorPage,
+                            PublishMonitor, WithdrawMonitor, OpenRings, CloseRings, TakeGpadl,
+                            Retarget, Gone, Complain, Connected, Disconnected>;
 using Actions = std::vector<Action>;
 
 /// The control messages of one guest as a state machine: what happened goes in, actions come out;
@@ -113,6 +131,7 @@ class ControlMachine {
     hv::wire::vmbus::Version max_version = hv::wire::vmbus::Version::V5_3;
     uint32_t vp_count = 1;
     uint16_t max_sub_channels = 255;  ///< per device
+    bool monitor = false;             ///< channels get a monitor each, as long as there are some
     GpadlTable::Limits gpadls = {};
   };
   struct ChannelView {
@@ -123,6 +142,7 @@ class ControlMachine {
     ChannelState state;
     bool rescinded;
     uint32_t vp;
+    uint8_t monitor;  ///< kNoMonitor: none
   };
 
   explicit ControlMachine(Options options);
@@ -148,6 +168,8 @@ class ControlMachine {
   bool message(uint32_t connection_id, std::span<const std::byte> bytes, Actions& actions);
   /// The answer to OpenRings.
   void opened(ChannelKey channel, bool ok, Actions& actions);
+  /// The answer to ShareMonitorPage. Without the page no channel gets a monitor.
+  void monitor_page_shared(bool ok, Actions& actions);
   /// The guest is gone (reset, or it does not take its messages): everything is closed, nothing is
   /// said to it.
   void reset(Actions& actions);
@@ -172,6 +194,7 @@ class ControlMachine {
     uint32_t open_id = 0;
     uint32_t ring_gpadl = 0;
     uint32_t vp = 0;
+    uint8_t monitor = hv::wire::vmbus::kNoMonitor;
   };
   using Channels = std::map<ChannelKey, Channel>;  ///< in the order of their offers
   struct Connection {
@@ -179,6 +202,7 @@ class ControlMachine {
     uint32_t vp;
     uint32_t sint;
     bool offers_sent = false;
+    bool monitor_page = false;
   };
 
   void on_initiate_contact(uint32_t connection_id, ByteReader& reader, Actions& actions);
@@ -205,6 +229,8 @@ class ControlMachine {
   void disconnect(Actions& actions);
   bool instance_held(const Channel& channel) const;
   uint32_t free_relid() const;
+  void give_monitor(Channel& channel, Actions& actions);
+  void take_monitor(Channel& channel, Actions& actions);
   Channels::iterator by_relid(uint32_t relid, Actions& actions);
   void post(const Message& message, Actions& actions) const;
   void complain(Complaint complaint, uint32_t value, Actions& actions);
@@ -213,6 +239,7 @@ class ControlMachine {
   std::optional<Connection> connection_;
   Channels channels_;
   std::array<ChannelKey, hv::wire::vmbus::kMaxChannels> by_relid_{};  ///< 0: free
+  std::bitset<hv::wire::vmbus::kMonitors> monitors_;                  ///< in use
   GpadlTable gpadls_;
   std::bitset<static_cast<size_t>(Complaint::Count)> complained_;
   ChannelKey last_key_ = 0;

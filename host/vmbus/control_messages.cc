@@ -116,6 +116,8 @@ void ControlMachine::on_initiate_contact(uint32_t connection_id, ByteReader& rea
     response.message_connection_id =
         version >= Version::V5_0 ? wire::kMessageConnectionIdWin10 : static_cast<uint32_t>(version);
     actions.push_back(Connected{version});
+    if (options_.monitor && request->monitor_page2 != 0)
+      actions.push_back(ShareMonitorPage{request->monitor_page2});
   }
   actions.push_back(PostMessage{vp < options_.vp_count ? vp : 0, wire::kMessageSint,
                                 Message(MessageType::VersionResponse, response)});
@@ -216,6 +218,7 @@ Result<OpenRings> ControlMachine::plan_open(ChannelKey key, const Channel& chann
                    channel.relid,
                    wire::kSignalConnectionBase | channel.relid,
                    request.target_vp,
+                   channel.monitor,
                    {range.frames.begin(), middle},
                    {middle, range.frames.end()}};
 }

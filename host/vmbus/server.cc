@@ -48,7 +48,9 @@ Server::Server(Machine& machine, ServerOptions options)
     : machine_(machine),
       verbose_(options.verbose),
       log_(std::move(options.log)),
-      control_({.max_version = options.max_version, .vp_count = machine.vp_count()}),
+      control_({.max_version = options.max_version,
+                .vp_count = machine.vp_count(),
+                .monitor = options.monitor}),
       worker_([this] { work(); }) {}
 
 Server::~Server() {
@@ -283,6 +285,17 @@ void Server::perform_one(Action& action, Actions& more) {
       undeliverable_ = true;
   } else if (std::holds_alternative<DropMessages>(action)) {
     machine_.drop_messages();
+  } else if (const auto* shared = std::get_if<ShareMonitorPage>(&action)) {
+    const auto page = machine_.memory(shared->gpa, hv::wire::kPageSize);
+    const bool usable = page && shared->gpa % hv::wire::kPageSize == 0;
+    if (usable) monitors_.begin(*page);
+    control_.monitor_page_shared(usable, more);
+  } else if (std::holds_alternative<ReleaseMonitorPage>(action)) {
+    monitors_.end();
+  } else if (const auto* published = std::get_if<PublishMonitor>(&action)) {
+    monitors_.publish(published->monitor, published->connection_id);
+  } else if (const auto* withdrawn = std::get_if<WithdrawMonitor>(&action)) {
+    monitors_.withdraw(withdrawn->monitor);
   } else if (const auto* rings = std::get_if<OpenRings>(&action)) {
     open(*rings, more);
   } else if (const auto* closing = std::get_if<CloseRings>(&action)) {
@@ -326,7 +339,10 @@ void Server::open(const OpenRings& rings, Actions& more) {
         log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index,
                               error.what()));
       }
-      if (ok) at->second->open[rings.channel] = channel.take();
+      if (ok) {
+        monitors_.watch(rings.monitor, (*channel)->signal_fd());
+        at->second->open[rings.channel] = channel.take();
+      }
     }
   }
   control_.opened(rings.channel, ok, more);
@@ -343,6 +359,7 @@ void Server::close(ChannelKey channel) {
   Attached* attached = owner(channel);
   if (attached == nullptr) return;
   const auto at = attached->open.find(channel);
+  monitors_.forget(at->second->monitor());
   attached->device->closed(*at->second);
   attached->open.erase(at);
 }

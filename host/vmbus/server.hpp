@@ -21,12 +21,14 @@
 #include "host/vmbus/device.hpp"
 #include "host/vmbus/late.hpp"
 #include "host/vmbus/log.hpp"
+#include "host/vmbus/monitor.hpp"
 
 namespace hv::host::vmbus {
 
 struct ServerOptions {
   hv::wire::vmbus::Version max_version = hv::wire::vmbus::Version::V5_3;
   Log::Sink log;         ///< called from several threads, one at a time
+  bool monitor = false;  ///< offer monitored channels: guests signal by the monitor page
   bool verbose = false;  ///< also what is in order: connected, disconnected
 };
 
@@ -124,6 +126,7 @@ class Server : public MessageSink {
   ControlMachine control_;
   LateMessages late_;
   std::map<ChannelKey, std::unique_ptr<Attached>> devices_;
+  MonitorWatch monitors_;
   bool undeliverable_ = false;
 
   std::thread worker_;

@@ -33,6 +33,8 @@ the table, powers off, and exits 0.
   --timers HOW         the guest's synthetic timers: direct (default), message (by messages alone,
                        as hosts before 2019), message,arat (and Linux has no other clock for CPU 0)
                        or none
+  --monitor            the host offers monitored channels: the guest signals by bits in a page that
+                       the host looks at each millisecond, not by hypercall
   --hostile SEED[,after=SECONDS][,rate=PER_MILLE]
                        a host that lies to the guest, as SEED decides, from then on (or from
                        './enlighten ctl hostile.start')
@@ -161,10 +163,11 @@ parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
   faults=() accel=auto limit='' verbose=0 version='' hostile='' pause='' on_crash=end
-  timers=direct
+  timers=direct monitor=0
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
+      --monitor) monitor=1; shift; continue ;;
       --help | -h) usage; exit 0 ;;
       --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | \
         --dvd | --net | --forward | --control | --vmbus-version | --hostile | --fault | \
@@ -343,6 +346,7 @@ main() {
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
   [ -z "$pause" ] || host_args+=(--pause "$pause")
   for fault in "${faults[@]}"; do host_args+=(--fault "$fault"); done
+  [ "$monitor" = 0 ] || host_args+=(--monitor)
   [ "$timers" = direct ] || host_args+=(--timers "$timers")
   [ "$on_crash" = end ] || host_args+=(--on-crash "$on_crash")
   [ "$verbose" = 0 ] || host_args+=(--verbose)

@@ -42,9 +42,10 @@ Bytes message(MessageType type, const T& payload, std::span<const uint64_t> word
   return out;
 }
 
-inline Bytes contact(Version version, uint32_t vp = 0, uint64_t sint = 2) {
+inline Bytes contact(Version version, uint32_t vp = 0, uint64_t sint = 2,
+                     uint64_t monitor_page2 = 0) {
   return message(MessageType::InitiateContact,
-                 wire::vmbus::InitiateContact{version, vp, sint, 0, 0});
+                 wire::vmbus::InitiateContact{version, vp, sint, 0, monitor_page2});
 }
 
 /// The words of one page-aligned range over `pages` frames from `first` on.
@@ -104,6 +105,8 @@ class Talk {
       if (const auto* rings = std::get_if<host::vmbus::OpenRings>(&actions[seen])) {
         const auto key = rings->channel;
         machine.opened(key, opens, actions);
+      } else if (std::holds_alternative<host::vmbus::ShareMonitorPage>(actions[seen])) {
+        machine.monitor_page_shared(shares, actions);
       }
     }
     if (const char* broken = machine.broken_invariant()) throw std::logic_error(broken);
@@ -160,6 +163,7 @@ class Talk {
   host::vmbus::ControlMachine machine;
   host::vmbus::Actions actions;
   size_t seen = 0;
+  bool shares = true;  ///< the monitor page is RAM
   bool opens = true;
 };
 

@@ -2,6 +2,7 @@
 #include "host/vmbus/server.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <atomic>
 
@@ -164,6 +165,76 @@ TEST_F(ServerTest, CountsSignalsBothWays) {
   EXPECT_EQ(status.devices[0].channels[0].signals_out, 2u);
   EXPECT_EQ(status.devices[0].channels[0].vp, 1u);
   EXPECT_EQ(*status.version, Version::V5_3);
+}
+
+/// A server that offers monitored channels.
+class MonitoredServerTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kPage = 200 * 4096;
+
+  void say(const Bytes& bytes) {
+    ASSERT_TRUE(server.message_from_guest(4, 1, bytes));
+    server.drain();
+  }
+  void connect(uint64_t page) {
+    say(contact(Version::V5_3, 0, 2, page));
+    say(plain(MessageType::RequestOffers));
+  }
+  void open_ring(uint32_t relid, uint32_t id, uint64_t first) {
+    const auto words = range_words(8, first);
+    say(gpadl_header(relid, id, words, words.size()));
+    say(open(relid, id, 4));
+  }
+  wire::MonitorPage& page() {
+    return *reinterpret_cast<wire::MonitorPage*>(machine.memory(kPage, 4096)->data());
+  }
+  void trigger(uint32_t monitor) {
+    std::atomic_ref(page().trigger_group[monitor / 32].pending).fetch_or(1u << monitor % 32);
+  }
+  static bool signalled(OpenChannel& channel) {
+    pollfd fd{.fd = channel.signal_fd(), .events = POLLIN, .revents = 0};
+    return ::poll(&fd, 1, 10'000) == 1 && channel.take_signals() > 0;
+  }
+
+  FakeMachine machine{256, 1};
+  Server server{machine, {.log = {}, .monitor = true}};
+};
+
+TEST_F(MonitoredServerTest, ATriggerInTheMonitorPageIsASignalOfItsChannel) {
+  const auto one = std::make_shared<TestDevice>(1), two = std::make_shared<TestDevice>(2);
+  ASSERT_TRUE(server.add(one).ok());
+  ASSERT_TRUE(server.add(two).ok());
+  connect(kPage);
+  EXPECT_EQ(page().group_enable, 1u);
+  EXPECT_EQ(page().parameter[1].connection_id, 0x2002u);
+  EXPECT_EQ(page().latency[1], 10'000u);
+  open_ring(1, 1, 16);
+  open_ring(2, 2, 32);
+  trigger(1);
+  EXPECT_TRUE(signalled(*two->open.at(0)));
+  EXPECT_EQ(one->open.at(0)->take_signals(), 0u);
+  EXPECT_TRUE(machine.signal_host(0x2001)) << "by hypercall, too";
+  EXPECT_TRUE(signalled(*one->open.at(0)));
+  say(plain(MessageType::Unload));
+  EXPECT_EQ(page().group_enable, 0u);
+  trigger(0);
+  server.drain();
+  EXPECT_EQ(page().trigger_group[0].pending, 1u) << "the page is the guest's again";
+}
+
+TEST_F(MonitoredServerTest, APageThatIsNoneMeansChannelsWithoutMonitor) {
+  ASSERT_TRUE(server.add(std::make_shared<TestDevice>(1)).ok());
+  for (const uint64_t page : {uint64_t{0}, kPage + 8, uint64_t{256} * 4096, ~uint64_t{0} << 12}) {
+    connect(page);
+    std::optional<wire::OfferChannel> offer;
+    while (const auto message = machine.take_message()) {
+      if (type_of(message->payload) == MessageType::OfferChannel)
+        offer = payload_of<wire::OfferChannel>(message->payload);
+    }
+    ASSERT_TRUE(offer) << page;
+    EXPECT_EQ(offer->monitor_allocated, 0) << page;
+    EXPECT_EQ(offer->monitor_id, wire::kNoMonitor) << page;
+  }
 }
 
 TEST_F(ServerTest, RefusesRingsThatAreNotRam) {
