@@ -6,6 +6,13 @@ namespace hv::netvsc {
 using wire::rndis::MessageType;
 using wire::rndis::Oid;
 
+uint32_t Facts::queue_limit(uint32_t cpus) const {
+  if (rss.table_entries == 0) return 1;
+  uint32_t limit = rss.queues < cpus ? rss.queues : cpus;
+  if (limit > wire::netvsc::kMaxQueues) limit = wire::netvsc::kMaxQueues;
+  return limit == 0 ? 1 : limit;
+}
+
 Result<size_t> Discovery::write(std::span<std::byte> out, Conversation& conversation) const {
   switch (state_) {
     case State::Initialize:

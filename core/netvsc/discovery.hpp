@@ -14,6 +14,10 @@ struct Facts {
   bool link_up = false;
   uint32_t link_speed = 0;  ///< units of 100 bit/s; 0: not known
   RssCapabilities rss;
+
+  /// Queues that the adapter may have on a machine of so many CPUs, at least 1. CPUs that are
+  /// offline are among them: they come back, and nothing opens the adapter anew then.
+  uint32_t queue_limit(uint32_t cpus) const;
 };
 
 /// The RNDIS dialogue behind the Opening: INITIALIZE, then what the adapter is and can do. One

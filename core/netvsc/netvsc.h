@@ -179,6 +179,8 @@ int hv_netvsc_discovery_answer(struct hv_netvsc_discovery *discovery,
 			       const struct hv_netvsc_conversation *conversation);
 void hv_netvsc_discovery_facts(const struct hv_netvsc_discovery *discovery,
 			       struct hv_netvsc_facts *facts);
+/* Queues that the adapter may have on a machine of so many CPUs, offline ones included. */
+uint32_t hv_netvsc_queue_limit(const struct hv_netvsc_facts *facts, uint32_t cpus);
 
 /*
  * Each writes a request and returns its bytes, or a negative status; the answer of all is judged by

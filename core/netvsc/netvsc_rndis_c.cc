@@ -105,6 +105,12 @@ void hv_netvsc_discovery_facts(const hv_netvsc_discovery* discovery, hv_netvsc_f
   __builtin_memcpy(out->mac, facts.mac.data(), sizeof(out->mac));
 }
 
+uint32_t hv_netvsc_queue_limit(const hv_netvsc_facts* facts, uint32_t cpus) {
+  Facts said;
+  said.rss = {.queues = facts->rss_queues, .table_entries = facts->rss_entries};
+  return said.queue_limit(cpus);
+}
+
 int hv_netvsc_write_filter(hv_netvsc_conversation* conversation, void* page, size_t room,
                            uint32_t filter) {
   return bytes_of(write_set_u32(room_at(page, room), begin_set(conversation),

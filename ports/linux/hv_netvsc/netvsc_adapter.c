@@ -26,7 +26,6 @@ static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)
 	adapter->net = net;
 	adapter->granted = 1;
 	adapter->active = 1;
-	adapter->most_queues = 1;
 	adapter->wanted = 1;
 	init_waitqueue_head(&adapter->opened_one);
 	init_completion(&adapter->setup_done);
@@ -128,14 +127,10 @@ void netvsc_queues_work(struct work_struct *work)
 	rtnl_unlock();
 }
 
-static void netvsc_plan_queues(struct netvsc_adapter *adapter)
+/* What host and machine allow now: CPUs may have been added. */
+unsigned int netvsc_queue_limit(const struct netvsc_adapter *adapter)
 {
-	const struct hv_netvsc_facts *facts = &adapter->facts;
-
-	if (!facts->rss_entries)
-		return;
-	adapter->most_queues = min3(facts->rss_queues, num_online_cpus(),
-				    (unsigned int)HV_NETVSC_MOST_QUEUES);
+	return hv_netvsc_queue_limit(&adapter->facts, num_present_cpus());
 }
 
 /* Asks for the channels that the configuration wants. With one the adapter works, too. */
@@ -143,7 +138,7 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 {
 	int ret;
 
-	adapter->wanted = clamp(adapter->net->config.queues, 1U, adapter->most_queues);
+	adapter->wanted = clamp(adapter->net->config.queues, 1U, netvsc_queue_limit(adapter));
 	netvsc_ready_channel(adapter->queues[0]);
 	if (adapter->wanted == 1)
 		return;
@@ -173,7 +168,6 @@ int netvsc_open_adapter(struct netvsc_net *net)
 		net->link_speed = adapter->facts.link_speed / 10000;
 		if (adapter->facts.most_mtu < net->dev->mtu)
 			net->dev->mtu = adapter->facts.most_mtu;
-		netvsc_plan_queues(adapter);
 		netvsc_more_channels(adapter);
 		if (READ_ONCE(adapter->broken))
 			ret = -EIO;

@@ -111,7 +111,6 @@ struct netvsc_config {
 struct netvsc_adapter {
 	struct netvsc_net *net;
 	struct netvsc_queue *queues[HV_NETVSC_MOST_QUEUES];
-	unsigned int most_queues;	/* what host and machine allow */
 	unsigned int wanted;		/* channels that share the buffers */
 	unsigned int granted;		/* channels that will be there, the primary one included */
 	unsigned int active;		/* queues that carry frames */
@@ -235,6 +234,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 void netvsc_attach(struct netvsc_net *net);
 int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, unsigned int mtu);
 void netvsc_use_queues(struct netvsc_net *net);
+unsigned int netvsc_queue_limit(const struct netvsc_adapter *adapter);
 void netvsc_queues_work(struct work_struct *work);
 int netvsc_set_rss(struct netvsc_net *net);
 

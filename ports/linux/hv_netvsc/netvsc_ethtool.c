@@ -65,7 +65,7 @@ static void netvsc_get_channels(struct net_device *dev, struct ethtool_channels 
 
 	if (!adapter)
 		return;
-	channels->max_combined = adapter->most_queues;
+	channels->max_combined = netvsc_queue_limit(adapter);
 	channels->combined_count = adapter->active;
 }
 
@@ -81,7 +81,7 @@ static int netvsc_set_channels(struct net_device *dev, struct ethtool_channels *
 	if (!adapter)
 		return -ENODEV;
 	if (adapter->opened.version < HV_NETVSC_V5 ||
-	    channels->combined_count > adapter->most_queues)
+	    channels->combined_count > netvsc_queue_limit(adapter))
 		return -EINVAL;
 	config.queues = channels->combined_count;
 	return netvsc_reopen(net, &config, dev->mtu);

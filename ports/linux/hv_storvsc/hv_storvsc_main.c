@@ -63,10 +63,10 @@ MODULE_DEVICE_TABLE(vmbus, storvsc_ids);
  */
 #define STORVSC_USUAL_REQUEST (16 + 8 * (HV_STORVSC_RANGE_WORDS + 32) + HV_STORVSC_PACKET_SIZE + 8)
 
-/* Sub-channels that this many CPUs can use. */
+/* Sub-channels that the machine's CPUs can use: those that are offline come back. */
 static unsigned int storvsc_useful_sub_channels(bool is_ide)
 {
-	return is_ide ? 0 : (num_online_cpus() - 1) / storvsc_vcpus_per_sub_channel;
+	return is_ide ? 0 : (num_present_cpus() - 1) / storvsc_vcpus_per_sub_channel;
 }
 
 /*

@@ -71,8 +71,8 @@ static int storvsc_converse(struct storvsc_device *dev)
 {
 	struct storvsc_channel *chan = dev->opened;
 	struct hv_storvsc_handshake handshake;
-	/* Hosts may have more channels than there are CPUs to use them. */
-	u16 sub_channels = dev->is_ide ? 0 : min_t(unsigned int, num_online_cpus() - 1, U16_MAX);
+	/* Hosts may have more channels than there are CPUs to use them, offline ones included. */
+	u16 sub_channels = dev->is_ide ? 0 : min_t(unsigned int, num_present_cpus() - 1, U16_MAX);
 	int ret;
 
 	hv_storvsc_handshake_create(&handshake, dev->is_fc, sub_channels);

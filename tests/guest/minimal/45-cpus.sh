@@ -61,6 +61,48 @@ test_cpus_go_and_come_under_io() {
   under_io all_but_one_cpu_go_and_come
 }
 
+# all_other_cpus 0|1: all but CPU 0 go offline, or come online.
+all_other_cpus() {
+  local cpu
+  for cpu in $(seq $((CPUS - 1))); do
+    echo "$1" >"/sys/devices/system/cpu/cpu$cpu/online" || fail "CPU $cpu stays as it was"
+  done
+}
+
+# What was opened while CPUs were away has channels for them when they are back.
+test_network_channels_come_with_cpus_that_come_back() {
+  local device vmbus
+  cpus_can_go
+  ours hv_netvsc || skip "the in-tree driver counts the CPUs that are online when it opens"
+  mount_tools
+  device=$(nic $NIC0)
+  vmbus=$(readlink -f "/sys/class/net/$device/device")
+  channels_are() { [ "$(ls "$vmbus/channels" | wc -l)" = "$1" ]; }
+  all_other_cpus 0
+  tool ethtool -L "$device" combined 1 || fail "one channel is refused while CPUs are away"
+  within 60 channels_are 1 || fail "$(ls "$vmbus/channels" | wc -l) channels, 1 asked for"
+  all_other_cpus 1
+  tool ethtool -L "$device" combined "$CPUS" || fail "$CPUS channels are refused with all CPUs back"
+  within 60 channels_are "$CPUS" || fail "$(ls "$vmbus/channels" | wc -l) channels, $CPUS asked for"
+  network_answers "with all channels"
+  driver_is_calm
+}
+
+test_disk_channels_come_for_cpus_that_are_away() {
+  local before
+  cpus_can_go
+  ours hv_storvsc || skip "the in-tree driver counts the CPUs that are online when it loads"
+  before=$(open_channels | wc -l)
+  as_before() { [ "$(open_channels | wc -l)" = "$before" ]; }
+  all_other_cpus 0
+  umount -a -t ext4,iso9660 2>/dev/null || :
+  unload hv_storvsc || fail "hv_storvsc cannot be unloaded"
+  modprobe hv_storvsc
+  all_other_cpus 1
+  within 60 as_before || fail "$(open_channels | wc -l) channels, $before before"
+  some_io || fail "the disk does not answer"
+}
+
 test_the_cpu_of_the_messages_stays() {
   [ -e /sys/devices/system/cpu/cpu0/online ] || skip "this kernel lets CPU 0 not go at all"
   ! echo 0 >/sys/devices/system/cpu/cpu0/online 2>/dev/null || fail "CPU 0 went"

@@ -116,5 +116,19 @@ TEST(Discovery, NeedsAnAddressThatIsOne) {
   }
 }
 
+TEST(Discovery, AnAdapterHasAsManyQueuesAsHostMachineAndProtocolAllow) {
+  Facts facts;
+  facts.rss = {.queues = 8, .table_entries = 128};
+  EXPECT_EQ(facts.queue_limit(4), 4u);
+  EXPECT_EQ(facts.queue_limit(16), 8u);
+  EXPECT_EQ(facts.queue_limit(0), 1u);
+  facts.rss.queues = 1000;
+  EXPECT_EQ(facts.queue_limit(1000), wire::netvsc::kMaxQueues);
+  facts.rss.queues = 0;
+  EXPECT_EQ(facts.queue_limit(4), 1u);
+  facts.rss = {.queues = 8, .table_entries = 0};
+  EXPECT_EQ(facts.queue_limit(4), 1u) << "without RSS nothing says which queue has what";
+}
+
 }  // namespace
 }  // namespace hv::netvsc
