@@ -4,8 +4,14 @@ usage() {
 usage: ./enlighten run [options]
 
 Boots Debian on our Hyper-V host with our drivers, prints a table of what drives each device, then
-gives a console (root is logged in; 'poweroff' or Ctrl-A x ends it). Without a terminal it prints
-the table, powers off, and exits 0.
+gives a console (root is logged in; 'poweroff' or Ctrl-A x ends it; 'reboot' boots again, with what
+the disks have). Without a terminal it prints the table, powers off, and exits 0.
+
+In the Debian guest root has no password, at the console and by ssh. To get in by ssh and scp:
+  ./enlighten run --forward tcp:127.0.0.1:2222-:22
+  ssh -p 2222 root@127.0.0.1
+'apt update' and 'apt install' use this machine's sources. The root disk is a copy: what is changed
+on it is gone with the run.
 
   --exec CMD           runs CMD in the guest by its shell: stdout, stderr and exit status are CMD's;
                        the guest's console goes to build/log/console.log
@@ -51,8 +57,8 @@ the table, powers off, and exits 0.
   --timeout SECONDS    the guest is then reported as hung, status 124
   --verbose            the host's own messages
 
-Exit status: CMD's with --exec; 0 the guest powered off; 10 it asked for a reboot; 11 triple fault;
-12 panic; 124 hung; 1 something could not be done; 2 wrong command line.
+Exit status: CMD's with --exec; 0 the guest powered off; 10 with --exec: it asked for a reboot;
+11 triple fault; 12 panic; 124 hung; 1 something could not be done; 2 wrong command line.
 USAGE
 }
 
@@ -375,10 +381,14 @@ main() {
   [[ " ${nets[*]}" != *' user'* ]] ||
     say "the guest finds this machine's own servers at" \
       "$([ "$ACCEL" = kvm ] && echo 10.0.2.2 || echo 10.0.3.2)"
-  local status=0
+  local status=0 command=(enlighten-host "${host_args[@]}")
+  # At a console a reboot boots again: another machine, with the same disks.
+  [ -n "$exec_cmd" ] ||
+    command=("status=10; while [ \$status = 10 ]; do status=0; ${command[*]@Q} || status=\$?; done
+      exit \$status")
   # One emulated CPU boots Debian as fast as two, and does not end the guest (lab/README.md).
   "$LAB_DIR/node" --accel "$ACCEL" --smp 1 --memory "$((mib + 640))M" "${node_args[@]}" -- \
-    enlighten-host "${host_args[@]}" <&0 &
+    "${command[@]}" <&0 &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
   wait "$NODE_PID" || status=$?

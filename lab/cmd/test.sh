@@ -4,6 +4,8 @@
 . "$LAB_DIR/lib/cli-tests.sh"
 . "$LAB_DIR/lib/interrupt-test.sh"
 . "$LAB_DIR/lib/port-test.sh"
+. "$LAB_DIR/lib/reboot-test.sh"
+. "$LAB_DIR/lib/names-test.sh"
 
 usage() {
   cat <<'USAGE'
@@ -89,6 +91,7 @@ suite_unit() {
   local suffix='' failing=0
   ! built asan enlighten_tests || ctest_suite unit
   check unit/bad_input_gives_one_clear_line test_bad_input
+  check unit/documents_name_what_exists test_names_in_documents
   check unit/scripts_are_clean_by_shellcheck lint_scripts
   check unit/kernel_code_is_clean_by_checkpatch lint_kernel_code
   check unit/lines_end_at_100_columns lint_columns

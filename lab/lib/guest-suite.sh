@@ -40,8 +40,8 @@ QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
 # What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file
 # that is fetched.
-GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=1500"
-SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=3600"
+GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=3600"
+SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=7200"
 
 # In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look
 # at one of them, and guest_node_cpus.
@@ -76,6 +76,7 @@ run_sessions() {
   done <<<"$sessions"
   check guest/nothing_is_left_after_an_interrupt test_interrupts
   check guest/a_busy_port_is_said test_busy_port
+  check guest/a_reboot_at_a_console_boots_again test_reboot
   nodes=$(nodes_at_once)
   while [ "$next" -le "$number" ] || [ ${#running[@]} -gt 0 ]; do
     while [ "$next" -le "$number" ] && [ ${#running[@]} -lt "$nodes" ]; do
