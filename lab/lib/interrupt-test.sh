@@ -1,44 +1,64 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Ctrl-C at any moment: nothing of a run may be left, neither a process nor a file nor a lock.
 
-# interrupted_after SECONDS ARGS...: starts ./enlighten in a process group of its own, interrupts
-# that as a terminal would.
-interrupted_after() {
-  local after=$1 pid status=0 left
+# until_so COMMAND...: waits until it succeeds. 1: the run ended before, or ten minutes are over.
+until_so() {
+  local end=$((SECONDS + 600))
+  until "$@"; do
+    kill -0 "$RUN_PID" 2>/dev/null && [ "$SECONDS" -lt "$end" ] || return 1
+    sleep 0.1
+  done
+}
+
+# The moments. Each says whether the run has come to it.
+at_its_start() { grep -q -a enlighten "/proc/$RUN_PID/cmdline"; }
+at_its_first_line() { [ -s "$SCRATCH/interrupted.log" ]; }
+with_the_node_there() { pgrep -g "$RUN_PID" -f lab/node >/dev/null; }
+with_the_command_there() { grep -q 'the command runs' "$SCRATCH/interrupted.log"; }
+
+# interrupted_when MOMENT ARGS...: starts ./enlighten in a process group of its own, interrupts that
+# as a terminal would.
+interrupted_when() {
+  local moment=$1 status=0 left
   shift
+  : >"$SCRATCH/interrupted.log"
   set -m
   # Whoever started the suite in the background had SIGINT ignored, and a shell cannot undo that by
   # itself.
-  env --default-signal=INT "$TOP_DIR/enlighten" "$@" >"$SCRATCH/interrupted.log" 2>&1 </dev/null &
-  pid=$!
+  env --default-signal=INT ENLIGHTEN_CACHE="$SCRATCH/cache" "$TOP_DIR/enlighten" "$@" \
+    >"$SCRATCH/interrupted.log" 2>&1 </dev/null &
+  RUN_PID=$!
   set +m
-  sleep "$after"
-  kill -INT -- "-$pid" 2>/dev/null || :
-  wait "$pid" || status=$?
+  until_so "$moment" || {
+    echo "./enlighten $* was never $moment:"
+    cat "$SCRATCH/interrupted.log"
+    bad=1
+  }
+  kill -INT -- "-$RUN_PID" 2>/dev/null || :
+  wait "$RUN_PID" || status=$?
   if [ "$status" != 130 ]; then
-    echo "after $after s of ./enlighten $*: status $status, not 130: the interrupt did not end it"
+    echo "$moment, ./enlighten $*: status $status, not 130: the interrupt did not end it"
     bad=1
   fi
-  if ! left=$(no_process_of "$pid"); then
-    echo "after $after s of ./enlighten $*: status $status, and these were left:"
+  if ! left=$(no_process_of "$RUN_PID"); then
+    echo "$moment, ./enlighten $*: status $status, and these were left:"
     echo "$left"
     bad=1
   fi
   left=$(
-    find "$CACHE_DIR" \( -name '*.part' -o -name '*.tree' -o -name '*.sock' \) \
-      -newer "$SCRATCH/start" -print
-    find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -newer "$SCRATCH/start" ! -path "$SCRATCH"
+    find "$SCRATCH/cache/" \( -name '*.part' -o -name '*.tree' -o -name '*.sock' \) -print
+    find "$SCRATCH/cache/tmp" -mindepth 1 -maxdepth 1
   )
   if [ -n "$left" ]; then
-    echo "after $after s of ./enlighten $*: files were left: $left"
+    echo "$moment, ./enlighten $*: files were left: $left"
     bad=1
   fi
 }
 
-# The processes of that group that still live, up to 5 s later.
+# The processes of that group that still live, up to a minute later.
 no_process_of() {
   local i
-  for ((i = 0; i < 50; i++)); do
+  for ((i = 0; i < 600; i++)); do
     pgrep -g "$1" >/dev/null || return 0
     sleep 0.1
   done
@@ -46,13 +66,18 @@ no_process_of() {
   return 1
 }
 
+# A cache of its own, with what the other has: there nobody else leaves files meanwhile.
 test_interrupts() {
-  local bad=0 after
+  local bad=0 moment name RUN_PID
   scratch_dir
-  touch "$SCRATCH/start"
-  for after in 0.2 1 3 8; do
-    interrupted_after "$after" run --guest minimal --drivers inbox --accel "$ACCEL" \
-      --control "$SCRATCH/ctl.sock" --exec 'sleep 100'
+  mkdir -p "$SCRATCH/cache/tmp"
+  for name in "$CACHE_DIR"/*; do
+    case ${name##*/} in tmp | lock | *.part | *.tree) ;; *) ln -s "$name" "$SCRATCH/cache/" ;; esac
   done
+  for moment in at_its_start at_its_first_line with_the_node_there with_the_command_there; do
+    interrupted_when "$moment" run --guest minimal --drivers inbox --accel "$ACCEL" \
+      --control "$SCRATCH/ctl.sock" --exec 'echo the command runs; sleep 100000'
+  done
+  [ ! -e "$SCRATCH/ctl.sock" ] || { echo "the control socket was left"; bad=1; }
   return "$bad"
 }

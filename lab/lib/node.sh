@@ -48,7 +48,7 @@ node_talk() {
   "$LAB_DIR/node" "$@" >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
   on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
-  while IFS= read -t 90 -r line || { status=$?; false; }; do
+  while IFS= read -t 300 -r line || { status=$?; false; }; do
     line=${line%$'\r'}
     if [ "$line" = @alive ]; then
       [ $((SECONDS - heard)) -le "$limit" ] || { status=129; break; }

@@ -7,8 +7,10 @@ test_busy_port() {
   port=$((20000 + RANDOM % 10000))
   setpriv --pdeathsig KILL socat "TCP-LISTEN:$port,bind=127.0.0.1" OPEN:/dev/null 2>/dev/null &
   holder=$!
-  sleep 0.5
-  kill -0 "$holder" 2>/dev/null || { echo "no port to hold"; return 1; }
+  until grep -q "0100007F:$(printf %04X "$port") 00000000:0000 0A" /proc/net/tcp; do
+    kill -0 "$holder" 2>/dev/null || { echo "no port to hold"; return 1; }
+    sleep 0.1
+  done
   out=$("$TOP_DIR/enlighten" run --guest minimal --drivers inbox --accel "$ACCEL" \
     --forward "tcp:127.0.0.1:$port-:22" --exec true 2>&1 </dev/null) || status=$?
   kill "$holder"

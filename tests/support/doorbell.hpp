@@ -21,7 +21,7 @@ class Doorbell {
   uint64_t take();
   /// Sleeps until it rings, and takes it. False: it did not within `limit`, which means that a
   /// wake-up was lost.
-  bool wait(std::chrono::seconds limit = std::chrono::seconds(20));
+  bool wait(std::chrono::seconds limit = std::chrono::minutes(5));
 
  private:
   int fd_;

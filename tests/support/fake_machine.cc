@@ -131,7 +131,7 @@ std::vector<FakeMachine::Event> FakeMachine::take_events() {
 
 bool FakeMachine::wait_event() {
   std::unique_lock lock(mutex_);
-  return event_came_.wait_for(lock, std::chrono::seconds(10), [this] { return !events_.empty(); });
+  return event_came_.wait_for(lock, std::chrono::minutes(5), [this] { return !events_.empty(); });
 }
 
 void FakeMachine::on_event(std::function<void(Event)> call) {

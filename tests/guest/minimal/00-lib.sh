@@ -76,7 +76,7 @@ nic() {
   return 1
 }
 answers() { ping -A -q -c 3 -W 10 "$@"; }
-scsi() { echo "/dev/$(within 30 device $SCSI "$1")"; }
+scsi() { echo "/dev/$(within 60 device $SCSI "$1")"; }
 sectors() { cat "/sys/block/${1#/dev/}/size"; }
 tool() { # fio and its libraries live on a disk of their own
   LD_LIBRARY_PATH=/tools/lib "$@"

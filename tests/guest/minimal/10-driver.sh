@@ -5,7 +5,7 @@ test_the_expected_driver_is_loaded() {
   else
     ! ours hv_storvsc || fail "hv_storvsc is ours"
   fi
-  within 30 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
+  within 60 device $SCSI 0 >/dev/null || fail "no disk at LUN 0"
 }
 
 # As many as the host was told, else one for four CPUs.

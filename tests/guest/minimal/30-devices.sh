@@ -39,7 +39,7 @@ test_a_dvd_is_read() {
 
 test_an_ide_disk_is_mounted() {
   local disk
-  within 30 device $IDE 0 >/dev/null || fail "no IDE disk"
+  within 60 device $IDE 0 >/dev/null || fail "no IDE disk"
   disk=/dev/$(device $IDE 0)
   mkdir -p /mnt/ide
   mount "$disk" /mnt/ide

@@ -4,11 +4,11 @@
 # network_answers WHAT: the adapter nic0 gets an address and reaches the host.
 network_answers() {
   local device
-  within 30 nic $NIC0 >/dev/null || fail "$1: no network interface"
+  within 60 nic $NIC0 >/dev/null || fail "$1: no network interface"
   device=$(nic $NIC0)
   ip link set "$device" up
-  within 20 carrier "$device" 1 || fail "$1: no carrier"
-  udhcpc -i "$device" -n -q -t 10 -T 2 || fail "$1: no address"
+  within 60 carrier "$device" 1 || fail "$1: no carrier"
+  udhcpc -i "$device" -n -q -t 30 -T 3 || fail "$1: no address"
   answers 10.0.2.2 || fail "$1: no answer"
 }
 

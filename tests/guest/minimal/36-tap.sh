@@ -9,7 +9,7 @@ tap_up() {
   mount_tools
   ip link set "$1" up
   ip addr replace 10.9.0.2/24 dev "$1"
-  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
+  within 60 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
 }
 # tcp_counter FIELD: a counter of TCP's, as /proc/net/snmp has it.
 tcp_counter() {
@@ -24,14 +24,19 @@ kilobits() {
     /tmp/iperf
 }
 
+# both_ways ARGS: something arrived each way in one second, which is long or short.
+both_ways() {
+  local figure
+  # shellcheck disable=SC2086
+  figure=$(kilobits -t 1 --bidir $1) && [ "$(echo "$figure" | grep -vcx 0)" = 2 ]
+}
+
 test_tap_network_carries_tcp_and_udp_both_ways() {
-  local device way figure
+  local device way
   device=$(tap_nic)
   tap_up "$device"
   for way in "" "-u -b 20M"; do
-    # shellcheck disable=SC2086
-    figure=$(kilobits -t 1 --bidir $way) || fail "iperf3 $way"
-    [ "$(echo "$figure" | grep -vcx 0)" = 2 ] || {
+    within 120 both_ways "$way" || {
       cat /tmp/iperf
       fail "nothing arrived one way: iperf3 --bidir $way"
     }
@@ -45,11 +50,11 @@ test_tap_network_takes_jumbo_frames() {
   device=$(tap_nic)
   tap_up "$device"
   ip link set "$device" mtu 9000
-  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
+  within 60 answers 10.9.0.1 >/dev/null || fail "the node does not answer"
   for size in 1473 8000 8972; do answers -s $size 10.9.0.1 || fail "no answer to $size bytes"; done
-  [ "$(kilobits -t 1 -R)" -gt 0 ] || fail "nothing arrived"
+  kilobits -n 2M -R || fail "no stream passes"
   ip link set "$device" mtu 1500
-  within 10 answers 10.9.0.1 >/dev/null || fail "the node does not answer any more"
+  within 60 answers 10.9.0.1 >/dev/null || fail "the node does not answer any more"
   driver_is_calm
 }
 
@@ -61,9 +66,9 @@ test_tap_network_has_vlans() {
   vconfig add "$device" 5
   ip link set "$device.5" up
   ip addr add 10.9.5.2/24 dev "$device.5"
-  within 10 answers 10.9.5.1 >/dev/null || { ip addr; fail "the node does not answer on the VLAN"; }
+  within 60 answers 10.9.5.1 >/dev/null || { ip addr; fail "the node does not answer on the VLAN"; }
   answers -s 1472 10.9.5.1 || fail "no full frame passes on the VLAN"
-  tool iperf3 -c 10.9.5.1 -t 1 >/tmp/iperf || {
+  tool iperf3 -c 10.9.5.1 -n 2M >/tmp/iperf || {
     cat /tmp/iperf
     fail "no stream passes on the VLAN"
   }
@@ -71,55 +76,62 @@ test_tap_network_has_vlans() {
   driver_is_calm
 }
 
-# The node sends to a group, and to an address that is not the guest's, five times a second each.
-# frames_in_2_seconds DEVICE: sets TO_GROUPS to those for groups, TO_OTHERS to the others
-frames_in_2_seconds() {
-  local VALUE groups others
-  value_of "/sys/class/net/$1/statistics/multicast"; groups=$VALUE
-  value_of "/sys/class/net/$1/statistics/rx_packets"; others=$VALUE
-  sleep 2
+# The node sends to a group, and to an address that is not the guest's, one frame each by turns.
+# frames_came DEVICE: sets TO_GROUPS to the frames for groups since `groups`, TO_OTHERS to the
+# others since `all`.
+frames_came() {
+  local VALUE
   value_of "/sys/class/net/$1/statistics/multicast"; TO_GROUPS=$((VALUE - groups))
-  value_of "/sys/class/net/$1/statistics/rx_packets"; TO_OTHERS=$((VALUE - others - TO_GROUPS))
+  value_of "/sys/class/net/$1/statistics/rx_packets"; TO_OTHERS=$((VALUE - all - TO_GROUPS))
+}
+# Ten of one kind came, whenever that is.
+ten_to_groups() { frames_came "$1"; [ "$TO_GROUPS" -ge 10 ]; }
+ten_to_others() { frames_came "$1"; [ "$TO_OTHERS" -ge 10 ]; }
+count_from_here() {
+  groups=$(cat "/sys/class/net/$1/statistics/multicast")
+  all=$(cat "/sys/class/net/$1/statistics/rx_packets")
 }
 test_tap_network_hears_groups_and_when_asked_all() {
-  local device TO_GROUPS TO_OTHERS
+  local device groups all TO_GROUPS TO_OTHERS
   device=$(tap_nic)
   tap_up "$device"
-  frames_in_2_seconds "$device"
-  [ "$TO_GROUPS" -ge 4 ] || fail "$TO_GROUPS frames to groups"
-  [ "$TO_OTHERS" -lt 4 ] || fail "$TO_OTHERS frames that are not for this adapter"
+  count_from_here "$device"
+  within 120 ten_to_groups "$device" || fail "$TO_GROUPS frames to groups"
+  # As many were sent to the stranger. A few that are for this adapter may have come besides.
+  [ "$TO_OTHERS" -lt 5 ] || fail "$TO_OTHERS frames that are not for this adapter"
   ip link set "$device" promisc on
-  frames_in_2_seconds "$device"
+  count_from_here "$device"
+  within 120 ten_to_others "$device" || fail "promiscuous, it gets $TO_OTHERS frames of others"
   ip link set "$device" promisc off
-  [ "$TO_OTHERS" -ge 4 ] || fail "promiscuous, it gets $TO_OTHERS frames of others"
   driver_is_calm
 }
 
-# mean_frame DEVICE COMMAND...: bytes of a frame that comes meanwhile. Both counters are of one
-# moment: some come when the command has ended.
-mean_frame() {
-  local device=$1 before
-  shift
-  before=$(counters_of "$device")
-  "$@" >&2
-  echo "$before $(counters_of "$device")" | awk '{ print int(($3 - $1) / ($4 - $2)) }'
+# The file that is fetched to count frames: its bytes, and the frames of TCP that they need when
+# none is joined; more, when some are lost or not full, and never fewer.
+FETCHED=$((2 << 20))
+SEGMENTS=$((FETCHED / 1460))
+# frames_of_a_file DEVICE: how many frames came while the file was fetched, whole.
+frames_of_a_file() {
+  local before
+  wget -q -O /tmp/network.md5 http://10.9.0.1:8080/network.md5 || return 1
+  before=$(cat "/sys/class/net/$1/statistics/rx_packets")
+  wget -q -O /tmp/network http://10.9.0.1:8080/network || return 1
+  FRAMES=$(($(cat "/sys/class/net/$1/statistics/rx_packets") - before))
+  [ "$(wc -c </tmp/network)" = "$FETCHED" ] &&
+    [ "$(md5sum </tmp/network | cut -c 1-32)" = "$(cut -c 1-32 /tmp/network.md5)" ]
 }
-counters_of() { sed -n "s/^ *$1: *\([0-9]*\)  *\([0-9]*\) .*/\1 \2/p" /proc/net/dev; }
+# How many segments a host joins is chance; that it joins none in all of the file is not.
+joined_frames_come() { frames_of_a_file "$1" && [ "$FRAMES" -lt "$SEGMENTS" ]; }
 test_tap_network_takes_joined_segments() {
-  local device mean
+  local device FRAMES=none
   device=$(tap_nic)
   tap_up "$device"
   tool ethtool -K "$device" lro off || fail "LRO cannot be turned off"
-  mean=$(mean_frame "$device" kilobits -t 1 -R)
-  [ "$mean" -gt 1000 ] && [ "$mean" -le 1514 ] || fail "$mean bytes in a frame, with LRO off"
+  frames_of_a_file "$device" || fail "the file does not come as it is, with LRO off"
+  [ "$FRAMES" -ge "$SEGMENTS" ] || fail "$FRAMES frames for $SEGMENTS segments, with LRO off"
   tool ethtool -K "$device" lro on || fail "LRO cannot be turned on"
-  mean=$(mean_frame "$device" kilobits -t 1 -R)
-  [ "$mean" -gt 3000 ] || fail "$mean bytes in a frame, with LRO on"
-  rm -f /tmp/network /tmp/network.md5
-  wget -q -O /tmp/network.md5 http://10.9.0.1:8080/network.md5 &&
-    wget -q -O /tmp/network http://10.9.0.1:8080/network || fail "wget"
-  [ "$(md5sum </tmp/network | cut -c 1-32)" = "$(cut -c 1-32 /tmp/network.md5)" ] ||
-    fail "the file is damaged"
+  within 120 joined_frames_come "$device" ||
+    fail "$FRAMES frames for $SEGMENTS segments, with LRO on"
   [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
   driver_is_calm
 }
@@ -131,8 +143,8 @@ test_wire_gets_whole_frames() {
   ip link set "$device" up
   ip addr replace 10.9.2.2/24 dev "$device"
   ip -6 addr replace fd09::2/64 dev "$device"
-  within 20 answers 10.9.2.1 >/dev/null || fail "the node does not answer"
-  within 20 answers fd09::1 >/dev/null || fail "the node does not answer by IPv6"
+  within 60 answers 10.9.2.1 >/dev/null || fail "the node does not answer"
+  within 60 answers fd09::1 >/dev/null || fail "the node does not answer by IPv6"
   for tso in off on; do
     tool ethtool -K "$device" tso $tso || fail "tso $tso is refused"
     tool iperf3 -c 10.9.2.1 -n 4M >/tmp/iperf || { cat /tmp/iperf; fail "TCP with tso $tso"; }

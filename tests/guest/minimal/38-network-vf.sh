@@ -29,10 +29,13 @@ by_channels() { [ "$(way)" = channels ]; }
 
 # A namespace that lives as long as the process SPACE.
 new_space() {
-  unshare -n sleep 1000 &
+  unshare -n sleep 100000 &
   SPACE=$!
-  within 10 in_space true || fail "no namespace"
-  sleep 0.5
+  within 60 is_another_space || fail "no namespace"
+}
+is_another_space() {
+  local its
+  its=$(readlink "/proc/$SPACE/ns/net") && [ "$its" != "$(readlink /proc/self/ns/net)" ]
 }
 in_space() { nsenter -n -t "$SPACE" "$@"; }
 
@@ -43,7 +46,7 @@ function_comes() {
   gateway=$(awk '$1 == "10.0.2.2" { print $4 }' /proc/net/arp)
   [ -n "$gateway" ] || fail "the host's address is not known"
   ip link add vf0 address $NIC0 type veth
-  within 10 joined || { ip link; fail "the function is not joined"; }
+  within 60 joined || { ip link; fail "the function is not joined"; }
   peer=$(peer_of vf0)
   ip link set "$peer" address "$gateway"
   ip link set "$peer" netns "$SPACE"
@@ -66,14 +69,15 @@ test_virtual_function_takes_over_and_falls_back() {
   function_comes
   slave_flag vf0 || fail "it is no slave"
   [ -e "/sys/class/net/$device/lower_vf0" ] || fail "it is not below the adapter"
-  sleep 1
-  by_channels || fail "frames go by a function that the host has not given"
+  ! by_function || fail "frames go by a function that the host has not given"
+  within 60 by_channels || fail "frames do not go by the channels any more"
   ask_host nic.vf name=nic0 present=true serial=5
-  within 20 by_function || { dmesg | tail -n 20; fail "frames do not go by the function"; }
+  within 60 by_function || { dmesg | tail -n 20; fail "frames do not go by the function"; }
   before=$(counted "$device" packets)
-  answers -s 1400 10.0.2.2 || fail "nobody answers behind the function"
+  answers -c 100 -s 1400 10.0.2.2 || fail "nobody answers behind the function"
   [ "$(function_counter rx_packets)" -gt 0 ] || fail "what the function receives is not counted"
-  [ "$(counted "$device" packets)" -le $((before + 2)) ] || fail "frames go by the channels, too"
+  # What the host sends to all comes by them now and then.
+  [ "$(counted "$device" packets)" -lt $((before + 50)) ] || fail "frames go by the channels, too"
 
   # Nothing is lost when it goes down and comes up, is taken back and given.
   ping -A -c 2000 -W 10 -q 10.0.2.2 >/tmp/ping &
@@ -88,20 +92,20 @@ test_virtual_function_takes_over_and_falls_back() {
     ask_host nic.vf name=nic0 present=true serial=5
     sleep 0.3
   done
-  within 60 not_running $sender || fail "the sender does not end"
+  within 600 not_running $sender || fail "the sender does not end"
   cat /tmp/ping
   grep -q ' 0% packet loss' /tmp/ping || fail "frames are lost"
   ip link set vf0 down
-  within 10 by_channels || fail "frames go by a function that is down"
+  within 60 by_channels || fail "frames go by a function that is down"
   ip link set vf0 up
-  within 10 by_function || fail "frames do not go by the function again"
+  within 60 by_function || fail "frames do not go by the function again"
 
   # It goes for good, while frames are sent.
   ping -A -c 500 -W 10 -q 10.0.2.2 >/tmp/ping &
   sender=$!
   sleep 0.2
   ip link del vf0
-  within 60 not_running $sender || fail "the sender does not end"
+  within 600 not_running $sender || fail "the sender does not end"
   cat /tmp/ping
   grep -q ' 0% packet loss' /tmp/ping || fail "frames are lost"
   function_goes
@@ -121,12 +125,12 @@ test_virtual_function_is_set_as_its_adapter() {
   new_space
   function_comes
   ask_host nic.vf name=nic0 present=true serial=0
-  within 20 by_function || fail "frames do not go by the function"
+  within 60 by_function || fail "frames do not go by the function"
   ip link set "$device" mtu 1400
   mtu_is vf0 1400 || fail "its MTU is $(cat /sys/class/net/vf0/mtu)"
-  within 20 by_function || fail "frames do not go by the function after a change of the MTU"
+  within 60 by_function || fail "frames do not go by the function after a change of the MTU"
   ip link set "$device" mtu 1500
-  within 20 by_function || fail "frames do not go by the function after another change of the MTU"
+  within 60 by_function || fail "frames do not go by the function after another change of the MTU"
   ip link set "$device" promisc on
   flag_is vf0 0x100 0x100 || fail "it is not promiscuous"
   ip link set "$device" promisc off
@@ -139,13 +143,13 @@ test_virtual_function_is_set_as_its_adapter() {
   address_is vf0 $NIC0 || fail "its address is $(cat /sys/class/net/vf0/address)"
   ip link set "$device" up
   flag_is vf0 1 1 || fail "it does not come up with the adapter"
-  within 20 by_function || fail "frames do not go by the function after the adapter was down"
+  within 60 by_function || fail "frames do not go by the function after the adapter was down"
   xdp "$device" drop
   ! ping -c 2 -W 1 -q 10.0.2.2 || fail "the program does not see what the function receives"
   xdp "$device" off
   answers 10.0.2.2 || fail "nobody answers behind the function"
   function_goes
-  within 10 by_channels
+  within 60 by_channels
   driver_is_calm
 }
 
@@ -155,16 +159,16 @@ test_virtual_function_is_found_after_a_reload() {
   new_space
   function_comes
   ask_host nic.vf name=nic0 present=true serial=5
-  within 20 by_function || fail "frames do not go by the function"
+  within 60 by_function || fail "frames do not go by the function"
   rmmod hv_netvsc || fail "hv_netvsc cannot be unloaded"
   [ ! -e /sys/class/net/vf0/master ] || fail "the function still has a master"
   ! slave_flag vf0 || fail "the function is still a slave"
   modprobe hv_netvsc vf_stand_in=1
-  within 20 nic $NIC0 >/dev/null || fail "no network interface"
-  within 20 joined || fail "the function was not found"
+  within 60 nic $NIC0 >/dev/null || fail "no network interface"
+  within 60 joined || fail "the function was not found"
   ip link set "$(nic $NIC0)" up
   ip addr add 10.0.2.15/24 dev "$(nic $NIC0)"
-  within 20 by_function || { dmesg | tail -n 20; fail "frames do not go by the function"; }
+  within 60 by_function || { dmesg | tail -n 20; fail "frames do not go by the function"; }
   function_goes
   network_answers "without a function"
   driver_is_calm
@@ -178,19 +182,19 @@ test_virtual_function_follows_into_a_namespace() {
   new_space
   function_comes
   ask_host nic.vf name=nic0 present=true serial=5
-  within 20 by_function || fail "frames do not go by the function"
+  within 60 by_function || fail "frames do not go by the function"
   other=$SPACE
   new_space
   ip link set "$device" netns $SPACE
   followed() { [ ! -e /sys/class/net/vf0 ] && in_space ip link show dev vf0 >/dev/null 2>&1; }
-  within 20 followed || fail "the function did not follow"
+  within 60 followed || fail "the function did not follow"
   in_space ip link show dev vf0
   in_space ip addr add 10.0.2.15/24 dev "$device"
   in_space ip link set "$device" up
   in_space ping -A -q -c 3 -W 10 10.0.2.2 || fail "nobody answers in the other namespace"
   # A veth goes with its namespace, a real function would come back with the adapter.
   kill $SPACE
-  within 30 nic $NIC0 >/dev/null || fail "the adapter did not come back"
+  within 60 nic $NIC0 >/dev/null || fail "the adapter did not come back"
   SPACE=$other
   function_goes
   network_answers "back from a namespace that is gone"

@@ -14,7 +14,7 @@ test_disks_come_and_go_under_io() {
     ask_host disk.add "path=/tmp/guest/hot.raw" name=hot lun=9
     within 60 device $SCSI 9 >/dev/null || fail "round $round: the disk did not come"
     disk=$(scsi 9)
-    within 20 test -b "$disk" || fail "no $disk"
+    within 60 test -b "$disk" || fail "no $disk"
     has_sectors "$disk" $((32 << 11)) || fail "round $round: $disk has $(sectors "$disk") sectors"
     dd if=/dev/urandom of="$disk" bs=64k count=64 conv=fsync 2>/dev/null ||
       fail "round $round: cannot write $disk"
@@ -33,7 +33,7 @@ test_a_disk_grows() {
   ask_host disk.add "path=/tmp/guest/grow.raw" name=grow lun=8
   within 60 device $SCSI 8 >/dev/null || fail "the disk did not come"
   disk=$(scsi 8)
-  within 20 has_sectors "$disk" $((16 << 11)) || fail "$(sectors "$disk") sectors"
+  within 60 has_sectors "$disk" $((16 << 11)) || fail "$(sectors "$disk") sectors"
   ask_host disk.resize name=grow size=$((48 << 20))
   # In-tree drivers look at the size when a command meets the unit attention.
   grown() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod
 # does not wait for that.
-unload() { within 20 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
+unload() { within 60 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
 
 # any FILE...: whether the first is there, as when a pattern was given that matches something.
 any() { [ -e "$1" ]; }
@@ -41,7 +41,7 @@ reload_and_look() { # reload_and_look ROUNDS MODULE...
     reload "$round" "$@"
     within 60 device $SCSI 0 >/dev/null || fail "round $round: no disk came back"
     disk=$(scsi 0)
-    within 20 test -b "$disk"
+    within 60 test -b "$disk"
     e2fsck -f -n "$disk" >/tmp/fsck 2>&1 || {
       cat /tmp/fsck
       fail "round $round: the file system is damaged"

@@ -31,7 +31,7 @@ class Frames {
   /// The `index`-th; empty: it did not come.
   Bytes at(size_t index) {
     std::unique_lock lock(mutex_);
-    came_.wait_for(lock, std::chrono::seconds(20), [&] { return frames_.size() > index; });
+    came_.wait_for(lock, std::chrono::minutes(5), [&] { return frames_.size() > index; });
     return frames_.size() > index ? frames_[index] : Bytes();
   }
   size_t size() {
