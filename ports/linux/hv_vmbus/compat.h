@@ -20,6 +20,14 @@
 #define HVB_PCIE_IN_ISOLATION true
 #define HVB_CONST const
 
+/* In an interrupt: tells lockdep that with PREEMPT_RT a thread does that. */
+#define hvb_as_if_threaded(call) do { \
+	static DEFINE_WAIT_OVERRIDE_MAP(hvb_threaded, LD_WAIT_CONFIG); \
+	lock_map_acquire_try(&hvb_threaded); \
+	call; \
+	lock_map_release(&hvb_threaded); \
+} while (0)
+
 static inline u64 hvb_get_msr(unsigned int reg)
 {
 	return hv_get_msr(reg);
@@ -74,6 +82,10 @@ static inline u64 hvb_tdx_call(u64 control, u64 a, u64 b)
 #else /* 6.1 */
 
 #define HVB_CONST
+#define hvb_as_if_threaded(call) do { \
+	lockdep_hardirq_threaded(); \
+	call; \
+} while (0)
 #define HVB_PCIE_IN_ISOLATION false
 
 static inline u64 hvb_get_msr(unsigned int reg)

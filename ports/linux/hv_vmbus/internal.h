@@ -182,8 +182,14 @@ int hvb_synic_offline(unsigned int cpu);
 struct hv_message *hvb_message_slot(unsigned int cpu);
 void hvb_isr(void);
 void hvb_channel_tasklet(unsigned long data);
-void hvb_isr_setup(void);
+void hvb_isr_events(struct hvb_cpu *cpu);
+int hvb_isr_setup(void);
 void hvb_isr_teardown(void);
+
+/* isr_thread.c: for PREEMPT_RT alone */
+int hvb_isr_thread_start(void);
+void hvb_isr_thread_stop(void);
+void hvb_isr_thread_wake(void);
 
 /* timer.c */
 void hvb_timers_start(void);

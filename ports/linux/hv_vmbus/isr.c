@@ -52,7 +52,7 @@ static void signalled(u32 relid)
 }
 
 /* Takes the flags a word at a time: one locked instruction for up to 64 channels. */
-static void look_at_events(struct hvb_cpu *cpu)
+static __always_inline void look_at_events(struct hvb_cpu *cpu)
 {
 	union hv_synic_event_flags *events =
 		(union hv_synic_event_flags *)cpu->event_page + HVB_SINT;
@@ -90,13 +90,23 @@ static void look_at_messages(struct hvb_cpu *cpu)
 	vmbus_signal_eom(slot, HVMSG_TIMER_EXPIRED);
 }
 
+/* For the thread. */
+void hvb_isr_events(struct hvb_cpu *cpu)
+{
+	look_at_events(cpu);
+}
+
 /* The interrupt gate calls this, with interrupts off. */
 HV_HOT void hvb_isr(void)
 {
 	struct hvb_cpu *cpu = this_cpu_ptr(hvb_cpus);
 
-	if (likely(cpu->event_page))
-		look_at_events(cpu);
+	if (likely(cpu->event_page)) {
+		if (IS_ENABLED(CONFIG_PREEMPT_RT))
+			hvb_isr_thread_wake();
+		else
+			hvb_as_if_threaded(look_at_events(cpu));
+	}
 	if (likely(cpu->message_page))
 		look_at_messages(cpu);
 	add_interrupt_randomness(HYPERVISOR_CALLBACK_VECTOR);
@@ -127,9 +137,14 @@ HV_HOT void hvb_channel_tasklet(unsigned long data)
 	tasklet_schedule(&ch->callback_event);
 }
 
-void hvb_isr_setup(void)
+int hvb_isr_setup(void)
 {
+	int ret = IS_ENABLED(CONFIG_PREEMPT_RT) ? hvb_isr_thread_start() : 0;
+
+	if (ret)
+		return ret;
 	hv_setup_vmbus_handler(hvb_isr);
+	return 0;
 }
 
 /* All SINTs are masked. Removing the handler waits for nobody, so this does. */
@@ -139,6 +154,8 @@ void hvb_isr_teardown(void)
 
 	hv_remove_vmbus_handler();
 	synchronize_rcu();
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		hvb_isr_thread_stop();
 	for_each_possible_cpu(cpu)
 		tasklet_kill(&per_cpu_ptr(hvb_cpus, cpu)->messages);
 }

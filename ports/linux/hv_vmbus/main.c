@@ -113,7 +113,9 @@ static int __init hvb_init(void)
 	ret = hvb_synic_alloc();
 	if (ret)
 		goto no_synic;
-	hvb_isr_setup();
+	ret = hvb_isr_setup();
+	if (ret)
+		goto no_isr;
 
 	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "hyperv/vmbus:online", hvb_synic_online,
 				hvb_synic_offline);
@@ -135,6 +137,7 @@ no_connection:
 no_cpuhp:
 	hvb_isr_teardown();
 	hvb_disconnect();
+no_isr:
 	hvb_synic_free();
 no_synic:
 	hvb_cpus_exit();
