@@ -15,7 +15,11 @@ cxx-not-c++ := -std=% -Wmissing-prototypes -Wstrict-prototypes -Wold-style-defin
 cxx-flags = $(filter-out $(cxx-not-c++) -g%,$(KBUILD_CFLAGS) $(KBUILD_CFLAGS_MODULE)) \
 	-std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \
 	-fno-use-cxa-atexit -fvisibility=hidden -fno-gnu-unique -g0 -Wall -Wextra \
-	-I$(ENLIGHTEN_TOP) $(cxx-memset-y)
+	-I$(ENLIGHTEN_TOP) $(cxx-memset-y) $(cxx-checks)
+# What a debug kernel checks in its C (memory, values, races) it checks here: the flags are not among
+# KBUILD_CFLAGS. Of them all but the warnings.
+cxx-checks = $(filter-out -W%,$(if $(CONFIG_KASAN),$(CFLAGS_KASAN)) \
+	$(if $(CONFIG_UBSAN),$(CFLAGS_UBSAN)) $(if $(CONFIG_KCSAN),$(CFLAGS_KCSAN)))
 # The kernel has what is on the stack zeroed, a Result of each packet among it: by stores, as `rep
 # stos` takes as long as the rest.
 cxx-memset-$(CONFIG_X86_64) := -mmemset-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
