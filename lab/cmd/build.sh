@@ -15,7 +15,7 @@ main() {
       --images) images=1; shift ;;
       --kernel)
         [ $# -ge 2 ] || usage_error "--kernel needs a value"
-        kernel_metapackage "$2" >/dev/null || usage_error "--kernel '$2': give 6.1 or 6.12"
+        [ "$2" = 6.1 ] || [ "$2" = 6.12 ] || usage_error "--kernel '$2': give 6.1 or 6.12"
         kernels=$2; shift 2 ;;
       --help | -h) usage; exit 0 ;;
       *) usage_error "unknown option '$1'" ;;

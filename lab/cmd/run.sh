@@ -19,7 +19,9 @@ on it is gone with the run.
                        alone), or a list: inbox,hv_storvsc=enlighten
   --guest NAME         debian (default: a real root file system with systemd) or minimal (busybox
                        initramfs)
-  --kernel WHICH       6.1 (default), 6.12, or a bzImage FILE (with --initrd)
+  --kernel WHICH       6.1 (default), 6.12, or a bzImage FILE (with --initrd); with --guest minimal
+                       also 6.1-rt and 6.12-rt (PREEMPT_RT), kasan and kcsan (debug kernels, each
+                       built once, which takes ten minutes or more)
   --initrd FILE        the initrd for a kernel FILE
   --append STRING      more words for the guest's kernel command line
   --cpus N             1 to 16 (default 2)
@@ -258,7 +260,7 @@ parse_run() {
 kernel_and_initrd() {
   local modules=() name
   case $kernel in
-    6.1 | 6.12) ensure_kernel "$kernel" ;;
+    6.1 | 6.12 | 6.1-rt | 6.12-rt | kasan | kcsan) ensure_kernel "$kernel" ;;
     *)
       ensure_kernel 6.1
       guest_kernel=$kernel guest_initrd=$initrd
@@ -296,10 +298,12 @@ main() {
   parse_run "$@"
   case $kernel in
     6.1 | 6.12) ;;
+    6.1-rt | 6.12-rt | kasan | kcsan)
+      [ "$guest" = minimal ] || usage_error "--kernel $kernel: only with --guest minimal" ;;
     *)
       case $kernel in
         */* | *vmlinuz* | *bzImage*) ;;
-        *) [ -e "$kernel" ] || usage_error "--kernel '$kernel': give 6.1, 6.12 or a bzImage file" ;;
+        *) [ -e "$kernel" ] || usage_error "--kernel '$kernel': give $KERNELS or a bzImage file" ;;
       esac
       check_file kernel "$kernel"
       [ "$(dd if="$kernel" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] ||

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 . "$LAB_DIR/lib/results.sh"
 . "$LAB_DIR/lib/guest-suite.sh"
+. "$LAB_DIR/lib/debug-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
 . "$LAB_DIR/lib/interrupt-test.sh"
 . "$LAB_DIR/lib/port-test.sh"
@@ -23,10 +24,13 @@ last line.
   mutants  of sim: known bugs brought back, and whether each is caught
   soak     of guest, for an hour or more: 100 reloads, 200 disks and adapters that come and go,
            8 CPUs, ten adapters, 256 MiB fetched, 50 seeds of a hostile host, the frames on a wire
-           looked at with tshark; not among all
+           looked at with tshark; then debug; not among all
+  debug    of guest, for an hour or more, on kernels that are built for it (once, ten minutes or
+           more): KASAN, UBSAN, lockdep, kmemleak and others in one, KCSAN in a second, and Debian's
+           with PREEMPT_RT; not among all
 
   --accel auto|kvm|nested   for the guest suite
-  --only 'PATTERN...'       guest, soak: only the tests whose name matches one of them
+  --only 'PATTERN...'       guest, debug, soak: only the tests whose name matches one of them
 
 Exit status: 0 all passed; 1 a test failed or a suite could not be built; 2 wrong command line.
 USAGE
@@ -223,8 +227,15 @@ main() {
         case $1 in --accel) accel=$2 ;; *) only=$2 ;; esac
         shift 2 ;;
       -*) usage_error "unknown option '$1'" ;;
-      unit | loop | sim | mutants | fuzz | guest | soak) suites+=("$1"); shift ;;
-      *) usage_error "unknown suite '$1': give unit, loop, sim, mutants, fuzz, guest or soak" ;;
+      unit | loop | sim | mutants | fuzz | guest | debug) suites+=("$1"); shift ;;
+      soak)
+        suites+=(soak)
+        # Who asks for sessions gets those.
+        [ -n "${guest_sessions:-}" ] || suites+=(debug)
+        shift ;;
+      *)
+        usage_error "unknown suite '$1':" \
+          "give unit, loop, sim, mutants, fuzz, guest, debug or soak" ;;
     esac
   done
   case $accel in

@@ -25,14 +25,17 @@ build_programs() {
   build_preset release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns
 }
 
-# build_modules RELEASE -> sets MODULES_DIR with the .ko files. Once for each kernel.
+# build_modules RELEASE -> sets MODULES_DIR with the .ko files. Once for each kernel. Headers: those
+# of KERNEL_DIR, where they come with the kernel, else the installed ones.
 MODULES_BUILT=' '
 build_modules() {
-  local release=$1
+  local release=$1 headers
   MODULES_DIR=$BUILD_DIR/modules/$release
   [ -n "$(our_modules)" ] || return 0
   case $MODULES_BUILT in *" $release "*) return 0 ;; esac
-  if [ ! -e "/lib/modules/$release/build" ]; then
+  headers=${KERNEL_DIR:-}/lib/modules/$release/build
+  [ -e "$headers" ] || headers=/lib/modules/$release/build
+  if [ ! -e "$headers" ]; then
     [ "$(id -u)" = 0 ] ||
       die "the headers of the kernel $release are missing:" \
         "run as root 'apt-get install linux-headers-$release'"
@@ -40,6 +43,6 @@ build_modules() {
       apt-get install -y --no-install-recommends "linux-headers-$release"
   fi
   step "building the modules for $release" make -s -j"$(nproc)" -C "$TOP_DIR/ports/linux" \
-    KDIR="/lib/modules/$release/build" OUT="$MODULES_DIR"
+    KDIR="$headers" OUT="$MODULES_DIR"
   MODULES_BUILT="$MODULES_BUILT$release "
 }

@@ -66,6 +66,18 @@ scratch_dir() {
   fi
 }
 
+# disk_is_full LOG: whether that is why something failed; sets FULL_DIR. The log itself may have
+# found no room to say so.
+disk_is_full() {
+  local kib
+  for FULL_DIR in "$CACHE_DIR" "$BUILD_DIR" "${TMPDIR:-/tmp}"; do
+    kib=$(df -Pk "$FULL_DIR" 2>/dev/null | awk 'NR == 2 { print $4 }')
+    [ "${kib:-8192}" -ge 8192 ] || return 0
+  done
+  FULL_DIR=$CACHE_DIR
+  grep -qs 'No space left on device' "$1"
+}
+
 # --- progress: step TEXT COMMAND...  A line with the seconds it took; on a terminal a live one
 # meanwhile. The output goes to a log; of a failure its end is shown. Runs COMMAND in a subshell.
 LOG_DIR=$BUILD_DIR/log
@@ -97,6 +109,8 @@ step() {
     printf '\r\033[K' >&2
   fi
   if [ "$status" -ne 0 ]; then
+    ! disk_is_full "$log" ||
+      die "$text: failed after $((SECONDS - start)) s: the disk is full: make room in $FULL_DIR"
     tail -n 25 "$log" >&2
     die "$text: failed after $((SECONDS - start)) s; the whole output is in $log"
   fi

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 # Debian's kernels, downloaded and unpacked in the cache; none is installed on this machine.
 
+# What there is beside 6.1 and 6.12 is for the minimal guest alone: Debian's with PREEMPT_RT, and
+# the debug kernels of lib/debug-kernel.sh.
+KERNELS="6.1, 6.12, 6.1-rt, 6.12-rt, kasan, kcsan"
+is_debug_kernel() { [ "$1" = kasan ] || [ "$1" = kcsan ]; }
+
 # kernel_metapackage SERIES -> the package that names the newest kernel of that series.
 kernel_metapackage() {
   case $1 in
     6.1) echo linux-image-cloud-amd64 ;;
     6.12) echo linux-image-6.12-cloud-amd64 ;;
+    6.1-rt) echo linux-image-rt-amd64 ;;
+    6.12-rt) echo linux-image-6.12-rt-amd64 ;;
     *) return 1 ;;
   esac
 }
@@ -14,7 +21,7 @@ kernel_metapackage() {
 # (uname -r).
 resolve_kernel() {
   local meta
-  meta=$(kernel_metapackage "$1") || die "no kernel '$1': give 6.1, 6.12 or a bzImage file"
+  meta=$(kernel_metapackage "$1") || die "no kernel '$1': give $KERNELS or a bzImage file"
   KERNEL_PACKAGE=$(apt-cache depends "$meta" 2>/dev/null |
     sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
   [ -n "$KERNEL_PACKAGE" ] ||
@@ -27,6 +34,7 @@ resolve_kernel() {
 # ensure_kernel SERIES -> sets KERNEL_DIR (with boot/vmlinuz-RELEASE, lib/modules/RELEASE, the .deb)
 # and KERNEL_RELEASE.
 ensure_kernel() {
+  ! is_debug_kernel "$1" || { ensure_debug_kernel "$1"; return; }
   resolve_kernel "$1"
   KERNEL_DIR=$CACHE_DIR/kernel-${KERNEL_RELEASE}_${KERNEL_VERSION//[:~+]/-}
   KERNEL_IMAGE=$KERNEL_DIR/boot/vmlinuz-$KERNEL_RELEASE

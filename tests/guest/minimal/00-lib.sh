@@ -39,11 +39,12 @@ wanted() {
   esac
 }
 
-# within SECONDS COMMAND...: waits until it succeeds.
+# within SECONDS COMMAND...: waits until it succeeds. On a slow kernel that may take SLOW times as
+# long (README.md).
 within() {
   local VALUE end_of_wait
   value_of /proc/uptime
-  end_of_wait=$((${VALUE%%.*} + $1))
+  end_of_wait=$((${VALUE%%.*} + $1 * ${SLOW:-1}))
   shift
   until "$@"; do
     value_of /proc/uptime
@@ -75,7 +76,7 @@ nic() {
   done
   return 1
 }
-answers() { ping -A -q -c 3 -W 10 "$@"; }
+answers() { ping -A -q -c 3 -W $((10 * ${SLOW:-1})) "$@"; }
 scsi() { echo "/dev/$(within 60 device $SCSI "$1")"; }
 sectors() { cat "/sys/block/${1#/dev/}/size"; }
 tool() { # fio and its libraries live on a disk of their own
