@@ -299,7 +299,8 @@ main() {
   case $kernel in
     6.1 | 6.12) ;;
     6.1-rt | 6.12-rt | kasan | kcsan)
-      [ "$guest" = minimal ] || usage_error "--kernel $kernel: only with --guest minimal" ;;
+      [ "$guest" = minimal ] || usage_error "--kernel $kernel: only with --guest minimal"
+      ! is_debug_kernel "$kernel" || resolve_debug_source ;;
     *)
       case $kernel in
         */* | *vmlinuz* | *bzImage*) ;;

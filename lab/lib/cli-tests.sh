@@ -17,6 +17,14 @@ refuses() {
   fi
 }
 
+# without_packages STATUS WORDS-IN-THE-LINE ARGS...: on a machine whose package lists are empty.
+without_packages() {
+  mkdir -p "$dir/bin"
+  printf '#!/bin/sh\n' >"$dir/bin/apt-cache"
+  chmod 755 "$dir/bin/apt-cache"
+  PATH=$dir/bin:$PATH refuses "$@"
+}
+
 test_bad_input() {
   local bad=0 dir
   scratch_dir
@@ -59,6 +67,10 @@ test_bad_input() {
   refuses 2 "only with --net user" run --net none --forward tcp:127.0.0.1:2222-:22
   refuses 2 "--accel 'fast'" run --accel fast
   refuses 2 "--kernel '5.10'" run --kernel 5.10
+  refuses 2 "--kernel '6.12rt'" run --guest minimal --kernel 6.12rt
+  refuses 2 "--kernel kasan: only with --guest minimal" run --kernel kasan
+  without_packages 1 "the package linux-source-6.12 is not known here" \
+    run --guest minimal --kernel kasan
   refuses 2 "--vmbus-version '9'" run --vmbus-version 9
   refuses 2 "--timers 'fast'" run --timers fast
   refuses 2 "--exec is empty" run --exec ''

@@ -8,15 +8,22 @@ DEBUG_PACKAGES="bc bison flex libelf-dev"
 # While it is built: the source, the objects, what is kept.
 DEBUG_BUILD_MIB=5000
 
+# resolve_debug_source -> sets DEBUG_SOURCE_VERSION, that of the package.
+resolve_debug_source() {
+  DEBUG_SOURCE_VERSION=$(apt-cache policy "$DEBUG_SOURCE" 2>/dev/null |
+    sed -n 's/^ *Candidate: //p')
+  case $DEBUG_SOURCE_VERSION in
+    '' | '(none)') die "the package $DEBUG_SOURCE is not known here:" \
+      "run 'apt-get update' (Debian 12 with its security updates)" ;;
+  esac
+}
+
 # ensure_debug_kernel kasan|kcsan -> sets what ensure_kernel sets. The headers that modules are
 # built against are in KERNEL_DIR, too: lib/modules/RELEASE/build.
 ensure_debug_kernel() {
   local kind=$1 version hash
-  version=$(apt-cache policy "$DEBUG_SOURCE" 2>/dev/null | sed -n 's/^ *Candidate: //p')
-  case $version in
-    '' | '(none)') die "the package $DEBUG_SOURCE is not known here:" \
-      "run 'apt-get update' (Debian 12 with its security updates)" ;;
-  esac
+  resolve_debug_source
+  version=$DEBUG_SOURCE_VERSION
   # Comments may change.
   hash=$(sed '/^#/d' "$LAB_DIR/debug/common.config" "$LAB_DIR/debug/$kind.config" |
     cat - <(echo "$version"; type make_debug_kernel configure_debug_kernel) | hash_inputs)

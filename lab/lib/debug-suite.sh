@@ -23,6 +23,7 @@ suite_debug() {
   # Its sessions are numbered as those of the suite before it.
   local SCRATCH=$outer/debug
   mkdir -p "$SCRATCH"
+  resolve_debug_source
   for kernel in kasan kcsan; do
     grep -q " $kernel " <<<"$sessions" || continue
     (CLEANUPS=(); set_traps; ensure_kernel "$kernel") || {
