@@ -69,6 +69,7 @@ class Request : public EventLink, public TableLink {
   RequestKind kind_ = RequestKind::None;
   bool done_ = false;
   bool ok_ = false;
+  bool graced_ = false;  ///< deadline_ was moved, as the machine had been paused
   Error error_ = Error::Gone;
   uint32_t host_status_ = 0;
   Time deadline_ = 0;
@@ -165,6 +166,7 @@ class Channel : public EventLink, public TableLink {
   bool tell_offered_ = false, tell_rescinded_ = false, tell_reattached_ = false,
        tell_freed_ = false;
   bool modify_unanswered_ = false;
+  bool release_graced_ = false;  ///< release_by_ was moved, as the machine had been paused
   uint32_t target_vp_ = 0;
   uint32_t wanted_vp_ = 0;
   uint32_t open_id_ = 0;

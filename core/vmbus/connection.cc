@@ -25,6 +25,7 @@ void Connection::begin(Request& request, RequestKind kind, Time now, Time limit)
   request.gpadl_ = nullptr;
   now_ = now;
   request.deadline_ = now + limit;
+  request.graced_ = false;
   requests_.push_back(request);
 }
 
@@ -56,10 +57,21 @@ Time Connection::next_deadline() const {
   return first;
 }
 
+/// Whether a wait has come to its limit. Behind a pause it has not: the answer may be there, and
+/// nobody had the time to take it.
+bool Connection::is_over(Time& limit, bool& graced) const {
+  if (limit > now_) return false;
+  if (graced || now_ - limit <= limits_.late) return true;
+  graced = true;
+  limit = now_ < ~Time{0} - limits_.grace ? now_ + limits_.grace : ~Time{0};
+  return false;
+}
+
 void Connection::expire(Time now) {
   now_ = now;
   channels_.for_each([&](Channel& channel) {
-    if (!channel.released_ || !channel.rescinded_ || channel.release_by_ > now) return;
+    if (!channel.released_ || !channel.rescinded_) return;
+    if (!is_over(channel.release_by_, channel.release_graced_)) return;
     gpadls_of_relid_dead(channel.relid());
     free_if_released(channel);
   });
@@ -68,7 +80,7 @@ void Connection::expire(Time now) {
   for (;;) {
     Request* due = nullptr;
     requests_.for_each([&](Request& request) {
-      if (!due && request.deadline_ <= now) due = &request;
+      if (!due && is_over(request.deadline_, request.graced_)) due = &request;
     });
     if (!due) return;
     give_up(*due);

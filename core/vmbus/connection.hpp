@@ -43,6 +43,9 @@ struct TimeLimits {
        unload = 100'000;
   Time rescinded_gpadl =
       3'000;  ///< teardown once the channel is rescinded: not every host answers then
+  /// Whoever looks so long after a limit did not run when it was due: the machine was paused, and
+  /// so were we, who have to take the answer. Such a wait gets `grace` once.
+  Time late = 2'000, grace = 5'000;
 };
 
 /// A message for the host: HvCallPostMessage, type kSynicMessageType.
@@ -143,7 +146,8 @@ class Connection {
   /// One SynIC message of type kSynicMessageType. Errors are for the log, see also
   /// `next_violation`; the message is then dropped.
   Result<void> on_message(std::span<const std::byte> message);
-  /// Ends every wait that is due at `now` with TimedOut.
+  /// Ends every wait that is due at `now` with TimedOut. May find a wait that has a little more
+  /// time: TimeLimits::late.
   void expire(Time now);
   /// When `expire` is needed next; ~0 when nothing waits.
   Time next_deadline() const;
@@ -288,6 +292,7 @@ class Connection {
   void begin(Request& request, RequestKind kind, Time now, Time limit);
   void finish(Request*& waiter, bool ok, Error error = Error::Gone, uint32_t status = 0);
   Result<void> start_contact();
+  bool is_over(Time& limit, bool& graced) const;
   void give_up(Request& request);
   void end_with_gone(Request& request);
   void enqueue(EventLink& link);

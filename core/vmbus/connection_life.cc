@@ -219,6 +219,7 @@ Result<void> Connection::release(Channel& channel) {
   channel.released_ = true;
   channel.tell_rescinded_ = channel.tell_reattached_ = false;
   channel.release_by_ = now_ + limits_.rescinded_gpadl;
+  channel.release_graced_ = false;
   free_if_released(channel);
   return {};
 }

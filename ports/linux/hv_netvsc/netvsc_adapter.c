@@ -10,7 +10,7 @@
 #include "netvsc_device.h"
 
 /* How long sub-channels may take until the adapter goes on with those that are there. Jiffies. */
-#define NETVSC_CHANNELS_WAIT (10 * HZ)
+#define NETVSC_CHANNELS_SECONDS 10
 
 static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)
 {
@@ -218,6 +218,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 		       unsigned int mtu)
 {
 	struct netvsc_adapter *adapter;
+	struct hv_patience wait;
 	int ret;
 
 	net->config = *config;
@@ -226,10 +227,12 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 	if (ret)
 		return ret;
 	adapter = netvsc_adapter_of(net);
-	wait_event_timeout(adapter->opened_one,
-			   READ_ONCE(adapter->open) >= adapter->granted ||
-			   READ_ONCE(adapter->broken) || netvsc_going(net),
-			   NETVSC_CHANNELS_WAIT);
+	hv_wait_begin(&wait, NETVSC_CHANNELS_SECONDS);
+	while (!wait_event_timeout(adapter->opened_one,
+				   READ_ONCE(adapter->open) >= adapter->granted ||
+				   READ_ONCE(adapter->broken) || netvsc_going(net), HZ / 2) &&
+	       !hv_wait_over(&wait))
+		;
 	netvsc_use_queues(net);
 	return 0;
 }

@@ -435,13 +435,14 @@ static void netvsc_flush_all(struct netvsc_adapter *adapter)
 /* Waits until the host has nothing of ours, or its time is up. No sender is left. */
 void netvsc_drain(struct netvsc_adapter *adapter)
 {
-	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
+	struct hv_patience wait;
 
+	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	netvsc_flush_all(adapter);
 	while (netvsc_in_flight(adapter)) {
 		if (netvsc_going(adapter->net) || READ_ONCE(adapter->broken))
 			return;
-		if (time_after(jiffies, end)) {
+		if (hv_wait_over(&wait)) {
 			netdev_warn(adapter->net->dev, "the host still has frames of ours\n");
 			return;
 		}

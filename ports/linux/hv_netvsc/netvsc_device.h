@@ -17,7 +17,11 @@
 
 #include "compat_net.h"
 #include "core/netvsc/netvsc.h"
+#include "patience.h"
 #include "status.h"
+
+/* How far apart it is looked whether a queue that is stopped goes on. */
+#define NETVSC_STALL_LOOKS (HZ / 2)
 
 /* Frames in pages that one queue may have in flight. */
 #define NETVSC_PAGES 512
@@ -74,7 +78,9 @@ struct netvsc_queue {
 	struct hv_netvsc_queue *core;
 	void *memory;			/* the core's */
 	u32 index;
-	unsigned long stopped_at;	/* jiffies; of the last stop */
+	u32 stops;			/* counted */
+	u32 stop_seen;			/* stall_work's: the stop that it waits for the end of */
+	struct hv_patience stall;	/* stall_work's */
 	bool opened;			/* the channel is to be closed */
 	bool ready;			/* the rings are known: packets may be read */
 	struct timer_list wait;		/* runs while completions wait for a frame */

@@ -2,7 +2,6 @@
 /* What is asked and answered one by one: NVSP's set-up, and RNDIS requests. */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
-#include <linux/jiffies.h>
 
 #include "netvsc_device.h"
 
@@ -24,9 +23,10 @@ static int netvsc_why_hopeless(struct netvsc_adapter *adapter)
  */
 static bool netvsc_await(struct netvsc_adapter *adapter, struct completion *done)
 {
-	unsigned long end = jiffies + HV_NETVSC_ANSWER_SECONDS * HZ;
+	struct hv_patience wait;
 
-	while (!netvsc_hopeless(adapter) && time_before(jiffies, end)) {
+	hv_wait_begin(&wait, HV_NETVSC_ANSWER_SECONDS);
+	while (!netvsc_hopeless(adapter) && !hv_wait_over(&wait)) {
 		if (wait_for_completion_timeout(done, HZ / 2))
 			return true;
 	}
@@ -158,18 +158,19 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count)
 int netvsc_switch_path(struct netvsc_adapter *adapter)
 {
 	struct hv_netvsc_function *function = &adapter->net->function;
-	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
 	struct netvsc_queue *queue = adapter->queues[0];
+	struct hv_patience wait;
 	unsigned long flags;
 	int ret;
 
+	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	reinit_completion(&adapter->setup_done);
 	for (;;) {
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_function_begin(function, queue->core);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		netvsc_signal(queue, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || time_after(jiffies, end))
+		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || hv_wait_over(&wait))
 			break;
 		usleep_range(100, 1000);
 	}
@@ -213,12 +214,13 @@ static int netvsc_page_is_ours(struct netvsc_adapter *adapter)
 {
 	struct netvsc_queue *queue = adapter->queues[0];
 	u32 slot = hv_netvsc_control_slot(queue->core);
-	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
+	struct hv_patience wait;
 
+	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	while (hv_netvsc_alive(queue->core, slot)) {
 		if (netvsc_hopeless(adapter))
 			return netvsc_why_hopeless(adapter);
-		if (time_after(jiffies, end))
+		if (hv_wait_over(&wait))
 			return -EBUSY;
 		usleep_range(100, 1000);
 	}
@@ -230,7 +232,7 @@ static int netvsc_page_is_ours(struct netvsc_adapter *adapter)
 static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 {
 	struct netvsc_queue *queue = adapter->queues[0];
-	unsigned long end = jiffies + HV_NETVSC_DRAIN_SECONDS * HZ;
+	struct hv_patience wait;
 	unsigned long flags;
 	u64 address;
 	int ret;
@@ -240,12 +242,13 @@ static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 	ret = netvsc_map_page(adapter, &address);
 	if (ret)
 		return ret;
+	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	for (;;) {
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_send_control(queue->core, address, bytes);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		netvsc_signal(queue, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || time_after(jiffies, end))
+		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || hv_wait_over(&wait))
 			break;
 		usleep_range(100, 1000);
 	}

@@ -67,7 +67,19 @@ unlock:
 	rtnl_unlock();
 }
 
-/* Some time after a queue was stopped: whether the host has forgotten all that it had of it. */
+/* Whether a queue is stopped for so long that the host has forgotten all that it had of it. */
+static bool netvsc_stalled(struct netvsc_queue *queue)
+{
+	u32 stops = READ_ONCE(queue->stops);
+
+	if (queue->stop_seen == stops)
+		return hv_wait_over(&queue->stall);
+	queue->stop_seen = stops;
+	hv_wait_begin(&queue->stall, HV_NETVSC_STALL_SECONDS);
+	return false;
+}
+
+/* Looks while a queue is stopped. */
 void netvsc_stall_work(struct work_struct *work)
 {
 	struct netvsc_net *net = container_of(work, struct netvsc_net, stall_work.work);
@@ -77,7 +89,7 @@ void netvsc_stall_work(struct work_struct *work)
 
 	/* Who holds it may be waiting for us to end. */
 	if (!rtnl_trylock()) {
-		schedule_delayed_work(&net->stall_work, HZ);
+		schedule_delayed_work(&net->stall_work, NETVSC_STALL_LOOKS);
 		return;
 	}
 	adapter = netvsc_adapter_of(net);
@@ -88,15 +100,14 @@ void netvsc_stall_work(struct work_struct *work)
 
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, i)))
 			continue;
-		if (time_after_eq(jiffies,
-				  READ_ONCE(queue->stopped_at) + HV_NETVSC_STALL_SECONDS * HZ))
+		if (netvsc_stalled(queue))
 			netvsc_break(queue, "the host completes nothing");
 		else
 			look_again = true;
 	}
 	rtnl_unlock();
 	if (look_again)
-		schedule_delayed_work(&net->stall_work, HZ);
+		schedule_delayed_work(&net->stall_work, NETVSC_STALL_LOOKS);
 }
 
 /* The host has asked whether we are alive; the last that asked is answered. */

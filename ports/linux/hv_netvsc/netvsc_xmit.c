@@ -171,10 +171,10 @@ static void netvsc_stop(struct netvsc_queue *queue)
 	struct netvsc_net *net = queue->adapter->net;
 	struct netdev_queue *txq = netdev_get_tx_queue(net->dev, queue->index);
 
-	WRITE_ONCE(queue->stopped_at, jiffies);
+	WRITE_ONCE(queue->stops, queue->stops + 1);
 	netif_tx_stop_queue(txq);
 	net->eth_stats.stop_queue++;
-	schedule_delayed_work(&net->stall_work, HV_NETVSC_STALL_SECONDS * HZ);
+	schedule_delayed_work(&net->stall_work, NETVSC_STALL_LOOKS);
 	/* From here on a signal comes when there is room; there may be already. */
 	if (hv_netvsc_await_room(queue->core, NETVSC_WAKE_PERCENT) == 1)
 		netvsc_wake(queue);

@@ -353,14 +353,15 @@ void storvsc_set_state(struct storvsc_device *dev, enum storvsc_state state)
 /* Waits until the host has nothing of ours: -EBUSY when it still has after so long. */
 int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
 {
-	unsigned long end = jiffies + seconds * HZ;
+	struct hv_patience wait;
 	unsigned int pause = 1;
 
+	hv_wait_begin(&wait, seconds);
 	rcu_read_lock();
 	storvsc_publish_all(dev);
 	rcu_read_unlock();
 	while (hv_storvsc_in_flight(&dev->core)) {
-		if (time_after(jiffies, end))
+		if (hv_wait_over(&wait))
 			return -EBUSY;
 		msleep(pause);
 		pause = min(pause * 2, 50U);

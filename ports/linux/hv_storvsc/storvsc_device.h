@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "core/storvsc/storvsc.h"
+#include "patience.h"
 #include "status.h"
 
 /* Who may do what with a controller. */

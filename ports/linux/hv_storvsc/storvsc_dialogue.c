@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is asked and answered one by one: the opening dialogue, and resets. */
-#include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "storvsc_device.h"
@@ -28,11 +27,12 @@ static bool storvsc_rescinded(struct storvsc_device *dev)
 static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control control)
 {
 	struct storvsc_answer *answer = &dev->answers[control];
-	unsigned long end = jiffies + HV_STORVSC_ANSWER_SECONDS * HZ;
 	size_t slot = hv_storvsc_control_slot(&dev->core, control);
+	struct hv_patience wait;
 
-	while (!storvsc_rescinded(dev) && !READ_ONCE(dev->broken) && time_before(jiffies, end)) {
-		if (wait_for_completion_timeout(&answer->done, HZ))
+	hv_wait_begin(&wait, HV_STORVSC_ANSWER_SECONDS);
+	while (!storvsc_rescinded(dev) && !READ_ONCE(dev->broken) && !hv_wait_over(&wait)) {
+		if (wait_for_completion_timeout(&answer->done, HZ / 2))
 			return 0;
 	}
 	if (hv_storvsc_cancel(&dev->core, slot) == HV_OK)

@@ -3,9 +3,10 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "api_mgmt.h"
+#include "ports/linux/patience.h"
 
 /* How long an hv_sock connection that was closed waits for its rescind. */
-#define HVSOCK_RESCIND_WAIT (60 * HZ)
+#define HVSOCK_RESCIND_SECONDS 60
 
 /* No callback of this channel runs any more when this returns, and none will. */
 void hvb_reset_callbacks(struct vmbus_channel *ch)
@@ -212,14 +213,15 @@ void hvb_remove_all(void)
  */
 void vmbus_hvsock_device_unregister(struct vmbus_channel *channel)
 {
-	unsigned long limit = jiffies + HVSOCK_RESCIND_WAIT;
+	struct hv_patience wait;
 	struct hv_device *dev;
 
 	if (WARN_ON_ONCE(!is_hvsock_channel(channel)))
 		return;
 
+	hv_wait_begin(&wait, HVSOCK_RESCIND_SECONDS);
 	while ((!READ_ONCE(channel->probe_done) || !READ_ONCE(channel->rescind)) &&
-	       time_before(jiffies, limit))
+	       !hv_wait_over(&wait))
 		msleep(20);
 	if (!READ_ONCE(channel->rescind))
 		pr_warn_ratelimited("no rescind of hv_sock channel %u\n",

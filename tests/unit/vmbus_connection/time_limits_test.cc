@@ -184,5 +184,50 @@ TEST_F(TimeLimit, AGpadlHalfSentIsNotSentOn) {
   EXPECT_TRUE(gpadl.host_may_use());
 }
 
+TEST_F(TimeLimit, APausedMachineHasTimeToTakeTheAnswer) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.open(*channel, gpadl, 2, 0, {}, request, 0).ok());
+  const auto id = guest.sent()[0].as<wire::OpenChannel>().open_id;
+  guest.connection.expire(30'000);
+  guest.connection.expire(65'000);
+  EXPECT_FALSE(guest.done(request));
+  EXPECT_GT(guest.connection.next_deadline(), 65'000u);
+  ASSERT_TRUE(guest.host(MessageType::OpenChannelResult, wire::OpenChannelResult{3, id, 0}).ok());
+  EXPECT_TRUE(guest.done(request)->ok);
+  EXPECT_EQ(channel->state(), Channel::State::Open);
+}
+
+TEST_F(TimeLimit, EndAWaitBehindAPauseAllTheSame) {
+  guest.open(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.modify(*channel, 1, request, 0).ok());
+  guest.sent();
+  guest.connection.expire(95'000);
+  EXPECT_FALSE(guest.done(request));
+  time_out();
+}
+
+TEST_F(TimeLimit, EndAWaitThroughHoweverManyPauses) {
+  guest.open(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.modify(*channel, 1, request, 0).ok());
+  guest.sent();
+  guest.connection.expire(~Time{0} - 1);
+  EXPECT_FALSE(guest.done(request));
+  guest.connection.expire(~Time{0});
+  EXPECT_EQ(guest.done(request)->error, Error::TimedOut);
+}
+
+TEST_F(TimeLimit, ARescindedChannelIsNotGivenUpBehindAPause) {
+  guest.make_gpadl(*channel, gpadl);
+  ASSERT_TRUE(guest.connection.teardown_gpadl(gpadl, nullptr, 1000).ok());
+  guest.sent();
+  ASSERT_TRUE(guest.host(MessageType::RescindChannelOffer, wire::ChannelId{3}).ok());
+  ASSERT_TRUE(guest.connection.release(*channel).ok());
+  guest.events();
+  guest.connection.expire(38'000);
+  EXPECT_TRUE(gpadl.host_may_use()) << "the host has not said so yet";
+  ASSERT_TRUE(guest.host(MessageType::GpadlTorndown, wire::GpadlTorndown{gpadl.id()}).ok());
+  EXPECT_FALSE(gpadl.host_may_use());
+}
+
 }  // namespace
 }  // namespace hv::vmbus::test
