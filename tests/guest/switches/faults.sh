@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only OR MIT
+# A host that is slow, or refuses: the faults modify-delay and refuse-open (host/faults).
+
+# What the host was asked for takes effect a moment later. In hundredths of a second.
+hundredths() { local time; time=$(now); echo "${time%.*}${time#*.}"; }
+
+# move_late CHANNEL CPU: moves it there; succeeds if the host has taken its time.
+move_late() {
+  local start
+  start=$(hundredths)
+  echo "$2" >"$1/cpu" || fail "$1 does not go to CPU $2"
+  [ "$(cat "$1/cpu")" = "$2" ] || fail "$1 is on CPU $(cat "$1/cpu"), not $2"
+  some_io 16 || fail "no I/O behind the move"
+  [ $(($(hundredths) - start)) -ge 300 ]
+}
+move_there_and_back() { move_late "$1" $((CPUS - 1)) && move_late "$1" 0; }
+move_at_once() { ! move_there_and_back "$1"; }
+
+late_moves() {
+  local channel
+  ask_host fault.set name=modify-delay value=4
+  for channel in $(open_channels); do
+    within 60 move_there_and_back "$channel" || fail "the answer of the host was not late"
+  done
+  ask_host fault.set name=modify-delay value=0
+  within 60 move_at_once "$channel" || fail "the host is still late"
+}
+
+test_a_move_that_is_answered_late_disturbs_no_io() {
+  [ "$CPUS" -gt 1 ] || skip "there is one CPU"
+  under_io late_moves
+}
+
+# The host has not moved the channel when its driver closes it.
+test_a_driver_unloads_while_its_channel_moves() {
+  local channel round
+  [ "$CPUS" -gt 1 ] || skip "there is one CPU"
+  ask_host fault.set name=modify-delay value=4
+  channel=$(open_channels | head -n 1)
+  within 60 move_there_and_back "$channel" || fail "the answer of the host was not late"
+  (echo $((CPUS - 1)) >"$channel/cpu" || :) &
+  reload 1 hv_storvsc
+  wait $! || :
+  ask_host fault.set name=modify-delay value=0
+  within 60 device $SCSI 0 >/dev/null || fail "no disk came back"
+  some_io || fail "the disk does not answer any more"
+}
+
+# bind DRIVER DEVICE, unbind DRIVER DEVICE
+bind() { echo "$2" >"/sys/bus/vmbus/drivers/$1/bind" 2>/dev/null; }
+unbind() { echo "$2" >"/sys/bus/vmbus/drivers/$1/unbind"; }
+refused() {
+  [ ! -e "/sys/bus/vmbus/drivers/$1/$2" ] || unbind "$1" "$2"
+  ! bind "$1" "$2" || return 1
+  [ ! -e "/sys/bus/vmbus/drivers/$1/$2" ]
+}
+vmbus_device() { # vmbus_device CLASS: the first of that class
+  local vmbus
+  for vmbus in /sys/bus/vmbus/devices/*; do
+    holds "$vmbus/class_id" "{$1}" || continue
+    echo "${vmbus##*/}"
+    return 0
+  done
+  return 1
+}
+
+test_a_disk_controller_whose_open_is_refused_can_be_opened_later() {
+  local controller
+  controller=$(vmbus_device $SCSI)
+  umount -a -t ext4,iso9660 2>/dev/null || :
+  ask_host fault.set name=refuse-open value=1 device=scsi
+  within 60 refused hv_storvsc "$controller" || fail "the host has not refused"
+  bind hv_storvsc "$controller" || fail "the controller cannot be opened any more"
+  within 60 device $SCSI 0 >/dev/null || fail "no disk came back"
+  some_io || fail "the disk does not answer any more"
+}
+
+test_an_adapter_whose_open_is_refused_can_be_opened_later() {
+  local adapter
+  network_comes_up
+  adapter=$(basename "$(readlink -f "/sys/class/net/$(nic $NIC0)/device")")
+  ask_host fault.set name=refuse-open value=1 device=nic0
+  within 60 refused hv_netvsc "$adapter" || fail "the host has not refused"
+  bind hv_netvsc "$adapter" || fail "the adapter cannot be opened any more"
+  network_comes_up
+  answers 10.0.2.2 || fail "nothing passes any more"
+}
+
+# An adapter is opened anew to change its MTU: as it was, when that is refused.
+mtu_is_refused() {
+  ip link set "$1" mtu 1500 && ! ip link set "$1" mtu 1400
+}
+test_an_adapter_that_cannot_be_changed_works_as_before() {
+  local device
+  device=$(nic $NIC0)
+  ask_host fault.set name=refuse-open value=1 device=nic0
+  within 60 mtu_is_refused "$device" || fail "the host has not refused"
+  [ "$(cat "/sys/class/net/$device/mtu")" = 1500 ] ||
+    fail "its MTU is $(cat "/sys/class/net/$device/mtu")"
+  answers 10.0.2.2 || fail "nothing passes any more"
+  ip link set "$device" mtu 1400 || fail "it cannot be changed any more"
+  answers 10.0.2.2 || fail "nothing passes any more"
+}
