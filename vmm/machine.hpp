@@ -39,7 +39,10 @@ struct MachineConfig {
 
 /// The KVM machine: vCPUs, memory, interrupt controllers, boot, and the SynIC for the Hyper-V
 /// devices. Order of use: construct, set_sink(), start(), wait for the EndBox, stop().
-class KvmMachine final : public host::Machine, private ExitHandler, private VpThreads {
+class KvmMachine final : public host::Machine,
+                         public VcpuLooker,
+                         private ExitHandler,
+                         private VpThreads {
  public:
   /// Builds the machine and loads what is to be booted. Throws Failure.
   KvmMachine(MachineConfig config, EndBox& end);
@@ -57,8 +60,11 @@ class KvmMachine final : public host::Machine, private ExitHandler, private VpTh
   /// To be watched for reading by the event loop, which then calls retry_messages().
   int retry_event() const { return retry_timer_.get(); }
   void retry_messages();
-  /// As Synic says.
-  uint32_t repeat_lost_interrupts() { return synic_.repeat_lost(); }
+  Synic& synic() { return synic_; }
+
+  // VcpuLooker
+  void ask_for_look(uint32_t vp, uint32_t sint) override { vcpus_.at(vp)->ask_for_look(sint); }
+  std::optional<VcpuLook> look(uint32_t vp) override { return vcpus_.at(vp)->last_look(); }
 
   /// The vCPUs stand still, or go on; all else does. The thread of start() and stop().
   void set_paused(bool paused);

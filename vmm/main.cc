@@ -40,6 +40,7 @@ struct RawRun {
   std::string hostile;
   std::string pause;
   std::string timers = "direct";
+  std::string repeat_lost = "on";
 };
 
 void add_run_options(CLI::App& run, RawRun& raw) {
@@ -127,6 +128,11 @@ void add_run_options(CLI::App& run, RawRun& raw) {
                  "a guest that saves a dump")
       ->check(CLI::IsMember({"end", "continue"}))
       ->type_name("end|continue");
+  run.add_option("--repeat-lost", raw.repeat_lost,
+                 "give an interrupt again that the guest has not taken for half a second: on "
+                 "(default), or off, as real hosts; --json-events says of each what it was")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off");
   run.add_option("--json-events", raw.options.json_events,
                  "write what happens to FILE, one JSON object a line")
       ->type_name("FILE");
@@ -161,6 +167,7 @@ RunOptions finish(RawRun& raw, const CLI::App& run) {
     throw UsageFailure("--timeout " + std::to_string(raw.timeout) + ": give seconds, 0 for none");
   options.timeout = static_cast<uint32_t>(raw.timeout);
   if (run.count("--hostile") != 0) options.hostile = parse_hostile(raw.hostile);
+  options.repeat_lost = raw.repeat_lost == "on";
   if (run.count("--pause") != 0) options.pause = parse_pause(raw.pause);
   for (const std::string& text : options.faults) {
     const std::string wrong = hv::host::Faults().set(text);

@@ -51,6 +51,7 @@ struct RunOptions {
   std::vector<std::string> faults;             ///< as Faults::set takes them
   std::optional<PausePlan> pause;
   OnCrash on_crash = OnCrash::End;
+  bool repeat_lost = true;  ///< interrupts that the guest has not taken are given again
   std::string json_events;  ///< empty: none
   bool verbose = false;
 };

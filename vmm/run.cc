@@ -17,6 +17,7 @@
 #include "vmm/exec_session.hpp"
 #include "vmm/failure.hpp"
 #include "vmm/hyperv_devices.hpp"
+#include "vmm/lost_interrupts.hpp"
 #include "vmm/machine.hpp"
 #include "vmm/panic_watch.hpp"
 #include "vmm/pause.hpp"
@@ -56,10 +57,12 @@ class EventLoop {
         pause_(pause),
         end_(end),
         signals_(signals),
-        log_(log) {}
+        log_(log),
+        lost_(machine.synic(), machine, options.repeat_lost) {}
 
   void run() {
     while (!end_.ended()) once();
+    report_lost(lost_.finish());
   }
 
  private:
@@ -116,7 +119,23 @@ class EventLoop {
     const bool paused = pause_.at(now);
     if (paused == machine_.paused()) return;
     machine_.set_paused(paused);
+    lost_.begin_anew();
     log_.write(paused ? "paused" : "resumed");
+  }
+
+  void report_lost(const std::vector<LostInterrupts::Report>& reports) {
+    for (const auto& report : reports) {
+      auto channels = nlohmann::json::array();
+      for (const uint32_t flag : report.what.flags) channels.push_back(flag);
+      log_.write("interrupts-repeated", {{"vp", report.what.vp},
+                                         {"sint", report.what.sint},
+                                         {"message", report.what.message},
+                                         {"channels", channels},
+                                         {"count", report.repeats},
+                                         {"taken", report.taken},
+                                         {"needed", report.needed},
+                                         {"vcpu", report.look ? report.look->name() : "unknown"}});
+    }
   }
 
   void check_time() {
@@ -135,8 +154,7 @@ class EventLoop {
     if (machine_.paused()) return;
     if (now - last_lost_look_ >= kLostInterval) {
       last_lost_look_ = now;
-      if (const uint32_t repeated = machine_.repeat_lost_interrupts())
-        log_.write("interrupts-repeated", {{"count", repeated}});
+      report_lost(lost_.step());
     }
     if (now - last_stuck_look_ >= kStuckInterval) {
       last_stuck_look_ = now;
@@ -155,6 +173,7 @@ class EventLoop {
   EndBox& end_;
   int signals_;
   EventLog& log_;
+  LostInterrupts lost_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_stuck_look_ = start_;
   Clock::time_point last_lost_look_ = start_;

@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace hv::vmm {
@@ -60,6 +61,7 @@ void Synic::registers_changed(uint32_t vp_index, uint64_t control, uint64_t even
   if (vp_index >= vps_.size()) return;
   Vp& vp = *vps_[vp_index];
   const std::lock_guard lock(vp.mutex);
+  vp.changes++;
   vp.enabled = (control & kEnable) != 0;
   vp.event_page.store((event_page & kEnable) != 0 ? event_page & kPageMask : 0,
                       std::memory_order_release);
@@ -105,7 +107,10 @@ void Synic::arm_retry(uint32_t milliseconds) {
   (void)::timerfd_settime(retry_timer_, 0, &when, nullptr);
 }
 
-void Synic::interrupt(Line& line) { line.interrupt_due = !lines_.pulse(line.gsi); }
+void Synic::interrupt(Line& line) {
+  line.interrupt_due = !lines_.pulse(line.gsi);
+  if (!line.interrupt_due) line.interrupts.fetch_add(1, std::memory_order_relaxed);
+}
 
 Synic::Left Synic::deliver(Vp& vp, Line& line) {
   if (line.interrupt_due) interrupt(line);
@@ -173,7 +178,9 @@ void Synic::signal_event(uint32_t vp_index, uint32_t sint, uint32_t flag) {
   const uint64_t bit = uint64_t{1} << (flag % 64);
   if ((std::atomic_ref(words[flag / 64]).fetch_or(bit, std::memory_order_seq_cst) & bit) != 0)
     return;
-  if (!lines_.pulse(line->gsi)) {
+  if (lines_.pulse(line->gsi)) {
+    line->interrupts.fetch_add(1, std::memory_order_relaxed);
+  } else {
     const std::lock_guard lock(vp.mutex);
     line->interrupt_due = true;
     arm_retry(kFirstRetry);
@@ -204,39 +211,54 @@ void Synic::retry() {
   }
 }
 
-bool Synic::unread(const Vp& vp, const Line& line) const {
+Synic::Standing Synic::standing_of(const Vp& vp, const Line& line) const {
+  Standing found;
+  found.vp = line.vp;
+  found.sint = line.sint;
+  found.changes = vp.changes;
+  found.interrupts = line.interrupts.load(std::memory_order_relaxed);
   const auto slot = vp.message_page != 0
                         ? memory_.at(vp.message_page + line.sint * kSlotSize, kSlotSize)
                         : std::span<std::byte>();
-  if (!slot.empty() && slot_type(slot).load(std::memory_order_relaxed) != 0) return true;
+  found.message = !slot.empty() && slot_type(slot).load(std::memory_order_relaxed) != 0;
   const uint64_t event_page = vp.event_page.load(std::memory_order_relaxed);
   const auto flags = event_page != 0 ? memory_.at(event_page + line.sint * kSlotSize, kSlotSize)
                                      : std::span<std::byte>();
   auto* const words = reinterpret_cast<uint64_t*>(flags.data());
-  for (size_t i = 0; i < flags.size() / sizeof(uint64_t); i++) {
-    if (std::atomic_ref(words[i]).load(std::memory_order_relaxed) != 0) return true;
+  for (uint32_t i = 0; i < flags.size() / sizeof(uint64_t); i++) {
+    uint64_t word = std::atomic_ref(words[i]).load(std::memory_order_relaxed);
+    for (; word != 0; word &= word - 1)
+      found.flags.push_back(i * 64 + static_cast<uint32_t>(std::countr_zero(word)));
   }
-  return false;
+  return found;
 }
 
-uint32_t Synic::repeat_lost() {
-  uint32_t repeated = 0;
+std::vector<Synic::Standing> Synic::standing() {
+  std::vector<Standing> all;
   for (const auto& vp : vps_) {
     const std::lock_guard lock(vp->mutex);
+    if (!vp->enabled) continue;
     for (const auto& line : vp->lines) {
       if (!line) continue;
-      if (!vp->enabled || !unread(*vp, *line))
-        line->looks = 0;
-      else if (line->looks < kLooks * kRepeats)
-        line->looks++;
-      else
-        continue;
-      if (line->looks == 0 || line->looks % kLooks != 0) continue;
-      interrupt(*line);
-      repeated++;
+      Standing found = standing_of(*vp, *line);
+      if (found.message || !found.flags.empty()) all.push_back(std::move(found));
     }
   }
-  return repeated;
+  return all;
+}
+
+uint32_t Synic::changes(uint32_t vp_index) {
+  if (vp_index >= vps_.size()) return 0;
+  const std::lock_guard lock(vps_[vp_index]->mutex);
+  return vps_[vp_index]->changes;
+}
+
+uint32_t Synic::interrupt_again(uint32_t vp_index, uint32_t sint) {
+  Line* const line = line_of(vp_index, sint);
+  if (line == nullptr) return 0;
+  const std::lock_guard lock(vps_[vp_index]->mutex);
+  interrupt(*line);
+  return line->interrupts.load(std::memory_order_relaxed);
 }
 
 }  // namespace hv::vmm

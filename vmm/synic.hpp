@@ -64,13 +64,19 @@ class Synic {
   /// was masked.
   void retry();
 
-  /// To be called every tenth of a second: what has stood in a VP's pages for kLooks calls has not
-  /// been seen, so its interrupt is given again, kRepeats times at most: then nobody listens, as
-  /// when a kernel has crashed and another one starts. KVM on a processor loses no interrupt, but
-  /// on an emulated one it can. Returns how many were given again.
-  uint32_t repeat_lost();
-  static constexpr uint8_t kLooks = 5;
-  static constexpr uint8_t kRepeats = 3;
+  /// What stands in a VP's pages for one SINT, and the guest has not taken yet.
+  struct Standing {
+    uint32_t vp = 0;
+    uint32_t sint = 0;
+    bool message = false;           ///< in the slot
+    std::vector<uint32_t> flags{};  ///< event flags: relids of channels
+    uint32_t interrupts = 0;        ///< given for this SINT so far
+    uint32_t changes = 0;           ///< of the VP's SynIC registers so far
+  };
+  std::vector<Standing> standing();
+  uint32_t changes(uint32_t vp);
+  /// Gives the interrupt of what stands there again. Returns how many were given so far.
+  uint32_t interrupt_again(uint32_t vp, uint32_t sint);
 
  private:
   struct Message {
@@ -84,13 +90,14 @@ class Synic {
     uint32_t sint;
     uint32_t gsi = 0;
     bool interrupt_due = false;  ///< the page was written, but the interrupt was refused
-    uint8_t looks = 0;  ///< of repeat_lost() in a row that have found something in the pages
+    std::atomic<uint32_t> interrupts{0};
     std::deque<Message> queue;
   };
   struct Vp {
     std::mutex mutex;
     bool enabled = false;
-    uint32_t retry_delay = 1;             ///< milliseconds
+    uint32_t retry_delay = 1;  ///< milliseconds
+    uint32_t changes = 0;
     std::atomic<uint64_t> event_page{0};  ///< guest physical, 0: off
     uint64_t message_page = 0;
     std::array<std::unique_ptr<Line>, kSints> lines;
@@ -107,6 +114,7 @@ class Synic {
   Left deliver(Vp& vp, Line& line);
   void deliver_all(Vp& vp);
   bool unread(const Vp& vp, const Line& line) const;
+  Standing standing_of(const Vp& vp, const Line& line) const;
   void interrupt(Line& line);
   static bool listens(const Vp& vp) { return vp.enabled && vp.message_page != 0; }
   static void try_less_often(Vp& vp);

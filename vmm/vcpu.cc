@@ -153,6 +153,50 @@ bool Vcpu::look_stuck() {
   return state.mp_state == KVM_MP_STATE_HALTED && run_->if_flag == 0;
 }
 
+void Vcpu::ask_for_look(uint32_t sint) {
+  {
+    const std::lock_guard lock(look_mutex_);
+    asked_ = sint;
+    look_.reset();
+  }
+  probe_stuck();
+}
+
+std::optional<VcpuLook> Vcpu::last_look() const {
+  const std::lock_guard lock(look_mutex_);
+  return look_;
+}
+
+/// Of its own thread, out of the guest.
+void Vcpu::look_if_asked() {
+  const std::lock_guard lock(look_mutex_);
+  if (!asked_) return;
+  constexpr uint32_t kMsrSint0 = 0x40000090;
+  constexpr uint64_t kVector = 0xff, kMasked = uint64_t{1} << 16;
+  constexpr size_t kInService = 0x100, kRequested = 0x200, kBetween = 0x10;
+  const std::vector<kvm_msr_entry> one{{.index = kMsrSint0 + *asked_, .reserved = 0, .data = 0}};
+  asked_.reset();
+  KvmList sint(one);
+  kvm_mp_state state{};
+  kvm_lapic_state apic{};
+  if (kvm_ioctl(fd_.get(), kGetMsrs, sint.data()) != 1 ||
+      kvm_ioctl(fd_.get(), KVM_GET_MP_STATE, &state) != 0 ||
+      kvm_ioctl(fd_.get(), KVM_GET_LAPIC, &apic) != 0)
+    return;
+  const uint64_t value = sint.entries().front().data;
+  const auto bit = [&](size_t registers) {
+    const size_t vector = value & kVector;
+    uint32_t word;
+    __builtin_memcpy(&word, apic.regs + registers + vector / 32 * kBetween, sizeof word);
+    return (word >> (vector % 32) & 1) != 0;
+  };
+  look_ = VcpuLook{.halted = state.mp_state == KVM_MP_STATE_HALTED,
+                   .interrupts_on = run_->if_flag != 0,
+                   .masked = (value & kMasked) != 0,
+                   .pending = bit(kRequested),
+                   .in_service = bit(kInService)};
+}
+
 std::string Vcpu::where() const {
   kvm_regs regs{};
   kvm_sregs sregs{};
@@ -202,6 +246,7 @@ void Vcpu::loop(ExitHandler& handler) {
     if (result != 0) {
       if (errno == EINTR || errno == EAGAIN) {
         run_->immediate_exit = 0;
+        look_if_asked();
         stuck_.store(look_stuck(), std::memory_order_relaxed);
         kvm_sregs registers{};
         if (kvm_ioctl(fd_.get(), KVM_GET_SREGS, &registers) == 0 &&

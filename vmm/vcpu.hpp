@@ -15,6 +15,7 @@
 #include "vmm/boot/loader.hpp"
 #include "vmm/cpuid.hpp"
 #include "vmm/fd.hpp"
+#include "vmm/vcpu_look.hpp"
 
 namespace hv::vmm {
 
@@ -71,6 +72,11 @@ class Vcpu {
   void probe_stuck();
   bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
 
+  /// Takes it out of the guest to see what it does, and where the interrupt of `sint` is.
+  void ask_for_look(uint32_t sint);
+  /// What was seen since the last call of ask_for_look().
+  std::optional<VcpuLook> last_look() const;
+
   /// Where a stopped vCPU was, for a report of a hang: its registers that matter, and in a second
   /// line what KVM has counted.
   std::string where() const;
@@ -82,6 +88,7 @@ class Vcpu {
   void loop(ExitHandler& handler);
   void kick();  ///< with thread_mutex_, and a thread
   bool look_stuck();
+  void look_if_asked();
 
   uint32_t index_;
   Fd fd_;
@@ -93,6 +100,9 @@ class Vcpu {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> finished_{true};
   std::atomic<bool> stuck_{false};
+  mutable std::mutex look_mutex_;
+  std::optional<uint32_t> asked_;  ///< the SINT
+  std::optional<VcpuLook> look_;
 };
 
 /// Installs the empty handler of the signal that takes vCPU threads out of the guest. Once per

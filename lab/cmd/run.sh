@@ -53,6 +53,8 @@ on it is gone with the run.
   --pause SECONDS[,after=SECONDS]
                        all vCPUs stand still for so long while time goes on, so many seconds
                        after the start (30), or by './enlighten ctl machine.pause'
+  --repeat-lost on|off  whether the host gives an interrupt again that the guest has not taken for
+                       half a second (on), or not, as real hosts (off)
   --on-crash WHAT      end (default), or continue: the guest goes on after it reported a crash, to
                        save a dump
   --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
@@ -171,7 +173,7 @@ parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
   faults=() accel=auto limit='' verbose=0 version='' hostile='' pause='' on_crash=end
-  timers=direct monitor=0
+  timers=direct monitor=0 repeat_lost=on
   while [ $# -gt 0 ]; do
     case $1 in
       --verbose) verbose=1; shift; continue ;;
@@ -201,6 +203,7 @@ parse_run() {
       --hostile) hostile=$2 ;;
       --fault) faults+=("$2") ;;
       --pause) pause=$2 ;;
+      --repeat-lost) repeat_lost=$2 ;;
       --on-crash) on_crash=$2 ;;
       --timers) timers=$2 ;;
       --accel) accel=$2 ;;
@@ -238,6 +241,10 @@ parse_run() {
   esac
   [[ $pause =~ ^([0-9]+(,after=[0-9]+)?)?$ ]] ||
     usage_error "--pause '$pause': give SECONDS[,after=SECONDS]"
+  case $repeat_lost in
+    on | off) ;;
+    *) usage_error "--repeat-lost '$repeat_lost': give on or off" ;;
+  esac
   for fault in "${faults[@]}"; do
     [[ $fault =~ ^[a-z-]+=[0-9]+(,device=.+)?$ ]] ||
       usage_error "--fault '$fault': give NAME=VALUE[,device=NAME]"
@@ -355,6 +362,7 @@ main() {
   [ -z "$limit" ] || host_args+=(--timeout "$limit")
   [ -z "$version" ] || host_args+=(--vmbus-version "$version")
   [ -z "$hostile" ] || host_args+=(--hostile "$hostile")
+  host_args+=(--repeat-lost "$repeat_lost")
   [ -z "$pause" ] || host_args+=(--pause "$pause")
   for fault in "${faults[@]}"; do host_args+=(--fault "$fault"); done
   [ "$monitor" = 0 ] || host_args+=(--monitor)

@@ -462,6 +462,7 @@ TEST_F(ServerTest, MovesAChannelLateAndAnswersThen) {
   open_ring(1, 1);
   server.faults().modify_delay.set(1);
   say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  EXPECT_EQ(server.faults().modify_delay.status().struck, 1u);
   std::optional<wire::ModifyChannelResponse> answer;
   while (!answer) answer = last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse);
   EXPECT_EQ(answer->status, wire::kStatusSuccess);

@@ -218,28 +218,29 @@ TEST_F(SynicTest, AnEventInterruptsOnceUntilTheGuestClearsIt) {
   EXPECT_EQ(notebook.pulses.size(), 2u);
 }
 
-TEST_F(SynicTest, WhatIsNotSeenForLongInterruptsAgain) {
+TEST_F(SynicTest, SaysWhatTheGuestHasNotTaken) {
+  EXPECT_TRUE(synic.standing().empty());
   enable();
   ASSERT_TRUE(post("x"));
-  for (int look = 1; look < Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
-  EXPECT_EQ(synic.repeat_lost(), 1u);
-  EXPECT_EQ(notebook.pulses.size(), 2u);
-  take();
-  for (int look = 0; look < 3 * Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
   synic.signal_event(0, kSint, 700);
-  for (int look = 0; look < 9 * Synic::kLooks; look++) (void)synic.repeat_lost();
-  EXPECT_EQ(notebook.pulses.size(), 3u + Synic::kRepeats);
-}
-
-TEST_F(SynicTest, WhoSeesItsEventsInTimeIsNotInterruptedAgain) {
-  enable();
-  auto flags = memory.at(kEvents + kSint * 256, 256);
-  for (int round = 0; round < 10; round++) {
-    synic.signal_event(0, kSint, 9);
-    for (int look = 1; look < Synic::kLooks; look++) EXPECT_EQ(synic.repeat_lost(), 0u);
-    std::memset(flags.data(), 0, flags.size());
-    EXPECT_EQ(synic.repeat_lost(), 0u);
-  }
+  synic.signal_event(0, kSint, 3);
+  auto standing = synic.standing();
+  ASSERT_EQ(standing.size(), 1u);
+  EXPECT_EQ(standing[0].vp, 0u);
+  EXPECT_EQ(standing[0].sint, kSint);
+  EXPECT_TRUE(standing[0].message);
+  EXPECT_EQ(standing[0].flags, (std::vector<uint32_t>{3, 700}));
+  EXPECT_EQ(standing[0].interrupts, 3u);
+  take();
+  standing = synic.standing();
+  EXPECT_FALSE(standing.at(0).message);
+  synic.interrupt_again(0, kSint);
+  EXPECT_EQ(notebook.pulses.size(), 4u);
+  EXPECT_EQ(synic.standing().at(0).interrupts, 4u);
+  const uint32_t changes = synic.changes(0);
+  synic.registers_changed(0, 0, kEvents | 1, kMessages | 1);
+  EXPECT_EQ(synic.changes(0), changes + 1);
+  EXPECT_TRUE(synic.standing().empty()) << "a SynIC that is off";
 }
 
 TEST_F(SynicTest, EventsToASynicThatIsOffAreLost) {
