@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
 . "$LAB_DIR/lib/results.sh"
+. "$LAB_DIR/lib/repeats.sh"
 . "$LAB_DIR/lib/guest-suite.sh"
 . "$LAB_DIR/lib/debug-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
@@ -245,6 +246,7 @@ main() {
   [ ${#suites[@]} -gt 0 ] || suites=(unit loop sim fuzz guest)
   ensure_packages
   mkdir -p "$LOG_DIR"
+  rm -f "$REPEATS"
   for suite in "${suites[@]}"; do
     case " ${suites[*]} ":$suite in
       *' fuzz guest '*:fuzz) continue ;;

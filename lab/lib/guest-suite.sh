@@ -93,6 +93,7 @@ run_sessions() {
     done
   done
   for ((next = 1; next <= number; next++)); do collect_session "$next"; done
+  check guest/ours_needs_no_more_interrupts_again_than_in_tree test_repeats
 }
 
 # check_wanted NAME COMMAND: a check that is no session's, unless --only asks for others.
@@ -201,12 +202,12 @@ prepare_session() {
 # session NUMBER, as a process of its own: its lines come as its tests end; what they come to is in
 # its folder's `results`.
 session() {
-  local SCRATCH=$SCRATCH/$1 RESULTS=() BEGUN_ANEW=0 LOST=0
+  local SCRATCH=$SCRATCH/$1 RESULTS=() BEGUN_ANEW=0
   CLEANUPS=()
   # A process of its own has none of them, and this one has a machine to end.
   set_traps
   run_session "$1"
-  { printf '%s\n' "$BEGUN_ANEW" "$LOST"; printf '%s\n' "${RESULTS[@]}"; } >"$SCRATCH/results"
+  { printf '%s\n' "$BEGUN_ANEW"; printf '%s\n' "${RESULTS[@]}"; } >"$SCRATCH/results"
 }
 
 # A session that left no results has failed.
@@ -217,8 +218,8 @@ collect_session() {
     return 0
   }
   mapfile -t lines <"$results"
-  BEGUN_ANEW=$((BEGUN_ANEW + lines[0])) LOST=$((LOST + lines[1]))
-  RESULTS+=("${lines[@]:2}")
+  BEGUN_ANEW=$((BEGUN_ANEW + lines[0]))
+  RESULTS+=("${lines[@]:1}")
 }
 
 # run_session NUMBER: until it comes to its end. A guest that fails is a failure. What can end too
@@ -312,9 +313,10 @@ guest_says() {
       record "${words[2]}" "${words[3]}" "$prefix/${words[1]}"
       [ "${words[2]}" = passed ] || printf '%s' "$text"
       test='' text='' ;;
-    '@lost '*) LOST=$((LOST + ${words[1]:-0})) ;;
+    '@repeated '*) note_repeat "$session" "${line#@repeated }" ;;
     '@ended '*)
       ended=1
+      note_repeat "$session"
       if [ "${words[1]}" != 0 ]; then
         record failed "${words[2]}" "$prefix/${test:-boots_and_powers_off}" \
           "the guest ended with status ${words[1]}"

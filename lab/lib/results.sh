@@ -3,7 +3,6 @@
 
 RESULTS=()  # "STATUS SECONDS NAME" each
 BEGUN_ANEW=0  # sessions of the guest suite that the emulation ended
-LOST=0        # interrupts that the host gave again
 
 # record STATUS SECONDS NAME [REASON]: STATUS is passed, failed or skipped.
 record() {
@@ -47,9 +46,7 @@ summary() {
   ! [ "$failed" -gt 0 ] || { echo 'failed:'; sed -n 's/^failed [^ ]* /  /p' "$LOG_DIR/results"; }
   [ "$BEGUN_ANEW" = 0 ] ||
     echo "begun anew because the emulation ended under them: $BEGUN_ANEW sessions (lab/README.md)"
-  [ "$LOST" = 0 ] ||
-    echo "interrupts given again, as the guest had not seen them for half a second (lost, or a" \
-      "kernel that has crashed): $LOST"
+  show_repeats
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
