@@ -21,7 +21,15 @@ switch:vmbus-version=5.2 enlighten 6.1 2
 switch:vmbus-version=5.0 inbox 6.12 1
 switch:vmbus-version=4.1 enlighten 6.12 1
 switch:vmbus-version=3.0 inbox 6.1 1
-switch:vmbus-version=2.4 enlighten 6.1 1"
+switch:vmbus-version=2.4 enlighten 6.1 1
+switch:timers-message enlighten 6.1 2
+switch:timers-message enlighten 6.12 4
+switch:timers-message inbox 6.1 2
+switch:timers-arat enlighten 6.1 2
+switch:timers-kexec=message enlighten 6.12 2
+switch:timers-kdump=message enlighten 6.1 2
+switch:monitor enlighten 6.1 2
+switch:monitor inbox 6.1 2"
 # What takes long: every count of it ten times what the suite has time for.
 SOAK_SESSIONS="minimal enlighten 6.1 2
 minimal enlighten 6.12 8 8
@@ -32,7 +40,19 @@ switch:vmbus-version=5.2 inbox 6.1 2
 switch:vmbus-version=5.0 enlighten 6.12 1
 switch:vmbus-version=4.1 inbox 6.12 1
 switch:vmbus-version=3.0 enlighten 6.1 1
-switch:vmbus-version=2.4 inbox 6.1 1"
+switch:vmbus-version=2.4 inbox 6.1 1
+switch:timers-message enlighten 6.12 1
+switch:timers-message inbox 6.12 4
+switch:timers-kexec=message,arat enlighten 6.1 2
+switch:timers-kdump=message,arat enlighten 6.12 2
+switch:timers-kexec=message inbox 6.1 2
+switch:timers-hibernate enlighten 6.12 2
+switch:timers-hibernate enlighten 6.1 2
+switch:timers-hibernate inbox 6.12 1
+switch:timers-none enlighten 6.1 2
+switch:timers-none inbox 6.12 2
+switch:monitor enlighten 6.12 2
+switch:monitor inbox 6.12 2"
 # What the hostile host draws from; guest_seeds is for more of them.
 GUEST_SEEDS="1 2 3 4"
 
