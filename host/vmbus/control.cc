@@ -285,6 +285,7 @@ void ControlMachine::forget(Channels::iterator at, Actions& actions) {
 
 void ControlMachine::disconnect(Actions& actions) {
   if (!connection_) return;
+  const bool monitor_page = connection_->monitor_page;
   connection_.reset();  // nothing is said to it from here on
   for (auto& [key, channel] : channels_) {
     if (channel.index == 0) close(key, channel, actions);
@@ -297,7 +298,7 @@ void ControlMachine::disconnect(Actions& actions) {
   for (auto& [key, channel] : channels_) channel.released = false;
   gpadls_.clear();
   complained_.reset();
-  actions.push_back(ReleaseMonitorPage{});
+  if (monitor_page) actions.push_back(ReleaseMonitorPage{});
   actions.push_back(Disconnected{});
 }
 

@@ -63,7 +63,7 @@ test_an_adapter_goes_to_user_space_and_comes_back() {
 test_an_adapter_in_user_space_can_be_taken_away() {
   local vmbus
   modprobe uio_hv_generic
-  ask_host nic.add net=null name=user mac=$NIC2
+  ask_host nic.add net=null,mac=$NIC2 name=user
   within 30 nic $NIC2 >/dev/null || fail "no adapter"
   vmbus=$(readlink -f "/sys/class/net/$(nic $NIC2)/device")
   vmbus=${vmbus##*/}
