@@ -169,6 +169,15 @@ check_forwards() {
   done
 }
 
+# check_faults: the host knows them all. It has been built.
+check_faults() {
+  local fault
+  for fault in "${faults[@]}"; do
+    "$HOST" run --help | grep "^  ${fault%%=*} " >/dev/null ||
+      usage_error "--fault $fault: there is no fault '${fault%%=*}'"
+  done
+}
+
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
@@ -322,6 +331,7 @@ main() {
   for disk in "${disks[@]}"; do add_disk "${disk%%:*}" "${disk#*:}"; done
   ensure_packages
   build_programs
+  check_faults
   choose_accel "$accel"
   free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
   [ "$free" -ge $((mib + 512)) ] ||

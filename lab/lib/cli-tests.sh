@@ -48,6 +48,13 @@ test_bad_input() {
   refuses 2 "--guest 'windows'" run --guest windows
   refuses 2 "--drivers: unknown 'fly'" run --drivers fly
   refuses 2 "--drivers: no driver 'hv_fly'" run --drivers inbox,hv_fly=enlighten
+  refuses 2 "--fault 'modify-delay'" run --fault modify-delay
+  refuses 2 "--fault 'refuse-open=x'" run --fault refuse-open=x
+  refuses 2 "--fault 'refuse-open=1,dev=nic'" run --fault refuse-open=1,dev=nic
+  refuses 2 "--fault fly=1: there is no fault 'fly'" run --fault fly=1
+  refuses 2 "--pause 'long'" run --pause long
+  refuses 2 "--pause '5,for=3'" run --pause 5,for=3
+  refuses 2 "--repeat-lost 'maybe'" run --repeat-lost maybe
   refuses 2 "--net 'wifi'" run --net wifi
   refuses 2 "queues=65" run --net user,queues=65
   refuses 2 "queues=0" run --net null,queues=0
