@@ -17,6 +17,10 @@ debian inbox 6.1 2
 kexec enlighten 6.12 2
 kdump enlighten 6.1 2
 qemu enlighten 6.1 2
+switch:pause enlighten 6.1 2
+switch:pause inbox 6.1 2
+switch:faults enlighten 6.1 2
+switch:faults inbox 6.1 2
 switch:vmbus-version=5.2 enlighten 6.1 2
 switch:vmbus-version=5.0 inbox 6.12 1
 switch:vmbus-version=4.1 enlighten 6.12 1
