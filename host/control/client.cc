@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ostream>
@@ -63,14 +64,34 @@ class Connection {
   int fd_ = -1;
 };
 
-json value_of(const std::string& text) {
+/// A word on the command line is JSON where it can be, else text; and text where text is wanted: a
+/// disk may have the name null, or 1e3.
+json value_of(const std::string& text, bool wants_text) {
   const json value = json::parse(text, nullptr, false);
-  return value.is_discarded() ? json(text) : value;
+  if (value.is_discarded()) return text;
+  return wants_text && !value.is_string() ? json(text) : value;
+}
+
+bool wants_text(const json& parameters, const std::string& key) {
+  return std::any_of(parameters.begin(), parameters.end(), [&key](const json& parameter) {
+    return parameter.is_object() && parameter.value("name", json()) == key &&
+           parameter.value("type", json()) == "string";
+  });
+}
+
+/// What `help` says of the method's parameters: a list of objects with name and type.
+json parameters_of(const json& help, const std::string& method) {
+  if (!help.is_object() || !help.contains("result")) return json::array();
+  for (const json& one : help["result"]) {
+    if (one.is_object() && one.value("method", json()) == method)
+      return one.value("parameters", json::array());
+  }
+  return json::array();
 }
 
 }  // namespace
 
-json parse_params(const std::vector<std::string>& words) {
+json parse_params(const std::vector<std::string>& words, const json& parameters) {
   if (words.size() == 1 && (words[0].starts_with('{') || words[0].starts_with('['))) {
     json whole = json::parse(words[0], nullptr, false);
     if (whole.is_discarded()) throw std::invalid_argument("'" + words[0] + "' is not JSON");
@@ -82,7 +103,9 @@ json parse_params(const std::vector<std::string>& words) {
     const std::string key = word.substr(0, equals);
     if (key.empty()) throw std::invalid_argument("'" + word + "': give key=value");
     if (params.contains(key)) throw std::invalid_argument("'" + key + "' is given twice");
-    params[key] = equals == std::string::npos ? json(true) : value_of(word.substr(equals + 1));
+    params[key] = equals == std::string::npos
+                      ? json(true)
+                      : value_of(word.substr(equals + 1), wants_text(parameters, key));
   }
   return params;
 }
@@ -95,11 +118,12 @@ int run_client(const ClientOptions& options, std::ostream& out, std::ostream& er
     complain("give a method; 'help' lists them");
     return 2;
   }
-  json request = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", options.words[0]}};
-  std::string text;
+  const std::string& method = options.words[0];
+  const std::vector<std::string> words(options.words.begin() + 1, options.words.end());
+  json request = {{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}};
   try {
-    request["params"] = parse_params({options.words.begin() + 1, options.words.end()});
-    text = request.dump();
+    request["params"] = parse_params(words);
+    (void)request.dump();
   } catch (const std::invalid_argument& error) {
     complain(error.what());
     return 2;
@@ -109,7 +133,13 @@ int run_client(const ClientOptions& options, std::ostream& out, std::ostream& er
   }
   json answer;
   try {
-    answer = json::parse(Connection(options.socket).ask(text), nullptr, false);
+    Connection connection(options.socket);
+    if (request["params"].is_object() && !request["params"].empty()) {
+      const json help = {{"jsonrpc", "2.0"}, {"id", 0}, {"method", "help"}};
+      request["params"] = parse_params(
+          words, parameters_of(json::parse(connection.ask(help.dump()), nullptr, false), method));
+    }
+    answer = json::parse(connection.ask(request.dump()), nullptr, false);
   } catch (const std::runtime_error& error) {
     complain("control socket " + options.socket + ": " + error.what());
     return 1;

@@ -25,6 +25,15 @@ TEST(ParseParams, ReadsKeysAndValues) {
   EXPECT_THROW(parse_params({"a=3", "a=4"}), std::invalid_argument);
 }
 
+TEST(ParseParams, TakesAValueAsItStandsWhereAStringIsWanted) {
+  const json parameters = json::parse(
+      R"([{"name":"net","type":"string"},{"name":"lun","type":"integer"},{"name":"x","type":"any"}])");
+  for (const char* const word : {"null", "true", "1e3", "007", "1.50", "[1]", "{}", ""})
+    EXPECT_EQ(parse_params({std::string("net=") + word}, parameters), json({{"net", word}}));
+  EXPECT_EQ(parse_params({"net=\"null\"", "lun=3", "x=null", "other=null"}, parameters),
+            json::parse(R"({"net":"null","lun":3,"x":null,"other":null})"));
+}
+
 TEST(Table, ShowsListsAsTablesAndTheRestAsLines) {
   EXPECT_EQ(table(json("done")), "done\n");
   EXPECT_EQ(table(json::parse(R"({"size":5,"ro":true})")), "ro: yes\nsize: 5\n");
@@ -72,6 +81,16 @@ TEST_F(ClientTest, PrintsJsonOrATable) {
   EXPECT_EQ(run({"add", "a=4"}, true), 0);
   EXPECT_EQ(out.str(), "sum: 5\n");
   EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(ClientTest, AStringMayReadAsSomethingElse) {
+  methods.add("name", "says it", {{"name", ParameterType::String, true, ""}},
+              [](const json& params) { return params["name"]; });
+  const ControlSocket socket(path, methods);
+  for (const std::string word : {"null", "1e3", "true"}) {
+    EXPECT_EQ(run({"name", "name=" + word}), 0) << err.str();
+    EXPECT_EQ(json::parse(out.str()), json(word));
+  }
 }
 
 TEST_F(ClientTest, EndsWith1WhenTheMethodFails) {
