@@ -32,6 +32,18 @@ in_addr address(const char* text) {
   return out;
 }
 
+in_addr in_subnet(uint8_t subnet, uint8_t host) {
+  return {.s_addr = htonl(uint32_t{10} << 24 | uint32_t{subnet} << 8 | host)};
+}
+
+in6_addr in_subnet6(uint8_t subnet, uint8_t host) {
+  in6_addr out{};
+  ::inet_pton(AF_INET6, "fec0::", &out);
+  if (subnet != UserNet::kFirstSubnet) out.s6_addr[7] = subnet;
+  out.s6_addr[15] = host;
+  return out;
+}
+
 std::optional<uint16_t> parse_port(std::string_view text) {
   uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -78,21 +90,21 @@ PortForward parse_forward(const std::string& text) {
 /// back under it.
 class UserNet::Stack {
  public:
-  explicit Stack(const std::vector<PortForward>& forwards)
-      : wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Stack(const std::vector<PortForward>& forwards, uint8_t subnet)
+      : guest_(in_subnet(subnet, 15)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     SlirpConfig config{};
     config.version = 1;
     config.in_enabled = true;
-    config.vnetwork = address("10.0.2.0");
+    config.vnetwork = in_subnet(subnet, 0);
     config.vnetmask = address("255.255.255.0");
-    config.vhost = address("10.0.2.2");
-    config.vdhcp_start = address("10.0.2.15");
-    config.vnameserver = address("10.0.2.3");
+    config.vhost = in_subnet(subnet, 2);
+    config.vdhcp_start = guest_;
+    config.vnameserver = in_subnet(subnet, 3);
     config.in6_enabled = true;
-    ::inet_pton(AF_INET6, "fec0::", &config.vprefix_addr6);
+    config.vprefix_addr6 = in_subnet6(subnet, 0);
     config.vprefix_len = 64;
-    ::inet_pton(AF_INET6, "fec0::2", &config.vhost6);
-    ::inet_pton(AF_INET6, "fec0::3", &config.vnameserver6);
+    config.vhost6 = in_subnet6(subnet, 2);
+    config.vnameserver6 = in_subnet6(subnet, 3);
     config.vhostname = "enlighten";
     slirp_ = ::slirp_new(&config, &callbacks(), this);
     if (slirp_ == nullptr || wake_fd_ < 0) throw NetError("net user: libslirp does not start");
@@ -168,9 +180,8 @@ class UserNet::Stack {
   }
 
   void add(const PortForward& forward) {
-    const in_addr guest = address("10.0.2.15");
     if (::slirp_add_hostfwd(slirp_, forward.udp, address(forward.address.c_str()), forward.port,
-                            guest, forward.guest_port) == 0)
+                            guest_, forward.guest_port) == 0)
       return;
     throw NetError(fmt::format("forward {}:{}:{}: the port cannot be had: {}",
                                forward.udp ? "udp" : "tcp", forward.address, forward.port,
@@ -238,6 +249,7 @@ class UserNet::Stack {
     return events;
   }
 
+  const in_addr guest_;
   int wake_fd_;
   Slirp* slirp_ = nullptr;
   std::mutex mutex_;  ///< of slirp_ and timers_
@@ -247,10 +259,11 @@ class UserNet::Stack {
   std::thread thread_;
 };
 
-UserNet::UserNet(const std::vector<PortForward>& forwards)
-    : stack_(std::make_unique<Stack>(forwards)) {}
+UserNet::UserNet(const std::vector<PortForward>& forwards, uint8_t subnet)
+    : subnet_(subnet), stack_(std::make_unique<Stack>(forwards, subnet)) {}
 UserNet::~UserNet() = default;
 void UserNet::start(Receive receive) { stack_->start(std::move(receive)); }
+std::string UserNet::describe() const { return fmt::format("user 10.0.{}.0/24", subnet_); }
 void UserNet::stop() { stack_->stop(); }
 bool UserNet::send(std::span<std::byte> frame, const net::Offload& offload, uint16_t) {
   stack_->send(frame, offload);

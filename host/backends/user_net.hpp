@@ -22,12 +22,17 @@ struct PortForward {
 PortForward parse_forward(const std::string& text);
 
 /// A network of the guest's own behind address translation (libslirp), for which no privilege is
-/// needed: 10.0.2.0/24 with DHCP (10.0.2.15), a gateway that is this machine (10.0.2.2), and this
-/// machine's DNS (10.0.2.3); fec0::/64 with router advertisements.
+/// needed: 10.0.N.0/24 with DHCP (10.0.N.15), a gateway that is this machine (10.0.N.2), and this
+/// machine's DNS (10.0.N.3); fec0:0:0:N::/64 with router advertisements (N is 0 there for the first
+/// subnet).
 class UserNet final : public NetBackend {
  public:
-  /// Throws NetError: a port that cannot be had.
-  explicit UserNet(const std::vector<PortForward>& forwards);
+  static constexpr uint8_t kFirstSubnet = 2;
+  /// Never given to a guest: a host in a nested machine is in it itself.
+  static constexpr uint8_t kNodeSubnet = 3;
+
+  /// `subnet`: N. Throws NetError: a port that cannot be had.
+  explicit UserNet(const std::vector<PortForward>& forwards, uint8_t subnet = kFirstSubnet);
   ~UserNet() override;
   UserNet(const UserNet&) = delete;
   UserNet& operator=(const UserNet&) = delete;
@@ -35,10 +40,11 @@ class UserNet final : public NetBackend {
   void start(Receive receive) override;
   void stop() override;
   bool send(std::span<std::byte> frame, const net::Offload& offload, uint16_t queue) override;
-  std::string describe() const override { return "user"; }
+  std::string describe() const override;
 
  private:
   class Stack;
+  const uint8_t subnet_;
   std::unique_ptr<Stack> stack_;
 };
 

@@ -30,8 +30,8 @@ Mac mac_of(std::string_view name) {
           static_cast<std::byte>(hash >> 16)};
 }
 
-std::unique_ptr<NetBackend> open_backend(const NicSpec& spec, uint16_t queues) {
-  if (spec.net == "user") return std::make_unique<UserNet>(spec.forwards);
+std::unique_ptr<NetBackend> open_backend(const NicSpec& spec, uint16_t queues, uint8_t subnet) {
+  if (spec.net == "user") return std::make_unique<UserNet>(spec.forwards, subnet);
   if (!spec.forwards.empty())
     throw NicError(fmt::format("net {}: ports are forwarded by user alone", spec.net));
   if (spec.net == "null") return std::make_unique<NullNet>();
@@ -97,13 +97,15 @@ std::string NicManager::add(const NicSpec& spec) {
   const auto queues =
       spec.queues.value_or(static_cast<uint16_t>(std::clamp<uint32_t>(vcpus_, 1, kDefaultQueues)));
   const DeviceFacts facts{.mac = spec.mac.value_or(mac_of(name)), .name = name};
+  const uint8_t subnet = spec.net == "user" ? free_subnet() : uint8_t{0};
   auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues},
-                                   open_backend(spec, queues));
+                                   open_backend(spec, queues, subnet));
   if (const auto added = server_.add(nic); !added) {
     if (added.error() == Error::BadId)
       throw NicError(fmt::format("nic {}: the address {} is in use", name, text(facts.mac)));
     throw NicError(fmt::format("nic {}: no room for one more ({})", name, hv::name(added.error())));
   }
+  if (subnet != 0) subnets_.emplace(name, subnet);
   nics_.emplace(name, std::move(nic));
   return name;
 }
@@ -116,6 +118,20 @@ void NicManager::remove(const std::string& name) {
     nic = std::move(nics_.extract(name).mapped());
   }
   server_.remove(nic->offer().instance_id, kRemovalLimit);
+  // Not before: another adapter in the same subnet would be mixed up with this one.
+  const std::lock_guard lock(mutex_);
+  if (!nics_.contains(name)) subnets_.erase(name);
+}
+
+/// Each adapter behind address translation has a subnet of its own: a guest with two of the same
+/// could not tell by which to answer.
+uint8_t NicManager::free_subnet() const {
+  for (uint8_t subnet = UserNet::kFirstSubnet; subnet < 255; subnet++) {
+    const bool used = std::any_of(subnets_.begin(), subnets_.end(),
+                                  [subnet](const auto& one) { return one.second == subnet; });
+    if (!used && subnet != UserNet::kNodeSubnet) return subnet;
+  }
+  throw NicError("net user: no subnet is free for one more");
 }
 
 void NicManager::set_link(const std::string& name, bool up) {

@@ -26,7 +26,8 @@ struct NicSpec {
   std::vector<PortForward> forwards{};  ///< of "user"
 };
 
-/// "user|tap=IF|null|echo[,mac=..][,name=..][,queues=N]". Throws NicError, naming what is wrong.
+/// "user|tap=IF|null|echo[,mac=..][,name=..][,queues=N]". Throws NicError,
+/// naming what is wrong.
 NicSpec parse_nic(const std::string& text);
 
 /// A NIC that cannot be added, removed or changed; the text names it and says what to do.
@@ -51,6 +52,7 @@ class NicManager {
   nlohmann::json list();
 
  private:
+  uint8_t free_subnet() const;
   Nic& find(const std::string& name);
 
   vmbus::Server& server_;
@@ -58,6 +60,7 @@ class NicManager {
   const wire::netvsc::Version newest_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Nic>> nics_;
+  std::map<std::string, uint8_t> subnets_;  ///< of the NICs of kind "user"
 };
 
 }  // namespace hv::host::netvsp

@@ -26,16 +26,18 @@ on it is gone with the run.
   --append STRING      more words for the guest's kernel command line
   --cpus N             1 to 16 (default 2)
   --memory SIZE        128M to 8G (default 1G)
-  --disk FILE[,ro][,bus=scsi|ide][,lun=N][,controller=N][,name=NAME]
+  --disk FILE[,ro][,bus=scsi|ide][,lun=N][,controller=N][,name=NAME][,block_size=512|4096]
                        one more disk: a raw file or block device, used as it is (repeatable)
   --dvd FILE[,...]     an ISO image in a DVD drive (repeatable)
   --net KIND[,mac=MAC][,name=NAME][,queues=N]
                        a network adapter (repeatable): user (default: behind address translation,
                        with DHCP and DNS; how the guest finds this machine is said at the start),
-                       tap=INTERFACE (of this machine), null, echo, or none
+                       tap=INTERFACE (of this machine), null, echo, or none.
+                       Each of kind user has a subnet of its own: 10.0.2.0/24, then 10.0.4.0/24,
+                       10.0.5.0/24 and so on
   --forward tcp:[ADDRESS:]PORT-:PORT
                        with --net user: a port of this machine (127.0.0.1) that leads to one of the
-                       guest (repeatable)
+                       guest, by the first adapter of that kind (repeatable)
   --control PATH       a Unix socket for './enlighten ctl'
   --vmbus-version V    the newest protocol the host offers, 2.4 to 5.3
   --timers HOW         the guest's synthetic timers: direct (default), message (by messages alone,
@@ -49,7 +51,8 @@ on it is gone with the run.
   --fault NAME=VALUE[,device=NAME]
                        something that real hosts do wrong happens (repeatable, or by
                        './enlighten ctl fault.set'; 'fault.list' has them all):
-                       modify-delay=SECONDS, refuse-open=N
+                       modify-delay=SECONDS, refuse-open=N, read-error=N and
+                       read-error-silent=N (each Nth read), rsc-stale-sum=1
   --pause SECONDS[,after=SECONDS]
                        all vCPUs stand still for so long while time goes on, so many seconds
                        after the start (30), or by './enlighten ctl machine.pause'
@@ -60,6 +63,13 @@ on it is gone with the run.
   --accel MODE         auto (default: KVM where it works, else nested), kvm, nested
   --timeout SECONDS    the guest is then reported as hung, status 124
   --verbose            the host's own messages
+
+For example:
+
+  ./enlighten run --exec 'uname -r; lsblk'
+  ./enlighten run --guest minimal --net user --net user --exec 'table; ip route'
+  ./enlighten run --guest minimal --disk my.raw,block_size=4096 --exec 'blockdev --getss /dev/sda'
+  ./enlighten run --guest minimal --disk my.raw --fault read-error=2 --exec 'cat /dev/sda | wc -c'
 
 Exit status: CMD's with --exec; 0 the guest powered off; 10 with --exec: it asked for a reboot;
 11 triple fault; 12 panic; 124 hung; 1 something could not be done; 2 wrong command line.
@@ -76,7 +86,7 @@ check_file() {
 
 # add_disk KIND SPEC: checks it, and adds it to the node's and the host's arguments.
 add_disk() {
-  local kind=$1 spec=$2 path rest='' size ro='' name option
+  local kind=$1 spec=$2 path rest='' size ro='' name option block=512
   path=${spec%%,*}
   [ "$path" = "$spec" ] || rest=${spec#*,}
   [ -n "$path" ] || usage_error "--$kind needs a file"
@@ -87,6 +97,10 @@ add_disk() {
       '' | bus=scsi | bus=ide | lun=[0-9]* | controller=[0-9]*) ;;
       ro) ro=,ro ;;
       name=?*) ;;
+      block_size=512 | block_size=4096)
+        [ "$kind" = disk ] || usage_error "--$kind $path: unknown '$option'"
+        block=${option#block_size=} ;;
+      block_size=*) usage_error "--$kind $path: $option: give 512 or 4096" ;;
       *) usage_error "--$kind $path: unknown '$option'" ;;
     esac
   done <<<"$rest,"
@@ -104,9 +118,9 @@ add_disk() {
   fi
   [ "$size" -gt 0 ] ||
     die "the $kind $path is empty: give it a size, for example by 'truncate -s 1G $path'"
-  [ $((size % 512)) -eq 0 ] ||
-    die "the size of the $kind $path is $size bytes, no multiple of 512:" \
-      "'truncate -s %512 $path' rounds it up"
+  [ $((size % block)) -eq 0 ] ||
+    die "the size of the $kind $path is $size bytes, no multiple of $block:" \
+      "'truncate -s %$block $path' rounds it up"
   case ",$rest," in
     *,name=*) ;;
     *) options=$options,name=$(basename "$path" | tr -c 'A-Za-z0-9._\n' -) ;;
@@ -385,11 +399,11 @@ main() {
     case $spec in user* | tap=*) node_args+=(--net "${spec%%,*}") ;; esac
   done
   # The first adapter is eth0.
-  case ${nets[0]:-} in
-    '') ;;
-    user*) words="$words enlighten.net enlighten.dhcp" ;;
-    *) words="$words enlighten.net" ;;
-  esac
+  local dhcp='' number
+  for number in "${!nets[@]}"; do
+    case ${nets[number]} in user*) dhcp=$dhcp,eth$number ;; esac
+  done
+  [ ${#nets[@]} = 0 ] || words="$words enlighten.net${dhcp:+ enlighten.dhcp=${dhcp#,}}"
   for spec in "${forwards[@]}"; do
     node_args+=(--forward "$spec")
     # From the nested machine's own port of the same number.
