@@ -21,6 +21,7 @@
 #include <thread>
 #include <utility>
 
+#include "host/net/echo_watch.hpp"
 #include "host/net/offload.hpp"
 
 namespace hv::host {
@@ -136,6 +137,7 @@ class UserNet::Stack {
     {
       const std::lock_guard lock(mutex_);
       net::finish(frame, offload, [this](std::span<const std::byte> finished) {
+        echoes_.sent(finished);
         ::slirp_input(slirp_, reinterpret_cast<const uint8_t*>(finished.data()),
                       static_cast<int>(finished.size()));
       });
@@ -156,8 +158,10 @@ class UserNet::Stack {
       SlirpCb cb{};
       cb.send_packet = [](const void* bytes, size_t size, void* opaque) -> ssize_t {
         const auto* from = static_cast<const std::byte*>(bytes);
-        if (self(opaque).receive_)
-          self(opaque).receive_({.bytes = {from, from + size}, .checked = false});
+        Stack& stack = self(opaque);
+        // Where libslirp has no sockets for pings alone, it takes any ICMP message for the answer.
+        if (stack.receive_ && stack.echoes_.plausible({from, size}))
+          stack.receive_({.bytes = {from, from + size}, .checked = false});
         return static_cast<ssize_t>(size);
       };
       cb.guest_error = [](const char*, void*) {};
@@ -252,7 +256,8 @@ class UserNet::Stack {
   const in_addr guest_;
   int wake_fd_;
   Slirp* slirp_ = nullptr;
-  std::mutex mutex_;  ///< of slirp_ and timers_
+  std::mutex mutex_;  ///< of slirp_, echoes_ and timers_
+  net::EchoWatch echoes_;
   std::list<Timer> timers_;
   Receive receive_;
   std::atomic<bool> stopping_{false};
