@@ -53,7 +53,8 @@ void add_run_options(CLI::App& run, RawRun& raw) {
   run.add_option("--cpus", raw.cpus, "vCPUs, 1 to 16 (default 1)")->type_name("N");
   run.add_option("--memory", raw.memory, "128M to 8G (default 512M)")->type_name("SIZE");
   run.add_option("--disk", raw.disks, "a disk: a raw file or block device; repeat for more")
-      ->type_name("PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]")
+      ->type_name(
+          "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME][,block_size=512|4096]")
       ->allow_extra_args(false);
   run.add_option("--dvd", raw.dvds, "a DVD drive with this ISO image")
       ->type_name("PATH[,lun=N][,controller=N][,name=NAME]")

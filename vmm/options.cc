@@ -63,6 +63,12 @@ host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd) {
     } else if (starts_with_key(part, "controller=")) {
       disk.controller =
           parse_number(part.substr(11), option + disk.path + ": controller", kControllerMost);
+    } else if (part == "block_size=512" && !dvd) {
+      disk.block_size = 512;
+    } else if (part == "block_size=4096" && !dvd) {
+      disk.block_size = 4096;
+    } else if (starts_with_key(part, "block_size=") && !dvd) {
+      throw UsageFailure(option + disk.path + ": " + std::string(part) + ": give 512 or 4096");
     } else if (starts_with_key(part, "name=") && part.size() > 5) {
       disk.name = part.substr(5);
     } else {

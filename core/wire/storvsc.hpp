@@ -52,6 +52,7 @@ static_assert(sizeof(Header) == 12);
 inline constexpr uint32_t kRequestCompletion = 1;
 
 inline constexpr uint32_t kStatusSuccess = 0;
+inline constexpr uint32_t kStatusUnsuccessful = 0xc0000001;
 inline constexpr uint32_t kStatusRevisionMismatch = 0xc0000059;
 inline constexpr uint32_t kStatusInvalidParameter = 0xc000000d;
 inline constexpr uint32_t kStatusInvalidDeviceState = 0xc0000184;

@@ -68,7 +68,7 @@ std::string Faults::set(std::string_view text) {
 std::string Faults::help() const {
   std::string text;
   for (const Fault* fault : all_)
-    text += fmt::format("  {:<16} {} ({})\n", fault->name(), fault->help(), meaning(fault->unit()));
+    text += fmt::format("  {:<18} {} ({})\n", fault->name(), fault->help(), meaning(fault->unit()));
   return text;
 }
 

@@ -18,6 +18,12 @@ class Faults {
   Fault modify_delay{"modify-delay", Fault::Unit::Seconds,
                      "a channel moves to another vCPU, and the guest is answered, so late"};
   Fault refuse_open{"refuse-open", Fault::Unit::Next, "an opened channel is refused"};
+  Fault read_error{"read-error", Fault::Unit::Every,
+                   "a read of a disk fails by a medium error, with sense data 03/11"};
+  Fault read_error_silent{"read-error-silent", Fault::Unit::Every,
+                          "a read of a disk fails, and no sense data say why"};
+  Fault rsc_stale_sum{"rsc-stale-sum", Fault::Unit::Switch,
+                      "joined IPv4 frames (RSC) bear a stale header checksum, and say so"};
 
   std::span<Fault* const> all() const { return all_; }
   /// nullptr: there is none of that name.
@@ -31,7 +37,8 @@ class Faults {
   std::string help() const;
 
  private:
-  const std::array<Fault*, 2> all_{&modify_delay, &refuse_open};
+  const std::array<Fault*, 5> all_{&modify_delay, &refuse_open, &read_error, &read_error_silent,
+                                   &rsc_stale_sum};
 };
 
 /// What a value of that unit is, as "N: ...".

@@ -96,6 +96,7 @@ Progress LogicalUnit::transfer(Task& task, BlockIo::Kind kind, uint64_t offset, 
     task.outcome.srb = SrbStatus::DataOverrun;
     return Progress::Done;
   }
+  if (kind == BlockIo::Kind::Read && fail_read(task)) return Progress::Done;
   truncate(task.guest, length);
   task.step = Task::Step::Transfer;
   task.taken = static_cast<uint32_t>(length);
@@ -223,6 +224,21 @@ Progress LogicalUnit::finish(Task& task) {
       break;
   }
   return done(task, task.taken);
+}
+
+/// Whether this read is one that has to fail; then it has.
+bool LogicalUnit::fail_read(Task& task) {
+  if (faults_ == nullptr) return false;
+  const bool sense = faults_->read_error.strikes(name_);
+  if (!sense && !faults_->read_error_silent.strikes(name_)) return false;
+  counters_.errors.fetch_add(1, std::memory_order_relaxed);
+  if (sense) {
+    task.fail(kUnrecoveredRead);
+  } else {
+    task.fail(SrbStatus::Error);
+    task.outcome.nt = wire::storvsc::kStatusUnsuccessful;
+  }
+  return true;
 }
 
 void LogicalUnit::fail_io(Task& task, int64_t error) {

@@ -5,8 +5,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "host/backends/block_backend.hpp"
+#include "host/faults/faults.hpp"
 #include "host/scsi/cdb.hpp"
 #include "host/scsi/task.hpp"
 
@@ -43,6 +46,11 @@ class LogicalUnit {
   /// once.
   void raise(const Sense& attention);
 
+  /// Whose faults it has, and as which device. Before the first command; without it it has none.
+  void set_faults(Faults& faults, std::string name) {
+    faults_ = &faults;
+    name_ = std::move(name);
+  }
   BlockBackend& backend() { return *backend_; }
   const Counters& counters() const { return counters_; }
   virtual uint32_t block_size() const = 0;
@@ -90,9 +98,12 @@ class LogicalUnit {
   Progress next_io(Task& task);
   Progress finish(Task& task);
   void fail_io(Task& task, int64_t error);
+  bool fail_read(Task& task);
 
   std::shared_ptr<BlockBackend> backend_;
   std::atomic<uint32_t> attention_{0};
+  Faults* faults_ = nullptr;
+  std::string name_;
 };
 
 }  // namespace hv::host::scsi

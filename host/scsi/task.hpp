@@ -22,6 +22,7 @@ struct Outcome {
   bool has_sense = false;
   Sense sense{};
   uint32_t moved = 0;  ///< bytes really moved between guest and device
+  uint32_t nt = 0;     ///< NTSTATUS; 0: the one that follows from `srb`
 };
 
 /// One SCSI command from its CDB to its outcome. The port fills in the first part, the logical unit

@@ -60,7 +60,9 @@ Outgoing completion(const proto::ScsiRequest& request, const scsi::Outcome& outc
     body.sense_length = static_cast<uint8_t>(sense.size());
   }
   body.transfer_length = outcome.moved;
-  return Outgoing(proto::Operation::CompleteIo, nt_status(outcome.srb), size).with(body);
+  return Outgoing(proto::Operation::CompleteIo,
+                  outcome.nt != 0 ? outcome.nt : nt_status(outcome.srb), size)
+      .with(body);
 }
 
 }  // namespace

@@ -93,6 +93,12 @@ bool Controller::add(Address address, std::shared_ptr<scsi::LogicalUnit> unit) {
   return true;
 }
 
+bool Controller::replace(Address address, std::shared_ptr<scsi::LogicalUnit> unit) {
+  if (!shared_.luns.replace(address, std::move(unit))) return false;
+  announce();
+  return true;
+}
+
 bool Controller::remove(Address address) {
   if (!shared_.luns.remove(address)) return false;
   announce();

@@ -36,6 +36,10 @@ class Controller final : public vmbus::Device {
 
   /// False: something is there already. The guest is told to look.
   bool add(Address address, std::shared_ptr<scsi::LogicalUnit> unit);
+  /// Another unit in the place of one, at once. False: nothing is there. The guest is told to look,
+  /// and finds the place taken; commands in flight come to their end on the unit that they began
+  /// on.
+  bool replace(Address address, std::shared_ptr<scsi::LogicalUnit> unit);
   /// False: nothing is there. The guest is told to look; commands in flight come to their end.
   bool remove(Address address);
   /// Tells the guest to look at its logical units again.

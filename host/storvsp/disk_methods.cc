@@ -49,6 +49,22 @@ void add_disk_methods(control::Methods& methods, DiskManager& disks) {
                 disks.remove(params.at("name").get<std::string>());
                 return json::object();
               }));
+  methods.add("disk.replace",
+              "puts another disk in the place of one, at once: the guest never finds it empty",
+              {{"name", ParameterType::String, true, "of the old disk, as disk.list says"},
+               {"path", ParameterType::String, true, "raw file or block device of the new one"},
+               {"as", ParameterType::String, false, "name of the new one; default: the old one's"},
+               {"ro", ParameterType::Boolean, false, "read-only"},
+               {"dvd", ParameterType::Boolean, false, "a DVD drive with the ISO image in it"},
+               {"block_size", ParameterType::Integer, false, "512 (default) or 4096"}},
+              guarded([&disks](const json& params) {
+                json spec = params;
+                spec.erase("name");
+                spec.erase("as");
+                if (const auto as = params.find("as"); as != params.end()) spec["name"] = *as;
+                return json{{"name", disks.replace(params.at("name").get<std::string>(),
+                                                   disk_spec_from_json(spec))}};
+              }));
   methods.add("disk.resize", "grows or shrinks a disk, or notices the size its file has now",
               {{"name", ParameterType::String, true, "as disk.list says"},
                {"size", ParameterType::Integer, false, "bytes; none: look at the file"}},

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "host/backends/file_backend.hpp"
 #include "host/backends/memory_backend.hpp"
@@ -80,14 +81,10 @@ std::shared_ptr<BlockBackend> open_backend(const DiskSpec& spec) {
                            {.read_only = spec.read_only || spec.dvd, .block_size = block});
 }
 
-std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec) {
-  auto backend = open_backend(spec);
-  const scsi::DiskId id = disk_id(spec.path);
-  if (spec.dvd) return std::make_shared<scsi::Dvd>(std::move(backend), id);
-  return std::make_shared<scsi::Disk>(
-      std::move(backend),
-      scsi::DiskOptions{
-          .block_size = spec.block_size, .id = id, .serial = hex(std::span(id).first(8))});
+void check_block_size(const DiskSpec& spec) {
+  if (spec.block_size == 512 || spec.block_size == 4096) return;
+  throw DiskError(
+      fmt::format("disk {}: block size {} is neither 512 nor 4096", spec.path, spec.block_size));
 }
 
 /// Waits until nobody but the caller's weak pointer knows the unit any more.
@@ -113,10 +110,7 @@ std::string DiskManager::add(const DiskSpec& spec) {
   const std::string name = entry.spec.name;
   if (disks_.contains(name))
     throw DiskError(fmt::format("disk name {}: in use; choose another with name=", name));
-  if (spec.block_size != 512 && spec.block_size != 4096) {
-    throw DiskError(
-        fmt::format("disk {}: block size {} is neither 512 nor 4096", spec.path, spec.block_size));
-  }
+  check_block_size(spec);
   place(entry);
   entry.unit = make_unit(entry.spec);
   entry.device = controller_of(entry);
@@ -136,11 +130,8 @@ std::string DiskManager::add(const DiskSpec& spec) {
 
 void DiskManager::remove(const std::string& name) {
   std::unique_lock lock(mutex_);
-  const auto found = disks_.find(name);
-  if (found == disks_.end())
-    throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
-  Entry entry = std::move(found->second);
-  disks_.erase(found);
+  Entry entry = std::move(find(name));
+  disks_.erase(name);
   lock.unlock();
   // An IDE disk is a device of its own; the guest still writes its cache while it lets go of it.
   if (entry.spec.bus == Bus::Ide) server_.remove(entry.device->offer().instance_id, kRemovalLimit);
@@ -152,12 +143,35 @@ void DiskManager::remove(const std::string& name) {
                                 entry.spec.path));
 }
 
+std::string DiskManager::replace(const std::string& name, DiskSpec spec) {
+  std::unique_lock lock(mutex_);
+  Entry entry = find(name);
+  if (entry.spec.bus == Bus::Ide) {
+    throw DiskError(fmt::format(
+        "disk {}: on IDE a disk is a device of its own: remove it, and add another", name));
+  }
+  if (spec.name.empty()) spec.name = name;
+  const std::string other = spec.name;
+  if (other != name && disks_.contains(other))
+    throw DiskError(fmt::format("disk name {}: in use; choose another with as=", other));
+  check_block_size(spec);
+  spec.bus = entry.spec.bus;
+  spec.controller = entry.spec.controller;
+  spec.lun = entry.spec.lun;
+  const std::string old_path = std::exchange(entry.spec, std::move(spec)).path;
+  const std::weak_ptr<scsi::LogicalUnit> old = std::exchange(entry.unit, make_unit(entry.spec));
+  entry.device->replace(entry.address, entry.unit);
+  disks_.erase(name);
+  disks_.emplace(other, std::move(entry));
+  lock.unlock();
+  if (!wait_released(old))
+    throw DiskError(fmt::format("disk {}: replaced, but I/O on {} does not end", name, old_path));
+  return other;
+}
+
 uint64_t DiskManager::resize(const std::string& name, std::optional<uint64_t> bytes) {
   const std::lock_guard lock(mutex_);
-  const auto found = disks_.find(name);
-  if (found == disks_.end())
-    throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
-  Entry& entry = found->second;
+  Entry& entry = find(name);
   if (entry.spec.dvd) throw DiskError(fmt::format("disk {}: a DVD keeps its size", name));
   if (bytes && (*bytes == 0 || *bytes % entry.spec.block_size != 0)) {
     throw DiskError(
@@ -204,6 +218,29 @@ nlohmann::json DiskManager::list() const {
     });
   }
   return disks;
+}
+
+std::shared_ptr<scsi::LogicalUnit> DiskManager::make_unit(const DiskSpec& spec) const {
+  auto backend = open_backend(spec);
+  const scsi::DiskId id = disk_id(spec.path);
+  std::shared_ptr<scsi::LogicalUnit> unit;
+  if (spec.dvd) {
+    unit = std::make_shared<scsi::Dvd>(std::move(backend), id);
+  } else {
+    unit = std::make_shared<scsi::Disk>(
+        std::move(backend),
+        scsi::DiskOptions{
+            .block_size = spec.block_size, .id = id, .serial = hex(std::span(id).first(8))});
+  }
+  unit->set_faults(server_.faults(), spec.name);
+  return unit;
+}
+
+DiskManager::Entry& DiskManager::find(const std::string& name) {
+  const auto found = disks_.find(name);
+  if (found == disks_.end())
+    throw DiskError(fmt::format("no disk named {}; disk.list shows those there are", name));
+  return found->second;
 }
 
 std::string DiskManager::free_name(bool dvd) const {

@@ -53,6 +53,11 @@ class DiskManager {
   /// Takes the disk away from the guest; returns when its file is closed. Throws DiskError (no such
   /// disk; its I/O does not end).
   void remove(const std::string& name);
+  /// Puts another disk in the place of one, at once, as after a detach and an attach that the guest
+  /// has not looked between. Of `spec` bus, controller and LUN do not count; without a name it gets
+  /// the old one's. Returns its name, when the old file is closed. Throws DiskError or
+  /// BackendError.
+  std::string replace(const std::string& name, DiskSpec spec);
   /// Grows or shrinks to `bytes`, or notices the size that the file has now, and tells the guest.
   /// Returns bytes. Throws DiskError.
   uint64_t resize(const std::string& name, std::optional<uint64_t> bytes);
@@ -68,6 +73,8 @@ class DiskManager {
     std::shared_ptr<scsi::LogicalUnit> unit;
   };
 
+  Entry& find(const std::string& name);
+  std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec) const;
   std::string free_name(bool dvd) const;
   void place(Entry& entry) const;
   bool taken(ControllerOptions::Bus bus, uint8_t controller, uint8_t target, uint8_t lun) const;

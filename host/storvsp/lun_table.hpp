@@ -35,6 +35,18 @@ class LunTable {
     return true;
   }
 
+  /// Another unit at that place, at once: nobody ever sees the place empty. False: nothing is
+  /// there.
+  bool replace(Address address, std::shared_ptr<scsi::LogicalUnit> unit) {
+    const std::lock_guard lock(mutex_);
+    auto next = std::make_shared<LunMap>(*map_);
+    const auto found = next->find(address);
+    if (found == next->end()) return false;
+    found->second = std::move(unit);
+    publish(std::move(next));
+    return true;
+  }
+
   /// False: nothing is there.
   bool remove(Address address) {
     const std::lock_guard lock(mutex_);

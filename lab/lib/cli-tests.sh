@@ -31,6 +31,7 @@ test_bad_input() {
   dir=$(mktemp -d "$SCRATCH/cli.XXXXXX")
   truncate -s 1000 "$dir/odd.raw"
   truncate -s 1M "$dir/good.raw"
+  truncate -s 1536 "$dir/three.raw"
   : >"$dir/empty"
   echo text >"$dir/text"
   refuses 2 "unknown command 'fly'" fly
@@ -85,6 +86,9 @@ test_bad_input() {
   refuses 1 "$dir/none.raw does not exist" run --disk "$dir/none.raw"
   refuses 1 "$dir is neither" run --disk "$dir"
   refuses 1 "$dir/empty is empty" run --disk "$dir/empty"
+  refuses 2 "block_size=1000: give 512 or 4096" run --disk "$dir/good.raw,block_size=1000"
+  refuses 2 "unknown 'block_size=4096'" run --dvd "$dir/good.raw,block_size=4096"
+  refuses 1 "no multiple of 4096" run --disk "$dir/three.raw,block_size=4096"
   refuses 1 "no multiple of 512" run --disk "$dir/odd.raw"
   refuses 1 "the dvd $dir/none.iso does not exist" run --dvd "$dir/none.iso"
   refuses 1 "the kernel $dir/none does not exist" run --kernel "$dir/none" --initrd "$dir/text"

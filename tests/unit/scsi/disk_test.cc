@@ -54,6 +54,32 @@ TEST_F(DiskTest, ReadsWhatWasWritten) {
   EXPECT_EQ(disk.counters().bytes_written, bytes.size());
 }
 
+TEST_F(DiskTest, EveryNthReadFailsWithSenseDataOrWithout) {
+  const auto read = [&] { return initiator.in(Initiator::read10(0, 8), 8 * 512); };
+  Faults faults;
+  disk.set_faults(faults, "data");
+  faults.read_error.set(3, "data");
+  for (int round = 0; round < 2; round++) {
+    expect_good(read(), 8 * 512);
+    expect_good(read(), 8 * 512);
+    expect_sense(read(), kUnrecoveredRead);
+  }
+  EXPECT_EQ(disk.counters().errors, 2u);
+  faults.read_error.set(0);
+  faults.read_error_silent.set(1);
+  const Outcome silent = read();
+  EXPECT_EQ(silent.status, Status::CheckCondition);
+  EXPECT_EQ(silent.srb, SrbStatus::Error);
+  EXPECT_EQ(silent.nt, 0xc0000001u);
+  EXPECT_FALSE(silent.has_sense);
+  EXPECT_EQ(silent.moved, 0u);
+  // Neither writes nor what moves no blocks.
+  expect_good(initiator.out(Initiator::write10(0, 1), pattern(512, 1)), 512);
+  expect_good(initiator.none({0, 0, 0, 0, 0, 0}), 0);
+  faults.read_error_silent.set(1, "other");
+  expect_good(read(), 8 * 512);
+}
+
 TEST_F(DiskTest, LargerBufferIsResidual) {
   expect_good(initiator.in(Initiator::read10(0, 1), 4096), 512);
   EXPECT_EQ(initiator.data[512], 0xee);

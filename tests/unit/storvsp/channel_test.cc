@@ -20,6 +20,7 @@ using Command = StorageGuest::Command;
 class ChannelTest : public ::testing::TestWithParam<bool> {
  protected:
   explicit ChannelTest(size_t ring = 64 * 1024) : channel(machine, 0, ring) {
+    disk->set_faults(faults, "disk0");
     shared.luns.add({0, 0, 0}, disk);
     thread = std::thread([this] { service.run(GetParam()); });
   }
@@ -46,6 +47,7 @@ class ChannelTest : public ::testing::TestWithParam<bool> {
   }
   static const Command kTestUnitReady;
 
+  Faults faults;
   test::FakeMachine machine{256};
   test::FakeChannel channel;
   ControllerShared shared{{.max_sub_channels = 3}};
@@ -95,6 +97,29 @@ TEST_P(ChannelTest, SenseComesWithItsFlag) {
   EXPECT_EQ(request.cdb_or_sense[2], 5);
   EXPECT_EQ(request.cdb_or_sense[12], 0x21);
   EXPECT_EQ(request.transfer_length, 0u);
+}
+
+TEST_P(ChannelTest, AReadMayFailWithoutSense) {
+  guest.negotiate();
+  faults.read_error_silent.set(1);
+  const auto completion = guest.execute(read(0, 8, {5}));
+  EXPECT_EQ(completion.header.status, 0xc0000001u);
+  EXPECT_EQ(completion.scsi().scsi_status, 2);
+  EXPECT_EQ(completion.scsi().srb_status, 4);
+  EXPECT_EQ(completion.scsi().sense_length, 0);
+  EXPECT_EQ(completion.scsi().transfer_length, 0u);
+}
+
+TEST_P(ChannelTest, AnotherUnitTakesThePlaceOfOneAtOnce) {
+  guest.negotiate();
+  const auto other = std::make_shared<MemoryBackend>(2 << 20);
+  EXPECT_FALSE(shared.luns.replace({0, 0, 1}, disk));
+  ASSERT_TRUE(
+      shared.luns.replace({0, 0, 0}, std::make_shared<scsi::Disk>(other, scsi::DiskOptions{})));
+  service.luns_changed(true);
+  // What the guest had before the change answers no more; that it looks is its own affair.
+  EXPECT_EQ(guest.execute(read(3000, 8, {5})).scsi().srb_status, 1);
+  EXPECT_EQ(disk->counters().reads, 0u);
 }
 
 TEST_P(ChannelTest, MemoryThatIsNotThereIsRefused) {

@@ -82,6 +82,29 @@ TEST_F(DisksTest, RemovalClosesTheFile) {
   EXPECT_NO_THROW(FileBackend::open(path, {}));
 }
 
+TEST_F(DisksTest, ADiskIsReplacedAtOnce) {
+  const std::string path = file("a");
+  disks.add({.path = path, .name = "x", .lun = 5});
+  disks.add({.path = file("b"), .name = "y"});
+  EXPECT_THROW(disks.replace("z", {.path = file("c")}), DiskError);
+  EXPECT_THROW(disks.replace("x", {.path = file("c"), .name = "y"}), DiskError);
+  EXPECT_THROW(disks.replace("x", {.path = file("c"), .block_size = 1024}), DiskError);
+  EXPECT_THROW(disks.replace("x", {.path = folder / "none"}), BackendError);
+  EXPECT_EQ(disks.replace("x", {.path = file("d", 2 << 20), .name = "n", .lun = 9}), "n");
+  EXPECT_NO_THROW(FileBackend::open(path, {}));
+  const auto list = disks.list();
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0]["name"], "n");
+  EXPECT_EQ(list[0]["lun"], 5);
+  EXPECT_EQ(list[0]["size"], 2 << 20);
+  EXPECT_EQ(disks.replace("n", {.path = path, .block_size = 4096}), "n");
+  EXPECT_EQ(disks.list()[0]["block_size"], 4096);
+  disks.remove("n");
+
+  disks.add({.path = path, .name = "ide", .bus = ControllerOptions::Bus::Ide});
+  EXPECT_THROW(disks.replace("ide", {.path = file("e")}), DiskError);
+}
+
 TEST_F(DisksTest, ResizeChangesTheFile) {
   const std::string path = file("a");
   disks.add({.path = path, .name = "x"});

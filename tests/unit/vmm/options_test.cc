@@ -29,15 +29,19 @@ TEST(Options, DisksHaveProperties) {
   EXPECT_EQ(disk.controller, 1u);
   EXPECT_EQ(disk.name, "data");
   EXPECT_FALSE(parse_disk("x", false).lun);
+  EXPECT_EQ(parse_disk("x", false).block_size, 512u);
+  EXPECT_EQ(parse_disk("x,block_size=4096", false).block_size, 4096u);
   EXPECT_TRUE(parse_disk("x.iso", true).read_only);
 }
 
 TEST(Options, UnknownPropertiesAreRefused) {
-  for (const char* const bad : {"", ",ro", "x,rw", "x,lun=", "x,lun=a", "x,lun=256", "x,bus=nvme",
-                                "x,name=", "x,", "x,lun=-1"}) {
+  for (const char* const bad :
+       {"", ",ro", "x,rw", "x,lun=", "x,lun=a", "x,lun=256", "x,bus=nvme", "x,name=", "x,",
+        "x,lun=-1", "x,block_size=", "x,block_size=1024"}) {
     EXPECT_THROW(parse_disk(bad, false), UsageFailure) << bad;
   }
   EXPECT_THROW(parse_disk("x,bus=ide", true), UsageFailure);
+  EXPECT_THROW(parse_disk("x,block_size=4096", true), UsageFailure);
 }
 
 TEST(Options, AHostileHostIsASeedAndItsProperties) {
