@@ -163,6 +163,9 @@ inline constexpr uint32_t kChecksumIpHeader = 1u << 4;
 inline constexpr uint32_t kTcpChecksumGood = 1u << 3;
 inline constexpr uint32_t kUdpChecksumGood = 1u << 4;
 inline constexpr uint32_t kIpChecksumGood = 1u << 5;
+/// The IPv4 header's checksum was good in every segment that the frame is joined of; the one that
+/// stands in the frame is stale.
+inline constexpr uint32_t kIpChecksumStale = 1u << 8;
 
 // PpiType::LargeSend, version 2: bits 0 to 19 the segment size, 20 to 29 the offset of the TCP
 // header.

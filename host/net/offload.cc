@@ -93,6 +93,18 @@ Result<void> fill_ip_checksum(std::span<std::byte> frame) {
   return {};
 }
 
+void leave_first_checksum(std::span<std::byte> frame, const Offload& joined) {
+  const auto headers = parse_headers(frame);
+  if (joined.kind != Offload::Kind::Segment || !headers || headers->network != Network::Ipv4 ||
+      headers->payload_at != joined.header_size)
+    return;
+  const uint16_t length = load_be16(frame, headers->network_at + 2);
+  store_be16(frame, headers->network_at + 2,
+             static_cast<uint16_t>(joined.header_size - headers->network_at + joined.segment_size));
+  fill_ip_checksum(frame, *headers);
+  store_be16(frame, headers->network_at + 2, length);
+}
+
 Result<void> fill_checksum(std::span<std::byte> frame, size_t start, size_t offset) {
   if (start > frame.size() || offset > frame.size() - start || frame.size() - start - offset < 2)
     return Error::BadLength;

@@ -26,6 +26,10 @@ inline constexpr uint32_t kLeastSegment = 48;
 /// Fills in the checksum of the IPv4 header. Errors: parse_headers'; BadValue (no IPv4).
 Result<void> fill_ip_checksum(std::span<std::byte> frame);
 
+/// Has a frame of joined IPv4 segments bear the header checksum that its first segment had, as it
+/// comes from hosts that do not sum up anew what they join. Any other frame is left as it is.
+void leave_first_checksum(std::span<std::byte> frame, const Offload& joined);
+
 /// Does in software what `offload`, made for this frame, says is left to be done, and gives each
 /// finished frame to `each`. The frame is used up by it.
 void finish(std::span<std::byte> frame, const Offload& offload,

@@ -21,11 +21,13 @@ vmbus::OfferInfo offer_of(const DeviceFacts& facts) {
 
 }  // namespace
 
-Nic::Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend)
+Nic::Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend,
+         Faults& faults)
     : name_(facts.name),
       offer_(offer_of(facts)),
       backend_(std::move(backend)),
       shared_(limits, std::move(facts), *backend_) {
+  shared_.device.set_faults(faults);
   backend_->start([this](net::Frame&& frame) { deliver(std::move(frame)); });
 }
 

@@ -15,7 +15,7 @@ namespace hv::host::netvsp {
 /// Concurrency: the Device methods by the server; the others from any thread.
 class Nic final : public vmbus::Device {
  public:
-  Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend);
+  Nic(DeviceFacts facts, SessionLimits limits, std::unique_ptr<NetBackend> backend, Faults& faults);
   ~Nic() override;
 
   const vmbus::OfferInfo& offer() const override { return offer_; }

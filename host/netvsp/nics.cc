@@ -99,7 +99,7 @@ std::string NicManager::add(const NicSpec& spec) {
   const DeviceFacts facts{.mac = spec.mac.value_or(mac_of(name)), .name = name};
   const uint8_t subnet = spec.net == "user" ? free_subnet() : uint8_t{0};
   auto nic = std::make_shared<Nic>(facts, SessionLimits{.newest = newest_, .queues = queues},
-                                   open_backend(spec, queues, subnet));
+                                   open_backend(spec, queues, subnet), server_.faults());
   if (const auto added = server_.add(nic); !added) {
     if (added.error() == Error::BadId)
       throw NicError(fmt::format("nic {}: the address {} is in use", name, text(facts.mac)));

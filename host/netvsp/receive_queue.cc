@@ -144,12 +144,18 @@ bool ReceiveQueue::write_frame(const Buffers::Receive& buffer, const RndisDevice
     if (headers && headers->transport == net::Headers::Transport::Udp)
       info.checksum = wire::rndis::kUdpChecksumGood;
   }
+  const net::Offload& joined = waiting.frame.joined;
+  if (joined.kind == net::Offload::Kind::Segment && !joined.ipv6 && device.leaves_sum_stale()) {
+    net::leave_first_checksum(bytes, joined);
+    info.checksum =
+        info.checksum.value_or(0) | wire::rndis::kIpChecksumGood | wire::rndis::kIpChecksumStale;
+  }
   std::span<const std::byte> frame = bytes;
   if (info.vlan) {
     std::memmove(bytes.data() + kVlanTag, bytes.data(), 12);
     frame = frame.subspan(kVlanTag);
   }
-  if (waiting.frame.joined.kind == net::Offload::Kind::Segment) {
+  if (joined.kind == net::Offload::Kind::Segment) {
     if (!write_parts(buffer, frame, info, batch)) return false;
     count(counters_.received_joined);
   } else {

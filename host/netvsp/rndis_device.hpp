@@ -14,6 +14,7 @@
 
 #include "core/base/result.hpp"
 #include "core/wire/rndis.hpp"
+#include "host/faults/faults.hpp"
 #include "host/net/toeplitz.hpp"
 #include "host/netvsp/counters.hpp"
 
@@ -74,6 +75,12 @@ class RndisDevice {
            (joins_.load(std::memory_order_relaxed) & (ipv6 ? kJoinsIpv6 : kJoinsIpv4));
   }
   bool joins_received() const { return joins_received(false) || joins_received(true); }
+  /// Whose faults it has; without it it has none. Before anything else.
+  void set_faults(Faults& faults) { faults_ = &faults; }
+  /// Whether a joined IPv4 frame bears a stale header checksum, this time.
+  bool leaves_sum_stale() const {
+    return faults_ != nullptr && faults_->rsc_stale_sum.strikes(facts_.name);
+  }
   Mac mac() const;
   uint32_t filter() const { return filter_.load(std::memory_order_relaxed); }
   /// Which channel a frame goes to, and its hash if that decided it.
@@ -99,6 +106,7 @@ class RndisDevice {
 
   const DeviceFacts facts_;
   const NicCounters& counters_;
+  Faults* faults_ = nullptr;
   std::atomic<bool> link_{true};
   std::atomic<bool> initialized_{false};
   std::atomic<uint32_t> filter_{0};

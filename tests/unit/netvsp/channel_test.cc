@@ -240,18 +240,30 @@ TEST_F(NetChannelTest, FramesComeInSectionsThatAreGivenBack) {
   EXPECT_EQ(shared.counters.stray_completions, 2u);
 }
 
-/// The flags of the part that a message is; nothing: it is a whole frame.
-std::optional<uint8_t> part_of(const Bytes& message) {
+/// What stands behind the header of an information of that type, if the message has one.
+std::optional<uint32_t> info_of(const Bytes& message, uint32_t type) {
   rndis::Packet packet{};
   std::memcpy(&packet, message.data() + sizeof(rndis::Header), sizeof(packet));
   for (size_t at = 0; at < packet.ppi_length;) {
     rndis::PpiHeader header{};
     const std::byte* const info = message.data() + sizeof(rndis::Header) + packet.ppi_offset + at;
     std::memcpy(&header, info, sizeof(header));
-    if (header.type == rndis::kPpiPacketId) return static_cast<uint8_t>(info[header.offset + 1]);
+    if (header.type == type) {
+      uint32_t value = 0;
+      std::memcpy(&value, info + header.offset, sizeof(value));
+      return value;
+    }
     at += header.size;
   }
   return std::nullopt;
+}
+/// The flags of the part that a message is; nothing: it is a whole frame.
+std::optional<uint8_t> part_of(const Bytes& message) {
+  const auto id = info_of(message, rndis::kPpiPacketId);
+  return id ? std::optional(static_cast<uint8_t>(*id >> 8)) : std::nullopt;
+}
+std::optional<uint32_t> checksum_of(const Bytes& message) {
+  return info_of(message, static_cast<uint32_t>(rndis::PpiType::Checksum));
 }
 
 TEST_F(NetChannelTest, JoinedSegmentsComeInPartsOrAreCutForWhoDoesNotTakeThem) {
@@ -309,6 +321,27 @@ TEST_F(NetChannelTest, JoinedSegmentsComeInPartsOrAreCutForWhoDoesNotTakeThem) {
   EXPECT_EQ(part_of(messages[1]), uint8_t{rndis::kPart});
   EXPECT_EQ(part_of(messages[2]), uint8_t{rndis::kPart | rndis::kPartLast});
   EXPECT_EQ(shared.counters.received_joined, 1u);
+  EXPECT_EQ(checksum_of(messages[0]), rndis::kTcpChecksumGood);
+
+  // With a stale header checksum, as the first part says.
+  Faults faults;
+  shared.device.set_faults(faults);
+  faults.rsc_stale_sum.set(1);
+  service.deliver({.bytes = whole, .checked = true, .joined = joined}, {});
+  messages = received();
+  ASSERT_EQ(messages.size(), 3u);
+  EXPECT_EQ(checksum_of(messages[0]), 0x128u);
+  EXPECT_FALSE(checksum_of(messages[1]));
+  const Bytes stale = data_of(messages[0]);
+  EXPECT_EQ(test::ip_checksum(whole), 0);
+  EXPECT_NE(test::ip_checksum(stale), 0);
+  EXPECT_EQ(faults.rsc_stale_sum.status().struck, 1u);
+  // What is not joined is as before.
+  service.deliver({.bytes = test::ip_frame(false, true, 100), .checked = true}, {});
+  messages = received();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(checksum_of(messages[0]), rndis::kTcpChecksumGood);
+  faults.rsc_stale_sum.set(0);
 
   // More parts than the channel has sections: cut.
   Bytes longer = test::ip_frame(false, true, 60000);

@@ -14,6 +14,30 @@ namespace {
 using test::Bytes;
 using test::ip_frame;
 
+TEST(Joined, FramesMayBearTheHeaderChecksumOfTheirFirstSegment) {
+  Bytes frame = ip_frame(false, true, 4000);
+  const auto joined = prepare_segments(frame, 1448).take();
+  EXPECT_EQ(test::ip_checksum(frame), 0);
+  const Bytes whole = frame;
+  Bytes first;
+  Bytes cut = frame;
+  finish(cut, joined, [&](std::span<const std::byte> segment) {
+    if (first.empty()) first.assign(segment.begin(), segment.end());
+  });
+  leave_first_checksum(frame, joined);
+  EXPECT_NE(test::ip_checksum(frame), 0);
+  EXPECT_EQ(load_be16(frame, 24), load_be16(first, 24));
+  store_be16(frame, 24, load_be16(whole, 24));
+  EXPECT_EQ(frame, whole);
+
+  Bytes ipv6 = ip_frame(true, true, 4000);
+  const auto joined6 = prepare_segments(ipv6, 1448).take();
+  const Bytes before = ipv6;
+  leave_first_checksum(ipv6, joined6);
+  leave_first_checksum(ipv6, {});
+  EXPECT_EQ(ipv6, before);
+}
+
 TEST(Headers, AreFoundInFramesOfEachKind) {
   for (const bool ipv6 : {false, true}) {
     for (const bool tcp : {false, true}) {
