@@ -90,7 +90,11 @@ run_test() { # in a subshell: a test that fails ends alone
   start=$(now)
   (set -e; "test_$name") >/tmp/log 2>&1
   case $? in 0) ;; 77) status=skipped ;; *) status=failed ;; esac
-  kernel_is_calm >>/tmp/log 2>&1 || { status=failed; cat /tmp/said >>/tmp/log; }
+  kernel_is_calm >/tmp/complaints 2>&1 || {
+    status=failed
+    tail -n 100 /tmp/said | sed 's/^@/ @/'
+    { echo 'the kernel complains:'; cat /tmp/complaints; } >>/tmp/log
+  }
   [ "$status" = passed ] || tail -n 60 /tmp/log | sed 's/^@/ @/'
   # Who waits, and for what.
   [ "$status" != failed ] || {

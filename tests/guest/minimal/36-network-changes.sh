@@ -41,3 +41,43 @@ test_network_changes_under_traffic() {
   fetch
   driver_is_calm
 }
+
+# Two adapters behind address translation are in subnets of their own: each has its gateway, and a
+# port that leads to the first is answered by it.
+test_network_has_a_subnet_for_each_adapter_behind_translation() {
+  local device first=10.0.2.15 server
+  network_answers "at first"
+  ask_host nic.add net=user,mac=$HOT name=second
+  within 60 nic $HOT >/dev/null || fail "the second adapter did not come"
+  device=$(nic $HOT)
+  ip link set "$device" up
+  within 20 carrier "$device" 1 || fail "no carrier"
+  udhcpc -i "$device" -n -q -t 10 -T 2 || fail "no lease for $device"
+  ip -4 -o addr show dev "$device" | grep -q 'inet 10\.0\.4\.15/24' ||
+    fail "it has $(ip -4 -o addr show dev "$device")"
+  answers 10.0.4.2 || fail "its gateway does not answer"
+  answers 10.0.2.2 || fail "the first adapter's gateway does not answer"
+  # The node's port 2299 leads to our port 99.
+  echo "answered by $first" >/tmp/said-by-server
+  (while nc -l -p 99 </tmp/said-by-server >/dev/null; do :; done) &
+  server=$!
+  server_answers() { nc -w 5 10.0.2.2 2299 </dev/null | cmp -s - /tmp/said-by-server; }
+  within 30 server_answers || fail "the forwarded port does not answer"
+  server_answers || fail "the forwarded port does not answer again"
+  kill "$server"
+  ask_host nic.remove name=second
+  within 60 no_nic $HOT || fail "the adapter did not go"
+  answers 10.0.2.2 || fail "the first adapter's gateway does not answer any more"
+  driver_is_calm
+}
+
+# The node asks a router for it, which says that there is no way: that is no answer.
+test_network_gets_no_answer_from_where_nobody_is() {
+  [ -n "$ROUTER" ] || skip "the node has no router"
+  network_answers "at first"
+  answers "$ROUTER" || fail "the router does not answer"
+  answers -s 1000 "$ROUTER" || fail "the router does not answer to 1000 bytes"
+  ! ping -c 5 -i 0.2 -W 5 10.8.1.1 >/tmp/ping || { cat /tmp/ping; fail "nobody has answered"; }
+  answers "$ROUTER" || fail "the router does not answer any more"
+  driver_is_calm
+}
