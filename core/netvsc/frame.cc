@@ -113,7 +113,11 @@ Result<ReceivedInfo> parse_ppis(std::span<const std::byte> list) {
     const auto value = ByteReader(item.subspan(header.offset)).take<uint32_t>();
     if (!value) return Error::BadLength;
     *known = true;
-    if (known == &info.has_checksum) info.checksum = *value;
+    if (known == &info.has_checksum) {
+      constexpr uint32_t kStale = proto::kIpChecksumGood | proto::kIpChecksumStale;
+      info.checksum = *value;
+      info.sum_header = (*value & kStale) == kStale;
+    }
     if (known == &info.has_vlan) info.vlan = vlan_of_wire(*value);
     if (known == &info.has_hash) info.hash = *value;
     if (known == &has_id) {

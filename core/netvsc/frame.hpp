@@ -56,6 +56,9 @@ struct ReceivedInfo {
   uint32_t checksum = 0;  ///< wire::rndis::k...ChecksumGood
   uint32_t hash = 0;
   uint8_t part = 0;  ///< wire::rndis::kPart...; 0: the frame is whole
+  /// The IPv4 header's checksum was good before the host joined the frame, and is stale now: the
+  /// port puts the right one in, as a stack looks at it in any case.
+  bool sum_header = false;
 };
 
 /// A frame in a message of the host.

@@ -352,6 +352,7 @@ struct hv_netvsc_event {
 	uint8_t has_checksum;
 	uint8_t has_vlan;
 	uint8_t has_hash;
+	uint8_t sum_header; /* the IPv4 header's checksum is stale: put the right one in */
 	uint8_t vf_allocated;
 	uint16_t vlan;
 	uint16_t slot;

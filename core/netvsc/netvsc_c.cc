@@ -260,6 +260,7 @@ int hv_netvsc_next(hv_netvsc_queue* queue, hv_netvsc_event* out) {
   out->has_checksum = event.info.has_checksum;
   out->has_vlan = event.info.has_vlan;
   out->has_hash = event.info.has_hash;
+  out->sum_header = event.info.sum_header;
   out->vf_allocated = event.vf_allocated;
   out->vlan = event.info.vlan;
   out->slot = event.slot;

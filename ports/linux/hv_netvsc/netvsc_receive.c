@@ -3,6 +3,8 @@
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <net/ip.h>
 
 #include "netvsc_device.h"
 
@@ -48,6 +50,17 @@ static struct sk_buff *netvsc_copy_frame(struct netvsc_queue *queue,
 	return skb;
 }
 
+/* A header that is cut off, or none, is left to the stack to refuse. */
+static void netvsc_sum_header(struct sk_buff *skb)
+{
+	if (skb->protocol != htons(ETH_P_IP) || !pskb_may_pull(skb, sizeof(struct iphdr)))
+		return;
+	skb_reset_network_header(skb);
+	if (ip_hdr(skb)->ihl < 5 || !pskb_may_pull(skb, ip_hdrlen(skb)))
+		return;
+	ip_send_check(ip_hdr(skb));
+}
+
 HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event)
 {
 	struct netvsc_net *net = queue->adapter->net;
@@ -75,6 +88,8 @@ HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_ne
 	}
 
 	skb->protocol = eth_type_trans(skb, dev);
+	if (unlikely(event->sum_header))
+		netvsc_sum_header(skb);
 	if ((dev->features & NETIF_F_RXCSUM) && event->has_checksum &&
 	    (event->checksum & (HV_NETVSC_TCP_GOOD | HV_NETVSC_UDP_GOOD)))
 		skb->ip_summed = CHECKSUM_UNNECESSARY;

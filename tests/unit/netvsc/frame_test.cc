@@ -88,6 +88,16 @@ TEST(ParsePpis, UnderstandsWhatItKnowsAndPassesOverTheRest) {
   EXPECT_EQ(info.part, 0);
 }
 
+TEST(ParsePpis, AStaleHeaderChecksumIsToBePutRightWhenItWasGood) {
+  // As hosts say it of segments that they have joined: TCP good, IP good, IP value invalid.
+  const auto info = parse_ppis(ppi(kChecksum, 0x128)).take();
+  EXPECT_EQ(info.checksum, 0x128u);
+  EXPECT_TRUE(info.sum_header);
+  EXPECT_FALSE(parse_ppis(ppi(kChecksum, 0x108)).take().sum_header) << "nobody says it was good";
+  EXPECT_FALSE(parse_ppis(ppi(kChecksum, 0x028)).take().sum_header) << "it is good as it stands";
+  EXPECT_FALSE(parse_ppis(ppi(kHash, 0x128)).take().sum_header);
+}
+
 TEST(ParsePpis, KnowsThePartsOfAJoinedFrame) {
   const auto id = [](uint8_t flags) { return ppi(proto::kPpiPacketId, 1u | uint32_t{flags} << 8); };
   EXPECT_EQ(parse_ppis(id(proto::kPart | proto::kPartFirst)).take().part,
