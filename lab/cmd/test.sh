@@ -4,6 +4,7 @@
 . "$LAB_DIR/lib/guest-suite.sh"
 . "$LAB_DIR/lib/debug-suite.sh"
 . "$LAB_DIR/lib/cli-tests.sh"
+. "$LAB_DIR/lib/examples-test.sh"
 . "$LAB_DIR/lib/interrupt-test.sh"
 . "$LAB_DIR/lib/port-test.sh"
 . "$LAB_DIR/lib/reboot-test.sh"

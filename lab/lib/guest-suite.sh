@@ -5,13 +5,15 @@
 # The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's
 # tests run in each minimal one. {our, in-tree} bus x {our, in-tree} storage and network, spread
 # over kernels and CPUs. switch:NAME[=VALUE]: the minimal guest on a host with other options, and
-# the tests of tests/guest/switches/NAME.sh alone. What takes longest begins first.
+# the tests of tests/guest/switches/NAME.sh alone. examples: those of help texts and documents, run
+# as they are printed. What takes longest begins first.
 GUEST_SESSIONS="minimal enlighten 6.1 4 4
 minimal inbox 6.1 4
 minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
 minimal enlighten 6.12 1
 minimal inbox 6.1 1
+examples
 debian enlighten 6.1 4
 debian inbox 6.1 2
 kexec enlighten 6.12 2
@@ -84,7 +86,7 @@ suite_soak() {
 # run_sessions SESSIONS SEEDS COUNTS: each in a node of its own, several nodes side by side; the
 # first in the list begin first.
 run_sessions() {
-  local sessions=$1 seeds=$2 counts=$3 job common=() number=0 next=1 nodes running=() name
+  local sessions=$1 seeds=$2 counts=$3 job common=() number=0 next=0 nodes running=() name jobs=()
   built release enlighten-host enlighten-agent enlighten-bridge enlighten-xdp enlighten-turns ||
     return 0
   choose_accel "$accel"
@@ -94,7 +96,9 @@ run_sessions() {
   prepare_guests
   while read -r name; do
     session_has_tests "${name%% *}" || continue
+    [ "$name" != examples ] || { jobs+=(examples); continue; }
     number=$((number + 1))
+    jobs+=("$number")
     # shellcheck disable=SC2086
     prepare_session $name
   done <<<"$sessions"
@@ -104,9 +108,9 @@ run_sessions() {
     check_wanted a_reboot_at_a_console_boots_again test_reboot
   fi
   nodes=$(nodes_at_once)
-  while [ "$next" -le "$number" ] || [ ${#running[@]} -gt 0 ]; do
-    while [ "$next" -le "$number" ] && [ ${#running[@]} -lt "$nodes" ]; do
-      session "$next" &
+  while [ "$next" -lt "${#jobs[@]}" ] || [ ${#running[@]} -gt 0 ]; do
+    while [ "$next" -lt "${#jobs[@]}" ] && [ ${#running[@]} -lt "$nodes" ]; do
+      session "${jobs[next]}" &
       on_exit "kill -TERM $! 2>/dev/null && wait $!"
       running+=("$!")
       next=$((next + 1))
@@ -116,7 +120,7 @@ run_sessions() {
       kill -0 "${running[name]}" 2>/dev/null || unset "running[$name]"
     done
   done
-  for ((next = 1; next <= number; next++)); do collect_session "$next"; done
+  for name in "${jobs[@]}"; do collect_session "$name"; done
   check guest/ours_needs_no_more_interrupts_again_than_in_tree test_repeats
 }
 
@@ -179,6 +183,10 @@ test_parameters() {
 # session_has_tests KIND: a session of a switch is not booted for tests that it does not have.
 session_has_tests() {
   local name=${1#switch:}
+  if [ "$name" = examples ]; then
+    [ -n "$(matching "${only:-*}" <<<examples_run_as_printed)" ]
+    return
+  fi
   [ "$name" != "$1" ] || return 0
   name=${name%%=*}
   [ -e "$job/tests/switch-$name" ] || die "session $1: there is no tests/guest/switches/$name.sh"
@@ -228,9 +236,14 @@ prepare_session() {
 session() {
   local SCRATCH=$SCRATCH/$1 RESULTS=() BEGUN_ANEW=0
   CLEANUPS=()
+  mkdir -p "$SCRATCH"
+  [ -e "$SCRATCH/session" ] || echo "$1" >"$SCRATCH/session"
   # A process of its own has none of them, and this one has a machine to end.
   set_traps
-  run_session "$1"
+  case $1 in
+    examples) check guest/examples_run_as_printed test_examples ;;
+    *) run_session "$1" ;;
+  esac
   { printf '%s\n' "$BEGUN_ANEW"; printf '%s\n' "${RESULTS[@]}"; } >"$SCRATCH/results"
 }
 
