@@ -158,7 +158,8 @@ lint_scripts() {
   cd "$TOP_DIR" || return 1
   shellcheck -s bash -e SC1091,SC2034,SC2154,SC2016,SC2153,SC2015,SC2148,SC2054,SC2181 enlighten \
     lab/node lab/lib/*.sh lab/cmd/*.sh lab/guest/debian/customize .ci/run
-  shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init
+  shellcheck -s dash -e SC2013,SC2012 lab/guest/table lab/guest/minimal/init lab/l1/init \
+    lab/guest/debian/await-network
 }
 
 # files_of_git PATTERN...: the project's files whose paths match, NUL-separated; all without one.

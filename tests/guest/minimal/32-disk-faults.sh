@@ -31,8 +31,8 @@ failed_of() {
   for i in $(seq 0 $(($1 - 1))); do reads $((i % 32)) || failed=$((failed + 1)); done
   echo "$failed"
 }
-# log_is_bounded SINCE: no more lines have come than may since then. Of each read that fails the
-# driver, the SCSI layer and the block layer say some seven lines, ten times in five seconds at most.
+# log_is_bounded SINCE: no more lines have come than may since then. Of a failed read the driver,
+# the SCSI layer and the block layer say some seven lines, ten times in five seconds at most.
 log_is_bounded() {
   local lines seconds VALUE
   value_of /proc/uptime

@@ -26,8 +26,9 @@ TEST(ParseParams, ReadsKeysAndValues) {
 }
 
 TEST(ParseParams, TakesAValueAsItStandsWhereAStringIsWanted) {
-  const json parameters = json::parse(
-      R"([{"name":"net","type":"string"},{"name":"lun","type":"integer"},{"name":"x","type":"any"}])");
+  const json parameters =
+      json::parse(R"([{"name":"net","type":"string"},{"name":"lun","type":"integer"},)"
+                  R"({"name":"x","type":"any"}])");
   for (const char* const word : {"null", "true", "1e3", "007", "1.50", "[1]", "{}", ""})
     EXPECT_EQ(parse_params({std::string("net=") + word}, parameters), json({{"net", word}}));
   EXPECT_EQ(parse_params({"net=\"null\"", "lun=3", "x=null", "other=null"}, parameters),
