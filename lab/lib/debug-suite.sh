@@ -17,7 +17,7 @@ RACES_TESTS=(00-lib.sh 10-driver.sh 15-bus.sh 20-data.sh 30-devices.sh 35-networ
   36-network-changes.sh 40-hotplug.sh 45-cpus.sh)
 
 suite_debug() {
-  local debug=1 kernel outer sessions=${guest_sessions:-$DEBUG_SESSIONS}
+  local debug=1 kernel outer status sessions=${guest_sessions:-$DEBUG_SESSIONS}
   scratch_dir
   outer=$SCRATCH
   # Its sessions are numbered as those of the suite before it.
@@ -26,10 +26,14 @@ suite_debug() {
   resolve_debug_source
   for kernel in kasan kcsan; do
     grep -q " $kernel " <<<"$sessions" || continue
-    (CLEANUPS=(); set_traps; ensure_kernel "$kernel") || {
+    set +e  # tested by `||`, the subshell would go on after an error
+    (CLEANUPS=(); set_traps; set -e; ensure_kernel "$kernel")
+    status=$?
+    set -e
+    if [ "$status" != 0 ]; then
       record failed 0 "debug/kernel-$kernel" "it could not be built"
       return 0
-    }
+    fi
     check "debug/the_checks_are_in_our_modules_for_$kernel" test_instrumented "$kernel"
   done
   run_sessions "$sessions" "${guest_seeds:-$DEBUG_SEEDS}" \

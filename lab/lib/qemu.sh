@@ -17,9 +17,14 @@ unpacked_qemu() {
 
 # ensure_qemu -> sets QEMU, the words that start it.
 ensure_qemu() {
+  local status
   unpacked_qemu "$QEMU_DIR"
-  if [ ! -d "$QEMU_DIR" ] &&
-    ! (CLEANUPS=(); trap run_cleanups EXIT; with_lock qemu fetch_qemu_once); then
+  [ ! -d "$QEMU_DIR" ] || return 0
+  set +e  # tested by `||`, the subshell would go on after an error
+  (CLEANUPS=(); trap run_cleanups EXIT; set -e; with_lock qemu fetch_qemu_once)
+  status=$?
+  set -e
+  if [ "$status" != 0 ]; then
     say "going on with the installed QEMU; its emulation can end a guest of several CPUs"
     QEMU=(qemu-system-x86_64)
   fi

@@ -16,8 +16,8 @@ cxx-flags = $(filter-out $(cxx-not-c++) -g%,$(KBUILD_CFLAGS) $(KBUILD_CFLAGS_MOD
 	-std=c++20 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \
 	-fno-use-cxa-atexit -fvisibility=hidden -fno-gnu-unique -g0 -Wall -Wextra \
 	-I$(ENLIGHTEN_TOP) $(cxx-memset-y) $(cxx-checks)
-# What a debug kernel checks in its C (memory, values, races) it checks here: the flags are not among
-# KBUILD_CFLAGS. Of them all but the warnings.
+# What a debug kernel checks in its C (memory, values, races) it checks here: the flags are not
+# among KBUILD_CFLAGS. Of them all but the warnings.
 cxx-checks = $(filter-out -W%,$(if $(CONFIG_KASAN),$(CFLAGS_KASAN)) \
 	$(if $(CONFIG_UBSAN),$(CFLAGS_UBSAN)) $(if $(CONFIG_KCSAN),$(CFLAGS_KCSAN)))
 # The kernel has what is on the stack zeroed, a Result of each packet among it: by stores, as `rep

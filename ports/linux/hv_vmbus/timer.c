@@ -75,7 +75,7 @@ static int timer_online(unsigned int cpu)
 	} else if (!atomic_xchg(&stays, 1)) {
 		/* An unloading cannot fail, so there must be none. */
 		__module_get(THIS_MODULE);
-		pr_warn("CPU %u has no other clock than this bus's timer: the bus cannot be unloaded\n",
+		pr_warn("CPU %u has no other clock than our timer: the bus cannot be unloaded\n",
 			cpu);
 	}
 	return 0;
