@@ -183,15 +183,6 @@ check_forwards() {
   done
 }
 
-# check_faults: the host knows them all. It has been built.
-check_faults() {
-  local fault
-  for fault in "${faults[@]}"; do
-    "$HOST" run --help | grep "^  ${fault%%=*} " >/dev/null ||
-      usage_error "--fault $fault: there is no fault '${fault%%=*}'"
-  done
-}
-
 parse_run() {
   exec_cmd='' have_exec=0 drivers=enlighten guest=debian kernel=6.1 initrd='' append=''
   cpus=2 memory=1G disks=() nets=() have_net=0 forwards=() control=''
@@ -204,7 +195,7 @@ parse_run() {
       --help | -h) usage; exit 0 ;;
       --exec | --drivers | --guest | --kernel | --initrd | --append | --cpus | --memory | --disk | \
         --dvd | --net | --forward | --control | --vmbus-version | --hostile | --fault | \
-        --pause | --on-crash | --timers | --accel | --timeout)
+        --pause | --repeat-lost | --on-crash | --timers | --accel | --timeout)
         [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
       *) usage_error "unknown option '$1'" ;;
     esac
@@ -271,6 +262,8 @@ parse_run() {
   for fault in "${faults[@]}"; do
     [[ $fault =~ ^[a-z-]+=[0-9]+(,device=.+)?$ ]] ||
       usage_error "--fault '$fault': give NAME=VALUE[,device=NAME]"
+    usage | grep "^  .* ${fault%%=*}=" >/dev/null ||
+      usage_error "--fault $fault: there is no fault '${fault%%=*}'"
   done
   case $on_crash in
     end | continue) ;;
@@ -345,7 +338,6 @@ main() {
   for disk in "${disks[@]}"; do add_disk "${disk%%:*}" "${disk#*:}"; done
   ensure_packages
   build_programs
-  check_faults
   choose_accel "$accel"
   free=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
   [ "$free" -ge $((mib + 512)) ] ||
