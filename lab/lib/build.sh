@@ -29,12 +29,16 @@ build_programs() {
 # of KERNEL_DIR, where they come with the kernel, else the installed ones.
 MODULES_BUILT=' '
 build_modules() {
-  local release=$1 headers
+  local release=$1 headers compiler=()
   MODULES_DIR=$BUILD_DIR/modules/$release
   [ -n "$(our_modules)" ] || return 0
   case $MODULES_BUILT in *" $release "*) return 0 ;; esac
   headers=${KERNEL_DIR:-}/lib/modules/$release/build
-  [ -e "$headers" ] || headers=/lib/modules/$release/build
+  if [ -e "$headers" ]; then
+    compiler=(CC=gcc-12 CXX=g++-12)  # as lib/debug-kernel.sh; Debian's headers say it themselves
+  else
+    headers=/lib/modules/$release/build
+  fi
   if [ ! -e "$headers" ]; then
     [ "$(id -u)" = 0 ] ||
       die "the headers of the kernel $release are missing:" \
@@ -43,6 +47,6 @@ build_modules() {
       apt-get install -y --no-install-recommends "linux-headers-$release"
   fi
   step "building the modules for $release" make -s -j"$(nproc)" -C "$TOP_DIR/ports/linux" \
-    KDIR="$headers" OUT="$MODULES_DIR"
+    KDIR="$headers" OUT="$MODULES_DIR" "${compiler[@]}"
   MODULES_BUILT="$MODULES_BUILT$release "
 }
