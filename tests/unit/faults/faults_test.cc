@@ -90,8 +90,8 @@ TEST(Faults, AreSetByText) {
         "modify-delay=1,device=", "modify-delay=1,unit=2"}) {
     EXPECT_NE(faults.set(wrong), "") << wrong;
   }
-  EXPECT_TRUE(faults.set("nothing=1")
-                  .starts_with("there is no fault 'nothing': give modify-delay"));
+  EXPECT_TRUE(
+      faults.set("nothing=1").starts_with("there is no fault 'nothing': give modify-delay"));
   EXPECT_EQ(faults.set("modify-delay=3601"), "modify-delay=3601: give a number from 0 to 3600");
 }
 
