@@ -42,6 +42,11 @@ void Uart::look() {
   transmitter_empty_due_ = true;
 }
 
+/// The guest looks whether there is something to read.
+void Uart::see_end() {
+  if (burst_left_ == 0 && rest_ == 0) rest_ = 1;
+}
+
 uint8_t Uart::interrupt_id() const {
   if ((interrupt_enable_ & kEnableReceive) != 0 && readable()) return kIdReceive;
   if ((interrupt_enable_ & kEnableTransmit) != 0 && transmitter_empty_due_) return kIdTransmit;
@@ -74,6 +79,7 @@ uint8_t Uart::read(uint8_t offset) {
       break;
     case kInterruptId:
       look();
+      see_end();
       value = interrupt_id();
       if (value == kIdTransmit) transmitter_empty_due_ = false;
       if (fifo_on()) value |= kIdFifo;
@@ -86,6 +92,7 @@ uint8_t Uart::read(uint8_t offset) {
       break;
     case kLineStatus:
       look();
+      see_end();
       value = kStatusTransmitterEmpty | (readable() ? kStatusData : 0);
       break;
     case kModemStatus:
@@ -167,8 +174,12 @@ size_t Uart::waiting() {
 
 void Uart::tick() {
   const std::lock_guard lock(mutex_);
+  constexpr int kRest = 2;
   look();
-  burst_left_ = kBurst;
+  if (rest_ != 0 && rest_++ == kRest) {
+    burst_left_ = kBurst;
+    rest_ = 0;
+  }
   update_interrupt();
 }
 

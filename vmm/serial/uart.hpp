@@ -14,9 +14,10 @@ namespace hv::vmm::serial {
 /// A 16550A. Transmitting takes no time: a byte is out as soon as it is written, and THRE says so
 /// whenever the guest looks. The interrupt for it comes when the 16-byte FIFO has been filled, or
 /// at the next look at another register, or at tick(): so a driver that fills the FIFO pays one
-/// interrupt for 16 bytes, and none while it polls. Between two ticks the guest finds kBurst bytes
-/// at most: its interrupt handler reads for as long as there is something, and what takes no time
-/// to arrive would keep a CPU in it.
+/// interrupt for 16 bytes, and none while it polls. The guest finds kBurst bytes
+/// at most, and more only two ticks after it has seen that there are no more: its interrupt handler
+/// reads for as long as there is something, and what takes no time to arrive would keep a CPU in
+/// it, however slowly it reads.
 /// Any thread; the callbacks run under the port's lock and must not call back.
 class Uart {
  public:
@@ -47,6 +48,7 @@ class Uart {
   void look();  // the guest looks at the state: what was written is out
   void update_interrupt();
   uint8_t interrupt_id() const;
+  void see_end();
   bool readable() const { return !in_.empty() && burst_left_ != 0; }
   bool fifo_on() const { return (fifo_control_ & 1) != 0; }
 
@@ -56,6 +58,7 @@ class Uart {
   size_t out_count_ = 0;
   std::deque<std::byte> in_;
   size_t burst_left_ = kBurst;
+  int rest_ = 0;  ///< ticks, and one, since the guest saw a burst's end; 0: it has not
   bool transmitter_empty_due_ =
       false;                  ///< the THRE interrupt, until IIR is read or a byte is written
   bool transmitted_ = false;  ///< bytes were written since the guest last looked

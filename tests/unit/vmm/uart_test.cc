@@ -102,7 +102,7 @@ TEST(Uart, ReceivesWithAnInterruptUntilAllIsRead) {
   EXPECT_EQ(port.uart.read(kData), 0);
 }
 
-TEST(Uart, ReceivesNoMoreThanABurstBetweenTwoTicks) {
+TEST(Uart, ReceivesNoMoreThanABurstUntilTwoTicksBehindItsEnd) {
   Port port;
   port.uart.write(kEnable, 1);
   port.feed(std::string(Uart::kBurst + 3, 'x'));
@@ -113,10 +113,24 @@ TEST(Uart, ReceivesNoMoreThanABurstBetweenTwoTicks) {
   EXPECT_FALSE(port.line);
   EXPECT_EQ(port.uart.read(kIdentify) & 0x0f, 1);
   port.uart.tick();
+  EXPECT_FALSE(port.line);
+  port.uart.tick();
   EXPECT_TRUE(port.line);
   EXPECT_EQ(port.edges, 2);
   for (int i = 0; i < 3; i++) EXPECT_EQ(port.uart.read(kData), 'x');
   EXPECT_FALSE(port.line);
+}
+
+TEST(Uart, ASlowReaderComesToTheEndOfABurstHoweverManyTicksPass) {
+  Port port;
+  port.uart.write(kEnable, 1);
+  port.feed(std::string(3 * Uart::kBurst, 'x'));
+  size_t read = 0;
+  while ((port.uart.read(kLineStatus) & 1) != 0 && read <= Uart::kBurst) {
+    read += port.uart.read(kData) == 'x';
+    port.uart.tick();
+  }
+  EXPECT_EQ(read, Uart::kBurst);
 }
 
 TEST(Uart, ReceivingComesBeforeSending) {
