@@ -13,7 +13,6 @@ minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
 minimal enlighten 6.12 1
 minimal inbox 6.1 1
-examples
 debian enlighten 6.1 4
 debian inbox 6.1 2
 kexec enlighten 6.12 2
@@ -42,6 +41,7 @@ minimal enlighten 6.12 8 8
 kexec inbox 6.1 2
 kdump inbox 6.1 2
 hostile enlighten 6.1 2
+examples
 switch:vmbus-version=5.2 inbox 6.1 2
 switch:vmbus-version=5.0 enlighten 6.12 1
 switch:vmbus-version=4.1 inbox 6.12 1
