@@ -21,7 +21,6 @@ qemu enlighten 6.1 2
 switch:pause enlighten 6.1 2
 switch:pause inbox 6.1 2
 switch:faults enlighten 6.1 2
-switch:faults inbox 6.1 2
 switch:vmbus-version=5.2 enlighten 6.1 2
 switch:vmbus-version=5.0 inbox 6.12 1
 switch:vmbus-version=4.1 enlighten 6.12 1
@@ -42,6 +41,7 @@ kexec inbox 6.1 2
 kdump inbox 6.1 2
 hostile enlighten 6.1 2
 examples
+switch:faults inbox 6.1 2
 switch:vmbus-version=5.2 inbox 6.1 2
 switch:vmbus-version=5.0 enlighten 6.12 1
 switch:vmbus-version=4.1 inbox 6.12 1

@@ -95,6 +95,7 @@ mtu_is_refused() {
 }
 test_an_adapter_that_cannot_be_changed_works_as_before() {
   local device
+  wanted hv_netvsc || skip "in tree a worker was seen to wait for ever behind it (6.1)"
   device=$(nic $NIC0)
   ask_host fault.set name=refuse-open value=1 device=nic0
   within 60 mtu_is_refused "$device" || fail "the host has not refused"
