@@ -113,7 +113,6 @@ class Synic {
   };
   Left deliver(Vp& vp, Line& line);
   void deliver_all(Vp& vp);
-  bool unread(const Vp& vp, const Line& line) const;
   Standing standing_of(const Vp& vp, const Line& line) const;
   void interrupt(Line& line);
   static bool listens(const Vp& vp) { return vp.enabled && vp.message_page != 0; }
