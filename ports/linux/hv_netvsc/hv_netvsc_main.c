@@ -60,8 +60,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
 	hv_netvsc_recovery_create(&net->recovery);
-	net->vf_stats = netdev_alloc_pcpu_stats(struct netvsc_vf_stats);
-	if (!net->vf_stats) {
+	if (netvsc_create_stats(net)) {
 		free_netdev(dev);
 		return NULL;
 	}
@@ -81,7 +80,7 @@ static void netvsc_free(struct netvsc_net *net)
 	cancel_delayed_work_sync(&net->stall_work);
 	cancel_delayed_work_sync(&net->alive_work);
 	hv_set_drvdata(net->hv, NULL);
-	free_percpu(net->vf_stats);
+	netvsc_destroy_stats(net);
 	free_netdev(net->dev);
 }
 

@@ -107,7 +107,7 @@ void netvsc_use_queues(struct netvsc_net *net)
 		netvsc_set_rss(net);
 	netif_set_real_num_tx_queues(net->dev, count);
 	netif_set_real_num_rx_queues(net->dev, count);
-	adapter->active = count;
+	WRITE_ONCE(adapter->active, count);
 }
 
 /* Behind the probe, and whenever a sub-channel has come. */
@@ -191,7 +191,6 @@ void netvsc_close_adapter(struct netvsc_net *net)
 	if (!adapter)
 		return;
 	netif_tx_disable(net->dev);
-	netvsc_keep_stats(net);
 	hv_netvsc_function_closed(&net->function);
 	RCU_INIT_POINTER(net->adapter, NULL);
 	/* Behind this no sender holds it. */

@@ -109,7 +109,7 @@ static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_
 	netvsc_signal(queue, signal);
 
 	if (ret == HV_RING_FULL)
-		queue->adapter->net->eth_stats.rx_comp_busy++;
+		atomic_long_inc(&queue->adapter->net->eth_stats.rx_comp_busy);
 	else if (ret)
 		netvsc_break(queue, NETVSC_RING_BROKEN);
 	return ret == HV_RING_FULL;
@@ -222,8 +222,8 @@ static struct netvsc_queue *netvsc_alloc_queue(struct netvsc_adapter *adapter,
 	queue->index = index;
 	spin_lock_init(&queue->lock);
 	timer_setup(&queue->wait, netvsc_wait_expired, 0);
-	u64_stats_init(&queue->rx.sync);
-	u64_stats_init(&queue->tx.sync);
+	queue->rx = &adapter->net->queue_traffic[index].rx;
+	queue->tx = &adapter->net->queue_traffic[index].tx;
 	queue->core = kvzalloc(sizeof(*queue->core), GFP_KERNEL);
 	queue->memory = kvzalloc(hv_netvsc_queue_bytes(&netvsc_plan), GFP_KERNEL);
 	queue->sent = kvcalloc(NETVSC_PAGES, sizeof(*queue->sent), GFP_KERNEL);

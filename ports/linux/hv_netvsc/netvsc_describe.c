@@ -23,7 +23,7 @@ static bool netvsc_pull_tag(struct netvsc_net *net, struct sk_buff *skb)
 	if (!eth_type_vlan(eth_hdr(skb)->h_proto))
 		return true;
 	if (__skb_vlan_pop(skb, &tag)) {
-		net->eth_stats.vlan_error++;
+		atomic_long_inc(&net->eth_stats.vlan_error);
 		return false;
 	}
 	__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), tag);

@@ -43,26 +43,34 @@
 struct netvsc_net;
 struct netvsc_adapter;
 
-struct netvsc_counters {
-	struct u64_stats_sync sync;
-	u64 packets;
-	u64 bytes;
-	u64 multicast;
-	u64 xdp_drop;
-	u64 xdp_redirect;
-	u64 xdp_tx;
-	u64 xdp_xmit;
+enum netvsc_counter {
+	NETVSC_PACKETS,
+	NETVSC_BYTES,
+	NETVSC_MULTICAST,
+	NETVSC_DROPPED,
+	NETVSC_XDP_DROP,
+	NETVSC_XDP_REDIRECT,
+	NETVSC_XDP_TX,
+	NETVSC_XDP_XMIT,
+	NETVSC_COUNTERS,
 };
 
-/* What went by the virtual function, of one CPU. */
-struct netvsc_vf_stats {
-	u64 rx_packets;
-	u64 rx_bytes;
-	u64 tx_packets;
-	u64 tx_bytes;
-	u64 tx_dropped;
-	struct u64_stats_sync syncp;
+/* What one direction has moved. One writer at a time, between netvsc_count_begin() and _end(). */
+struct netvsc_counters {
+	struct u64_stats_sync sync;
+	u64_stats_t of[NETVSC_COUNTERS];
 };
+
+/* What was read of it. */
+struct netvsc_counts {
+	u64 of[NETVSC_COUNTERS];
+};
+
+/* Of a queue, or of the virtual function on one CPU. */
+struct netvsc_traffic {
+	struct netvsc_counters rx;
+	struct netvsc_counters tx ____cacheline_aligned_in_smp;
+} ____cacheline_aligned_in_smp;
 
 /* What the host has of a frame in pages. */
 struct netvsc_sent {
@@ -89,13 +97,13 @@ struct netvsc_queue {
 	struct netvsc_sent *sent;	/* by page index */
 	dma_addr_t *mapped;		/* NETVSC_PIECES each, if to be mapped */
 	void *headers;			/* HV_NETVSC_HEADER_ROOM for each */
-	struct netvsc_counters rx;
+	struct netvsc_counters *rx;	/* lives in its netvsc_net, as does tx */
 	struct xdp_rxq_info xdp_rxq;
 	bool xdp_flush;			/* the poll's: a frame was redirected */
 
 	/* Serialises sending; taken with interrupts off, as consoles send from anywhere. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
-	struct netvsc_counters tx;
+	struct netvsc_counters *tx;
 };
 
 /* Memory that host and guest share for as long as the adapter is open. */
@@ -150,19 +158,19 @@ enum netvsc_flow {
 	NETVSC_ALL_FLOWS = NETVSC_TCP4 | NETVSC_TCP6 | NETVSC_UDP4 | NETVSC_UDP6,
 };
 
-/* What has no place with a queue. Named as in tree. */
+/* What has no place with a queue, and comes from any of them. Named as in tree. */
 struct netvsc_eth_stats {
-	unsigned long tx_scattered;
-	unsigned long tx_no_memory;
-	unsigned long tx_no_space;
-	unsigned long tx_too_big;
-	unsigned long tx_busy;
-	unsigned long tx_send_full;
-	unsigned long rx_comp_busy;
-	unsigned long rx_no_memory;
-	unsigned long stop_queue;
-	unsigned long wake_queue;
-	unsigned long vlan_error;
+	atomic_long_t tx_scattered;
+	atomic_long_t tx_no_memory;
+	atomic_long_t tx_no_space;
+	atomic_long_t tx_too_big;
+	atomic_long_t tx_busy;
+	atomic_long_t tx_send_full;
+	atomic_long_t rx_comp_busy;
+	atomic_long_t rx_no_memory;
+	atomic_long_t stop_queue;
+	atomic_long_t wake_queue;
+	atomic_long_t vlan_error;
 };
 
 /* One network device; lives in its net_device. */
@@ -186,7 +194,7 @@ struct netvsc_net {
 	struct net_device __rcu *vf;		/* the function's interface; written under RTNL */
 	struct hv_netvsc_function function;
 	struct list_head vf_list;
-	struct netvsc_vf_stats __percpu *vf_stats;
+	struct netvsc_traffic __percpu *vf_traffic;
 	struct delayed_work vf_setup_work;
 	struct work_struct vf_work;
 	bool vf_fresh;				/* joined, and not taken over yet */
@@ -206,7 +214,8 @@ struct netvsc_net {
 	u32 alive_id;				/* of the host's last "are you alive" */
 	struct delayed_work alive_work;
 	struct netvsc_eth_stats eth_stats;
-	struct rtnl_link_stats64 before;	/* of adapters that are closed now */
+	/* HV_NETVSC_MOST_QUEUES of them; goes on when the adapter is opened anew. */
+	struct netvsc_traffic *queue_traffic;
 	atomic_long_t rx_dropped;
 	atomic_long_t rx_errors;
 	atomic_long_t tx_dropped;
@@ -342,7 +351,8 @@ extern const struct ethtool_ops netvsc_ethtool_ops;
 int netvsc_get_sset_count(struct net_device *dev, int set);
 void netvsc_get_strings(struct net_device *dev, u32 set, u8 *data);
 void netvsc_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data);
-void netvsc_keep_stats(struct netvsc_net *net);
+int netvsc_create_stats(struct netvsc_net *net);
+void netvsc_destroy_stats(struct netvsc_net *net);
 void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats);
 
 #endif

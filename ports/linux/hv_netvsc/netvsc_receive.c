@@ -82,7 +82,7 @@ HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_ne
 		skb = netvsc_copy_frame(queue, event);
 	}
 	if (unlikely(!skb)) {
-		net->eth_stats.rx_no_memory++;
+		atomic_long_inc(&net->eth_stats.rx_no_memory);
 		atomic_long_inc(&net->rx_dropped);
 		return;
 	}
@@ -99,12 +99,12 @@ HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_ne
 		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), event->vlan);
 	skb_record_rx_queue(skb, queue->index);
 
-	u64_stats_update_begin(&queue->rx.sync);
-	queue->rx.packets++;
-	queue->rx.bytes += event->length;
+	u64_stats_update_begin(&queue->rx->sync);
+	u64_stats_inc(&queue->rx->of[NETVSC_PACKETS]);
+	u64_stats_add(&queue->rx->of[NETVSC_BYTES], event->length);
 	if (skb->pkt_type == PACKET_MULTICAST)
-		queue->rx.multicast++;
-	u64_stats_update_end(&queue->rx.sync);
+		u64_stats_inc(&queue->rx->of[NETVSC_MULTICAST]);
+	u64_stats_update_end(&queue->rx->sync);
 
 	napi_gro_receive(&queue->napi, skb);
 }

@@ -39,46 +39,61 @@ static const char * const netvsc_cpu_stats[] = {
 	"cpu%u_vf_rx_packets", "cpu%u_vf_rx_bytes", "cpu%u_vf_tx_packets", "cpu%u_vf_tx_bytes",
 };
 
-static struct netvsc_counters netvsc_read(const struct netvsc_counters *counters)
+static void netvsc_init_traffic(struct netvsc_traffic *traffic)
 {
-	struct netvsc_counters copy;
+	u64_stats_init(&traffic->rx.sync);
+	u64_stats_init(&traffic->tx.sync);
+}
+
+int netvsc_create_stats(struct netvsc_net *net)
+{
+	unsigned int i;
+
+	net->queue_traffic = kcalloc(HV_NETVSC_MOST_QUEUES, sizeof(*net->queue_traffic),
+				     GFP_KERNEL);
+	net->vf_traffic = alloc_percpu(struct netvsc_traffic);
+	if (!net->queue_traffic || !net->vf_traffic) {
+		netvsc_destroy_stats(net);
+		return -ENOMEM;
+	}
+	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++)
+		netvsc_init_traffic(&net->queue_traffic[i]);
+	for_each_possible_cpu(i)
+		netvsc_init_traffic(per_cpu_ptr(net->vf_traffic, i));
+	return 0;
+}
+
+void netvsc_destroy_stats(struct netvsc_net *net)
+{
+	free_percpu(net->vf_traffic);
+	kfree(net->queue_traffic);
+}
+
+/* Adds what was counted to `sum`. */
+static void netvsc_sum(const struct netvsc_counters *counters, struct netvsc_counts *sum)
+{
+	struct netvsc_counts copy;
 	unsigned int start;
+	unsigned int i;
 
 	do {
 		start = u64_stats_fetch_begin(&counters->sync);
-		copy = *counters;
+		for (i = 0; i < NETVSC_COUNTERS; i++)
+			copy.of[i] = u64_stats_read(&counters->of[i]);
 	} while (u64_stats_fetch_retry(&counters->sync, start));
-	return copy;
+	for (i = 0; i < NETVSC_COUNTERS; i++)
+		sum->of[i] += copy.of[i];
 }
 
-static struct netvsc_vf_stats netvsc_read_vf(const struct netvsc_net *net, unsigned int cpu)
+static void netvsc_sum_vf(const struct netvsc_net *net, struct netvsc_counts *rx,
+			  struct netvsc_counts *tx)
 {
-	const struct netvsc_vf_stats *stats = per_cpu_ptr(net->vf_stats, cpu);
-	struct netvsc_vf_stats copy;
-	unsigned int start;
-
-	do {
-		start = u64_stats_fetch_begin(&stats->syncp);
-		copy = *stats;
-	} while (u64_stats_fetch_retry(&stats->syncp, start));
-	return copy;
-}
-
-static struct netvsc_vf_stats netvsc_sum_vf(const struct netvsc_net *net)
-{
-	struct netvsc_vf_stats sum = {};
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu) {
-		struct netvsc_vf_stats one = netvsc_read_vf(net, cpu);
-
-		sum.rx_packets += one.rx_packets;
-		sum.rx_bytes += one.rx_bytes;
-		sum.tx_packets += one.tx_packets;
-		sum.tx_bytes += one.tx_bytes;
-		sum.tx_dropped += one.tx_dropped;
+		netvsc_sum(&per_cpu_ptr(net->vf_traffic, cpu)->rx, rx);
+		netvsc_sum(&per_cpu_ptr(net->vf_traffic, cpu)->tx, tx);
 	}
-	return sum;
 }
 
 int netvsc_get_sset_count(struct net_device *dev, int set)
@@ -120,113 +135,92 @@ void netvsc_get_strings(struct net_device *dev, u32 set, u8 *data)
 /* What the channels of a CPU have moved, and by it the function. */
 static u64 *netvsc_put_cpu(const struct netvsc_adapter *adapter, unsigned int cpu, u64 *data)
 {
-	struct netvsc_vf_stats vf = netvsc_read_vf(adapter->net, cpu);
-	u64 values[ARRAY_SIZE(netvsc_cpu_stats)] = {
-		vf.rx_packets, vf.rx_bytes, vf.tx_packets, vf.tx_bytes,
-		vf.rx_packets, vf.rx_bytes, vf.tx_packets, vf.tx_bytes,
-	};
+	const struct netvsc_traffic *vf = per_cpu_ptr(adapter->net->vf_traffic, cpu);
+	struct netvsc_counts vf_rx = {}, vf_tx = {}, rx, tx;
 	unsigned int i;
 
+	netvsc_sum(&vf->rx, &vf_rx);
+	netvsc_sum(&vf->tx, &vf_tx);
+	rx = vf_rx;
+	tx = vf_tx;
 	for (i = 0; i < adapter->active; i++) {
 		const struct netvsc_queue *queue = adapter->queues[i];
-		struct netvsc_counters rx = netvsc_read(&queue->rx);
-		struct netvsc_counters tx = netvsc_read(&queue->tx);
 
 		if (queue->vmbus->target_cpu != cpu)
 			continue;
-		values[0] += rx.packets;
-		values[1] += rx.bytes;
-		values[2] += tx.packets;
-		values[3] += tx.bytes;
+		netvsc_sum(queue->rx, &rx);
+		netvsc_sum(queue->tx, &tx);
 	}
-	memcpy(data, values, sizeof(values));
-	return data + ARRAY_SIZE(values);
+	*data++ = rx.of[NETVSC_PACKETS];
+	*data++ = rx.of[NETVSC_BYTES];
+	*data++ = tx.of[NETVSC_PACKETS];
+	*data++ = tx.of[NETVSC_BYTES];
+	*data++ = vf_rx.of[NETVSC_PACKETS];
+	*data++ = vf_rx.of[NETVSC_BYTES];
+	*data++ = vf_tx.of[NETVSC_PACKETS];
+	*data++ = vf_tx.of[NETVSC_BYTES];
+	return data;
+}
+
+static u64 *netvsc_put_queue(const struct netvsc_queue *queue, u64 *data)
+{
+	struct netvsc_counts rx = {}, tx = {};
+
+	netvsc_sum(queue->rx, &rx);
+	netvsc_sum(queue->tx, &tx);
+	*data++ = tx.of[NETVSC_PACKETS];
+	*data++ = tx.of[NETVSC_BYTES];
+	*data++ = tx.of[NETVSC_XDP_XMIT];
+	*data++ = rx.of[NETVSC_PACKETS];
+	*data++ = rx.of[NETVSC_BYTES];
+	*data++ = rx.of[NETVSC_XDP_DROP];
+	*data++ = rx.of[NETVSC_XDP_REDIRECT];
+	*data++ = rx.of[NETVSC_XDP_TX];
+	return data;
 }
 
 void netvsc_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
 {
 	struct netvsc_net *net = netdev_priv(dev);
 	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
-	struct netvsc_vf_stats vf = netvsc_sum_vf(net);
+	struct netvsc_counts vf_rx = {}, vf_tx = {};
 	unsigned int i, cpu;
 
 	if (!adapter)
 		return;
 	for (i = 0; i < ARRAY_SIZE(netvsc_stats); i++)
-		*data++ = *(unsigned long *)((void *)&net->eth_stats + netvsc_stats[i].offset);
-	*data++ = vf.rx_packets;
-	*data++ = vf.rx_bytes;
-	*data++ = vf.tx_packets;
-	*data++ = vf.tx_bytes;
-	*data++ = vf.tx_dropped;
-	for (i = 0; i < adapter->active; i++) {
-		struct netvsc_counters tx = netvsc_read(&adapter->queues[i]->tx);
-		struct netvsc_counters rx = netvsc_read(&adapter->queues[i]->rx);
-		u64 values[ARRAY_SIZE(netvsc_queue_stats)] = {
-			tx.packets, tx.bytes, tx.xdp_xmit, rx.packets, rx.bytes,
-			rx.xdp_drop, rx.xdp_redirect, rx.xdp_tx,
-		};
-
-		memcpy(data, values, sizeof(values));
-		data += ARRAY_SIZE(values);
-	}
+		*data++ = atomic_long_read((void *)&net->eth_stats + netvsc_stats[i].offset);
+	netvsc_sum_vf(net, &vf_rx, &vf_tx);
+	*data++ = vf_rx.of[NETVSC_PACKETS];
+	*data++ = vf_rx.of[NETVSC_BYTES];
+	*data++ = vf_tx.of[NETVSC_PACKETS];
+	*data++ = vf_tx.of[NETVSC_BYTES];
+	*data++ = vf_tx.of[NETVSC_DROPPED];
+	for (i = 0; i < adapter->active; i++)
+		data = netvsc_put_queue(adapter->queues[i], data);
 	for_each_present_cpu(cpu)
 		data = netvsc_put_cpu(adapter, cpu, data);
 }
 
-/* What the channels have moved, those that are closed now included. Under RCU or RTNL. */
-static void netvsc_sum_channels(struct net_device *dev, struct rtnl_link_stats64 *stats)
-{
-	struct netvsc_net *net = netdev_priv(dev);
-	struct netvsc_adapter *adapter;
-	unsigned int i;
-
-	stats->rx_packets = net->before.rx_packets;
-	stats->rx_bytes = net->before.rx_bytes;
-	stats->tx_packets = net->before.tx_packets;
-	stats->tx_bytes = net->before.tx_bytes;
-	stats->multicast = net->before.multicast;
-	stats->rx_dropped = atomic_long_read(&net->rx_dropped);
-	stats->rx_errors = atomic_long_read(&net->rx_errors);
-	stats->tx_dropped = atomic_long_read(&net->tx_dropped);
-	stats->tx_errors = atomic_long_read(&net->tx_errors);
-
-	rcu_read_lock();
-	adapter = rcu_dereference(net->adapter);
-	for (i = 0; adapter && i < READ_ONCE(adapter->active); i++) {
-		struct netvsc_counters tx = netvsc_read(&adapter->queues[i]->tx);
-		struct netvsc_counters rx = netvsc_read(&adapter->queues[i]->rx);
-
-		stats->rx_packets += rx.packets;
-		stats->rx_bytes += rx.bytes;
-		stats->multicast += rx.multicast;
-		stats->tx_packets += tx.packets;
-		stats->tx_bytes += tx.bytes;
-	}
-	rcu_read_unlock();
-}
-
+/* What the channels have moved, those that are closed now included, and the function. */
 void netvsc_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
-	struct netvsc_vf_stats vf = netvsc_sum_vf(netdev_priv(dev));
+	struct netvsc_net *net = netdev_priv(dev);
+	struct netvsc_counts rx = {}, tx = {};
+	unsigned int i;
 
-	netvsc_sum_channels(dev, stats);
-	stats->rx_packets += vf.rx_packets;
-	stats->rx_bytes += vf.rx_bytes;
-	stats->tx_packets += vf.tx_packets;
-	stats->tx_bytes += vf.tx_bytes;
-	stats->tx_dropped += vf.tx_dropped;
-}
-
-/* The adapter is about to be closed: what it has moved is kept. */
-void netvsc_keep_stats(struct netvsc_net *net)
-{
-	struct rtnl_link_stats64 now = {};
-
-	netvsc_sum_channels(net->dev, &now);
-	net->before.rx_packets = now.rx_packets;
-	net->before.rx_bytes = now.rx_bytes;
-	net->before.tx_packets = now.tx_packets;
-	net->before.tx_bytes = now.tx_bytes;
-	net->before.multicast = now.multicast;
+	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
+		netvsc_sum(&net->queue_traffic[i].rx, &rx);
+		netvsc_sum(&net->queue_traffic[i].tx, &tx);
+	}
+	netvsc_sum_vf(net, &rx, &tx);
+	stats->rx_packets = rx.of[NETVSC_PACKETS];
+	stats->rx_bytes = rx.of[NETVSC_BYTES];
+	stats->multicast = rx.of[NETVSC_MULTICAST];
+	stats->rx_dropped = atomic_long_read(&net->rx_dropped);
+	stats->rx_errors = atomic_long_read(&net->rx_errors);
+	stats->tx_packets = tx.of[NETVSC_PACKETS];
+	stats->tx_bytes = tx.of[NETVSC_BYTES];
+	stats->tx_dropped = atomic_long_read(&net->tx_dropped) + tx.of[NETVSC_DROPPED];
+	stats->tx_errors = atomic_long_read(&net->tx_errors);
 }

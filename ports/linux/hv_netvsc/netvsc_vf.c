@@ -85,7 +85,7 @@ struct net_device *netvsc_vf_carrying(struct netvsc_net *net)
 /* Under RCU. The frame is done with. */
 void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buff *skb)
 {
-	struct netvsc_vf_stats *stats;
+	struct netvsc_counters *tx;
 	unsigned int length = skb->len;
 	int ret;
 
@@ -93,22 +93,22 @@ void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buf
 	/* Our queue is not one of its; it chooses. */
 	skb_set_queue_mapping(skb, 0);
 	ret = dev_queue_xmit(skb);
-	stats = this_cpu_ptr(net->vf_stats);
-	u64_stats_update_begin(&stats->syncp);
+	tx = &this_cpu_ptr(net->vf_traffic)->tx;
+	u64_stats_update_begin(&tx->sync);
 	if (likely(ret == NET_XMIT_SUCCESS || ret == NET_XMIT_CN)) {
-		stats->tx_packets++;
-		stats->tx_bytes += length;
+		u64_stats_inc(&tx->of[NETVSC_PACKETS]);
+		u64_stats_add(&tx->of[NETVSC_BYTES], length);
 	} else {
-		stats->tx_dropped++;
+		u64_stats_inc(&tx->of[NETVSC_DROPPED]);
 	}
-	u64_stats_update_end(&stats->syncp);
+	u64_stats_update_end(&tx->sync);
 }
 
 /* What the function receives is received by the adapter. */
 static rx_handler_result_t netvsc_vf_receive(struct sk_buff **pskb)
 {
 	struct sk_buff *skb = skb_share_check(*pskb, GFP_ATOMIC);
-	struct netvsc_vf_stats *stats;
+	struct netvsc_counters *rx;
 	struct net_device *dev;
 
 	if (unlikely(!skb))
@@ -116,11 +116,11 @@ static rx_handler_result_t netvsc_vf_receive(struct sk_buff **pskb)
 	*pskb = skb;
 	dev = rcu_dereference(skb->dev->rx_handler_data);
 	skb->dev = dev;
-	stats = this_cpu_ptr(((struct netvsc_net *)netdev_priv(dev))->vf_stats);
-	u64_stats_update_begin(&stats->syncp);
-	stats->rx_packets++;
-	stats->rx_bytes += skb->len;
-	u64_stats_update_end(&stats->syncp);
+	rx = &this_cpu_ptr(((struct netvsc_net *)netdev_priv(dev))->vf_traffic)->rx;
+	u64_stats_update_begin(&rx->sync);
+	u64_stats_inc(&rx->of[NETVSC_PACKETS]);
+	u64_stats_add(&rx->of[NETVSC_BYTES], skb->len);
+	u64_stats_update_end(&rx->sync);
 	return RX_HANDLER_ANOTHER;
 }
 

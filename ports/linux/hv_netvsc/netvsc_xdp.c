@@ -33,27 +33,16 @@ void netvsc_xdp_close(struct netvsc_queue *queue)
 		xdp_rxq_info_unreg(&queue->xdp_rxq);
 }
 
-enum netvsc_xdp_result { NETVSC_XDP_DROP, NETVSC_XDP_REDIRECT, NETVSC_XDP_TX };
-
-static void netvsc_xdp_count(struct netvsc_queue *queue, enum netvsc_xdp_result result, u32 bytes)
+/* `result`: one of the counters of XDP. */
+static void netvsc_xdp_count(struct netvsc_queue *queue, enum netvsc_counter result, u32 bytes)
 {
-	struct netvsc_counters *rx = &queue->rx;
+	struct netvsc_counters *rx = queue->rx;
 
 	u64_stats_update_begin(&rx->sync);
-	switch (result) {
-	case NETVSC_XDP_DROP:
-		rx->xdp_drop++;
-		break;
-	case NETVSC_XDP_REDIRECT:
-		rx->xdp_redirect++;
-		break;
-	case NETVSC_XDP_TX:
-		rx->xdp_tx++;
-		break;
-	}
+	u64_stats_inc(&rx->of[result]);
 	if (result != NETVSC_XDP_DROP) {
-		rx->packets++;
-		rx->bytes += bytes;
+		u64_stats_inc(&rx->of[NETVSC_PACKETS]);
+		u64_stats_add(&rx->of[NETVSC_BYTES], bytes);
 	}
 	u64_stats_update_end(&rx->sync);
 }
@@ -98,7 +87,7 @@ static bool netvsc_xdp_act(struct netvsc_queue *queue, const struct hv_netvsc_ev
 		*skb = netvsc_xdp_skb(xdp);
 		if (likely(*skb))
 			return false;
-		queue->adapter->net->eth_stats.rx_no_memory++;
+		atomic_long_inc(&queue->adapter->net->eth_stats.rx_no_memory);
 		break;
 	case XDP_TX:
 		if (unlikely(!netvsc_xdp_return(queue, event, xdp)))

@@ -173,7 +173,7 @@ static void netvsc_stop(struct netvsc_queue *queue)
 
 	WRITE_ONCE(queue->stops, queue->stops + 1);
 	netif_tx_stop_queue(txq);
-	net->eth_stats.stop_queue++;
+	atomic_long_inc(&net->eth_stats.stop_queue);
 	schedule_delayed_work(&net->stall_work, NETVSC_STALL_LOOKS);
 	/* From here on a signal comes when there is room; there may be already. */
 	if (hv_netvsc_await_room(queue->core, NETVSC_WAKE_PERCENT) == 1)
@@ -192,16 +192,16 @@ HV_HOT void netvsc_wake(struct netvsc_queue *queue)
 		return;
 	if (hv_netvsc_may_send(queue->core, NETVSC_WAKE_PERCENT) != 1)
 		return;
-	net->eth_stats.wake_queue++;
+	atomic_long_inc(&net->eth_stats.wake_queue);
 	netif_tx_wake_queue(txq);
 }
 
 static void netvsc_count_sent(struct netvsc_queue *queue, u32 packets, u32 bytes)
 {
-	u64_stats_update_begin(&queue->tx.sync);
-	queue->tx.packets += packets;
-	queue->tx.bytes += bytes;
-	u64_stats_update_end(&queue->tx.sync);
+	u64_stats_update_begin(&queue->tx->sync);
+	u64_stats_add(&queue->tx->of[NETVSC_PACKETS], packets);
+	u64_stats_add(&queue->tx->of[NETVSC_BYTES], bytes);
+	u64_stats_update_end(&queue->tx->sync);
 }
 
 /* Under the queue's lock. Returns enum hv_status. */
@@ -213,7 +213,8 @@ static int netvsc_send(struct netvsc_queue *queue, struct sk_buff *skb,
 	*kept = false;
 	if (ret != HV_EXHAUSTED && ret != HV_BAD_LENGTH)
 		return ret;
-	queue->adapter->net->eth_stats.tx_send_full += frame->length < ETH_FRAME_LEN;
+	if (frame->length < ETH_FRAME_LEN)
+		atomic_long_inc(&queue->adapter->net->eth_stats.tx_send_full);
 	ret = netvsc_send_pages(queue, skb, frame);
 	*kept = ret == HV_OK;
 	return ret;
@@ -263,9 +264,9 @@ void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	signal = hv_netvsc_publish(queue->core);
-	u64_stats_update_begin(&queue->tx.sync);
-	queue->tx.xdp_xmit += xdp_frames;
-	u64_stats_update_end(&queue->tx.sync);
+	u64_stats_update_begin(&queue->tx->sync);
+	u64_stats_add(&queue->tx->of[NETVSC_XDP_XMIT], xdp_frames);
+	u64_stats_update_end(&queue->tx->sync);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	netvsc_signal(queue, signal);
 }
@@ -286,13 +287,13 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 
 	fit = netvsc_describe(adapter, skb, &frame);
 	if (fit && unlikely(netvsc_pages_of_frame(skb) > HV_NETVSC_MOST_PAGES)) {
-		net->eth_stats.tx_scattered++;
+		atomic_long_inc(&net->eth_stats.tx_scattered);
 		fit = !skb_linearize(skb);
 		if (!fit)
-			net->eth_stats.tx_no_memory++;
+			atomic_long_inc(&net->eth_stats.tx_no_memory);
 	}
 	if (fit && unlikely(netvsc_pages_of_frame(skb) > HV_NETVSC_MOST_PAGES)) {
-		net->eth_stats.tx_too_big++;
+		atomic_long_inc(&net->eth_stats.tx_too_big);
 		fit = false;
 	}
 	if (likely(fit))
@@ -316,7 +317,7 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 		/* It was not stopped in time. */
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, queue->index)))
 			netvsc_stop(queue);
-		net->eth_stats.tx_busy++;
+		atomic_long_inc(&net->eth_stats.tx_busy);
 		result = NETDEV_TX_BUSY;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
