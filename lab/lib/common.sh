@@ -132,6 +132,26 @@ with_lock() {
   exec {LOCK_FD}>&-
 }
 
+# in_cache PATH LOCK OLD TEXT COMMAND...: PATH is there: made once, by COMMAND, which leaves it as
+# PATH.part and has PATH.tree for what it needs meanwhile. Of what matches OLD in the cache, what
+# nobody has used for two days goes; other clones may be using the rest. OLD may be empty.
+in_cache() {
+  [ -e "$1" ] || with_lock "$2" make_in_cache "$@"
+  touch -c "$1" 2>/dev/null || :
+}
+
+make_in_cache() {
+  local path=$1 old=$3 text=$4
+  shift 4
+  [ ! -e "$path" ] || return 0
+  making "$path"
+  rm -rf "$path.part" "$path.tree"
+  step "$text" "$@"
+  [ -z "$old" ] || find "$CACHE_DIR" -maxdepth 1 -name "$old" -mmin +2880 -exec rm -rf {} +
+  rm -rf "$path.tree"
+  mv -T "$path.part" "$path"
+}
+
 # The hash of the given files' contents and of the words on stdin.
 hash_inputs() { { cat -- "$@" /dev/stdin; } | sha256sum | cut -c1-16; }
 

@@ -14,22 +14,17 @@ ensure_debian() {
   hash=$(hash_inputs "$LAB_DIR"/guest/debian/* "$LAB_DIR/guest/table" \
     <<<"$kernels $(type make_debian)")
   DEBIAN_DIR=$CACHE_DIR/debian-$hash
-  [ -e "$DEBIAN_DIR/root.ext4" ] || with_lock debian make_debian_once "$kernels"
-}
-
-make_debian_once() {
-  [ ! -e "$DEBIAN_DIR/root.ext4" ] || return 0
-  [ "$(id -u)" = 0 ] ||
+  [ -d "$DEBIAN_DIR" ] || [ "$(id -u)" = 0 ] ||
     die "the Debian image has to be made first, which needs root:" \
       "run 'sudo env ENLIGHTEN_CACHE=$CACHE_DIR ./enlighten build --images'," \
       "or use --guest minimal"
-  making "$DEBIAN_DIR"
-  step "making the Debian root file system (mmdebstrap, takes a minute or two)" make_debian "$1"
+  in_cache "$DEBIAN_DIR" debian 'debian-*' \
+    "making the Debian root file system (mmdebstrap, takes a minute or two)" \
+    make_debian "$kernels"
 }
 
 make_debian() {
   local part=$DEBIAN_DIR.part kernels=$1 kernel hook hooks=()
-  rm -rf "$part"
   mkdir -p "$part"
   debian_sources >"$part/sources.list"
   [ -s "$part/sources.list" ] ||
@@ -49,7 +44,4 @@ make_debian() {
   truncate -s 4G "$part/root.ext4"
   mke2fs -q -t ext4 -L enlighten -m 0 -E lazy_itable_init=0,lazy_journal_init=0 \
     -d "$part/tree" "$part/root.ext4"
-  rm -rf "$DEBIAN_DIR"
-  mv "$part" "$DEBIAN_DIR"
-  find "$CACHE_DIR" -maxdepth 1 -name 'debian-*' ! -path "$DEBIAN_DIR" -mmin +60 -exec rm -rf {} +
 }

@@ -30,41 +30,32 @@ ensure_debug_kernel() {
   KERNEL_RELEASE=${version%%-*}-enlighten-$kind
   KERNEL_DIR=$CACHE_DIR/kernel-$KERNEL_RELEASE-$hash
   KERNEL_IMAGE=$KERNEL_DIR/boot/vmlinuz-$KERNEL_RELEASE
-  [ -d "$KERNEL_DIR" ] || with_lock "kernel-$KERNEL_RELEASE" make_debug_kernel_once "$kind" \
-    "$version"
+  [ -d "$KERNEL_DIR" ] || prepare_debug_build "$kind"
+  exec {DEBUG_TOLD}>&2
+  in_cache "$KERNEL_DIR" "kernel-$KERNEL_RELEASE" "kernel-*-enlighten-$kind-*" \
+    "building the debug kernel $kind" make_debug_kernel "$kind"
+  exec {DEBUG_TOLD}>&-
 }
 
-make_debug_kernel_once() {
-  local kind=$1 version=$2 mib deb
-  [ ! -d "$KERNEL_DIR" ] || return 0
+# prepare_debug_build KIND: what building needs is there; sets DEBUG_DEB.
+prepare_debug_build() {
+  local mib
   # shellcheck disable=SC2086
   ensure_packages $DEBUG_PACKAGES
+  DEBUG_DEB=$CACHE_DIR/${DEBUG_SOURCE}_${DEBUG_SOURCE_VERSION//[:~+]/-}.deb
+  in_cache "$DEBUG_DEB" "$DEBUG_SOURCE" "${DEBUG_SOURCE}_*.deb" \
+    "downloading the kernel's source ($DEBUG_SOURCE $DEBUG_SOURCE_VERSION)" fetch_debug_source
   mib=$(df -Pk "$CACHE_DIR" | awk 'NR == 2 { print int($4 / 1024) }')
   [ "$mib" -ge "$DEBUG_BUILD_MIB" ] ||
-    die "building the debug kernel $kind takes $DEBUG_BUILD_MIB MiB in $CACHE_DIR," \
+    die "building the debug kernel $1 takes $DEBUG_BUILD_MIB MiB in $CACHE_DIR," \
       "where $mib MiB are free: make room, or set ENLIGHTEN_CACHE"
-  deb=$CACHE_DIR/${DEBUG_SOURCE}_${version//[:~+]/-}.deb
-  if [ ! -e "$deb" ]; then
-    making "$deb"
-    step "downloading the kernel's source ($DEBUG_SOURCE $version)" fetch_debug_source "$deb" \
-      "$version"
-  fi
-  making "$KERNEL_DIR"
-  exec {DEBUG_TOLD}>&2
-  step "building the debug kernel $kind" make_debug_kernel "$kind" "$deb"
-  exec {DEBUG_TOLD}>&-
-  find "$CACHE_DIR" -maxdepth 1 -name "kernel-*-enlighten-$kind-*" ! -path "$KERNEL_DIR*" \
-    -exec rm -rf {} +
 }
 
-# fetch_debug_source DEB VERSION
 fetch_debug_source() {
-  rm -rf "$1.tree"
-  mkdir -p "$1.tree"
-  (cd "$1.tree" && apt-get download -o APT::Sandbox::User=root "$DEBUG_SOURCE=$2")
-  mv "$1.tree"/*.deb "$1.part"
-  rm -rf "$1.tree"
-  mv "$1.part" "$1"
+  mkdir -p "$DEBUG_DEB.tree"
+  (cd "$DEBUG_DEB.tree" &&
+    apt-get download -o APT::Sandbox::User=root "$DEBUG_SOURCE=$DEBUG_SOURCE_VERSION")
+  mv "$DEBUG_DEB.tree"/*.deb "$DEBUG_DEB.part"
 }
 
 # Says each minute how far it is: a line for the one who waits, who may have no terminal.
@@ -90,24 +81,23 @@ configure_debug_kernel() {
   return "$bad"
 }
 
-# make_debug_kernel KIND DEB
+# make_debug_kernel KIND: from DEBUG_DEB.
 make_debug_kernel() {
-  local kind=$1 part=$KERNEL_DIR.part tree=$KERNEL_DIR.tree source objects build teller make
-  source=$part/$DEBUG_SOURCE objects=$part/objects build=$tree/lib/modules/$KERNEL_RELEASE/build
-  rm -rf "$part" "$tree"
+  local kind=$1 work=$KERNEL_DIR.tree tree=$KERNEL_DIR.part source objects build teller make
+  source=$work/$DEBUG_SOURCE objects=$work/objects build=$tree/lib/modules/$KERNEL_RELEASE/build
   mkdir -p "$objects" "$tree/boot"
-  chmod 755 "$part" "$tree"
-  dpkg-deb --fsys-tarfile "$2" | tar -xO "./usr/src/$DEBUG_SOURCE.tar.xz" |
-    tar -xJ -C "$part" --no-same-owner
+  chmod 755 "$work" "$tree"
+  dpkg-deb --fsys-tarfile "$DEBUG_DEB" | tar -xO "./usr/src/$DEBUG_SOURCE.tar.xz" |
+    tar -xJ -C "$work" --no-same-owner
   configure_debug_kernel "$kind" "$source" "$objects"
   # So that ccache finds again what a change of the configuration leaves as it is.
-  export CCACHE_BASEDIR=$part CCACHE_NOHASHDIR=1
+  export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1
   export KBUILD_BUILD_TIMESTAMP=1970-01-01 KBUILD_BUILD_USER=enlighten KBUILD_BUILD_HOST=enlighten
   make=(nice -n 5 make -C "$source" O="$objects" "CC=ccache gcc-12" "HOSTCC=ccache gcc-12")
-  tell_debug_build "$part/log" &
+  tell_debug_build "$work/log" &
   teller=$!
   trap 'kill "$teller" 2>/dev/null' EXIT
-  "${make[@]}" -j"$(nproc)" bzImage modules >"$part/log" 2>&1 || { tail -n 40 "$part/log"; exit 1; }
+  "${make[@]}" -j"$(nproc)" bzImage modules >"$work/log" 2>&1 || { tail -n 40 "$work/log"; exit 1; }
   kill "$teller"
   trap - EXIT
   [ "$(cat "$objects/include/config/kernel.release")" = "$KERNEL_RELEASE" ]
@@ -118,6 +108,4 @@ make_debug_kernel() {
   cp "$objects/arch/x86/boot/bzImage" "$tree/boot/vmlinuz-$KERNEL_RELEASE"
   cp "$objects/System.map" "$tree/boot/System.map-$KERNEL_RELEASE"
   cp "$objects/.config" "$tree/boot/config-$KERNEL_RELEASE"
-  rm -rf "$part"
-  mv "$tree" "$KERNEL_DIR"
 }

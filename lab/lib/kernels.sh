@@ -38,26 +38,18 @@ ensure_kernel() {
   resolve_kernel "$1"
   KERNEL_DIR=$CACHE_DIR/kernel-${KERNEL_RELEASE}_${KERNEL_VERSION//[:~+]/-}
   KERNEL_IMAGE=$KERNEL_DIR/boot/vmlinuz-$KERNEL_RELEASE
-  [ -d "$KERNEL_DIR" ] || with_lock "kernel-$KERNEL_RELEASE" fetch_kernel_once
-}
-
-fetch_kernel_once() {
-  [ ! -d "$KERNEL_DIR" ] || return 0
-  making "$KERNEL_DIR"
-  step "downloading the kernel $KERNEL_RELEASE" fetch_kernel
+  in_cache "$KERNEL_DIR" "kernel-$KERNEL_RELEASE" '' "downloading the kernel $KERNEL_RELEASE" \
+    fetch_kernel
 }
 
 fetch_kernel() {
-  local part=$KERNEL_DIR.part
-  rm -rf "$part"
-  mkdir -p "$part/tree"
-  chmod 755 "$part" "$part/tree"
-  (cd "$part" && apt-get download -o APT::Sandbox::User=root "$KERNEL_PACKAGE=$KERNEL_VERSION")
-  mv "$part"/*.deb "$part/tree/kernel.deb"
-  dpkg-deb -x "$part/tree/kernel.deb" "$part/tree"
-  rm -rf "$part/tree/usr"
-  depmod -b "$part/tree" -F "$part/tree/boot/System.map-$KERNEL_RELEASE" "$KERNEL_RELEASE" ||
-    depmod -b "$part/tree" "$KERNEL_RELEASE"
-  mv "$part/tree" "$KERNEL_DIR"
-  rm -rf "$part"
+  local tree=$KERNEL_DIR.tree part=$KERNEL_DIR.part
+  mkdir -p "$tree" "$part"
+  chmod 755 "$tree" "$part"
+  (cd "$tree" && apt-get download -o APT::Sandbox::User=root "$KERNEL_PACKAGE=$KERNEL_VERSION")
+  mv "$tree"/*.deb "$part/kernel.deb"
+  dpkg-deb -x "$part/kernel.deb" "$part"
+  rm -rf "$part/usr"
+  depmod -b "$part" -F "$part/boot/System.map-$KERNEL_RELEASE" "$KERNEL_RELEASE" ||
+    depmod -b "$part" "$KERNEL_RELEASE"
 }

@@ -16,19 +16,13 @@ ensure_minimal() {
   hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/minimal/udhcpc" \
     "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" <<<"$kernel_dir $words")
   MINIMAL_INITRD=$CACHE_DIR/minimal-$release-$hash.cpio
-  [ -e "$MINIMAL_INITRD" ] || with_lock minimal make_minimal_once "$@"
-}
-
-make_minimal_once() {
-  [ ! -e "$MINIMAL_INITRD" ] || return 0
-  making "$MINIMAL_INITRD"
-  step "making the minimal guest's initramfs ($(($# - 3)) modules of ours)" make_minimal "$@"
+  in_cache "$MINIMAL_INITRD" minimal "minimal-$release-*.cpio" \
+    "making the minimal guest's initramfs ($(($# - 3)) modules of ours)" make_minimal "$@"
 }
 
 make_minimal() {
   local kernel_dir=$1 release=$2 agent=$3 tree=$MINIMAL_INITRD.tree program
   shift 3
-  rm -rf "$tree"
   tree_base "$tree"
   # shellcheck disable=SC2086
   tree_modules "$tree" "$kernel_dir" "$release" $MINIMAL_MODULES
@@ -45,9 +39,6 @@ make_minimal() {
   install -D -m 755 "$LAB_DIR/guest/minimal/udhcpc" "$tree/etc/udhcpc/default.script"
   install -m 755 "$LAB_DIR/guest/minimal/init" "$tree/init"
   tree_pack "$tree" "$MINIMAL_INITRD.part"
-  rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name "minimal-$release-*.cpio" -mtime +7 -delete
-  mv "$MINIMAL_INITRD.part" "$MINIMAL_INITRD"
 }
 
 # ensure_tools -> sets TOOLS_DISK: an ext4 image, label tools, with programs too big for an
@@ -57,18 +48,11 @@ ensure_tools() {
   hash=$(hash_inputs "$(command -v fio)" "$XDP_TOOL" "$TURNS_TOOL" \
     <<<"$TOOLS_PROGRAMS $(type make_tools)")
   TOOLS_DISK=$CACHE_DIR/tools-$hash.ext4
-  [ -e "$TOOLS_DISK" ] || with_lock tools make_tools_once
-}
-
-make_tools_once() {
-  [ ! -e "$TOOLS_DISK" ] || return 0
-  making "$TOOLS_DISK"
-  step "making the disk of test tools" make_tools
+  in_cache "$TOOLS_DISK" tools 'tools-*.ext4' "making the disk of test tools" make_tools
 }
 
 make_tools() {
   local tree=$TOOLS_DISK.tree program
-  rm -rf "$tree"
   for program in $TOOLS_PROGRAMS; do
     tree_program "$tree" "$(command -v "$program")" "/bin/$program"
   done
@@ -79,7 +63,4 @@ make_tools() {
   rm -rf "${tree:?}/usr" "${tree:?}/lib64" "${tree:?}/lib/x86_64-linux-gnu"
   truncate -s 160M "$TOOLS_DISK.part"
   mke2fs -q -t ext4 -O ^has_journal -L tools -m 0 -E root_owner=0:0 -d "$tree" "$TOOLS_DISK.part"
-  rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name 'tools-*.ext4' -mmin +60 -delete
-  mv "$TOOLS_DISK.part" "$TOOLS_DISK"
 }

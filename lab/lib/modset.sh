@@ -9,23 +9,17 @@ ensure_modset() {
   shift
   hash=$(hash_inputs "$@" <<<"$DEBIAN_DIR $release $(basename -a "$@" /) $(type make_modset)")
   MODSET_DIR=$CACHE_DIR/modset-$release-$hash
-  [ -d "$MODSET_DIR" ] || with_lock modset make_modset_once "$release" "$@"
-}
-
-make_modset_once() {
-  [ ! -d "$MODSET_DIR" ] || return 0
-  making "$MODSET_DIR"
-  step "making the guest's initrd (its own initramfs-tools, $(($# - 1)) modules of ours)" \
-    make_modset "$@"
+  in_cache "$MODSET_DIR" modset "modset-$release-*" \
+    "making the guest's initrd (its own initramfs-tools, $# modules of ours)" \
+    make_modset "$release" "$@"
 }
 
 make_modset() {
-  local release=$1 part=$MODSET_DIR.part tree=$MODSET_DIR.part/tree modules
+  local release=$1 part=$MODSET_DIR.part tree=$MODSET_DIR.tree modules
   shift
   [ "$(id -u)" = 0 ] ||
     die "the guest's initrd is made in a chroot, which needs root:" \
       "run as root, or use --guest minimal"
-  rm -rf "$part"
   mkdir -p "$part/files/usr/lib/modules/$release/updates"
   cp -al "$DEBIAN_DIR/tree" "$tree"
   modules=$tree/usr/lib/modules/$release
@@ -39,10 +33,6 @@ make_modset() {
   cp "$tree/tmp/initrd" "$part/initrd"
   cp "$modules"/modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep,devname} \
     "$part/files/usr/lib/modules/$release/"
-  rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name "modset-$release-*" ! -path "$part" -mtime +7 \
-    -exec rm -rf {} +
-  mv "$part" "$MODSET_DIR"
 }
 
 # make_root_disk FILE FOLDER...: a throw-away copy of the root file system with the files of the

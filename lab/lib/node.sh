@@ -12,27 +12,18 @@ ensure_node_image() {
   hash=$(hash_inputs "$LAB_DIR/l1/init" "$LAB_DIR/lib/initramfs.sh" "$(command -v busybox)" \
     <<<"$KERNEL_DIR $NODE_MODULES $(type make_node_image)")
   NODE_INITRD=$CACHE_DIR/node-$hash.cpio
-  [ -e "$NODE_INITRD" ] || with_lock node make_node_image_once
-}
-
-make_node_image_once() {
-  [ ! -e "$NODE_INITRD" ] || return 0
-  making "$NODE_INITRD"
-  step "making the nested machine's initramfs" make_node_image
+  in_cache "$NODE_INITRD" node 'node-*.cpio' "making the nested machine's initramfs" \
+    make_node_image
 }
 
 make_node_image() {
   local tree=$NODE_INITRD.tree
-  rm -rf "$tree"
   tree_base "$tree"
   # shellcheck disable=SC2086
   tree_modules "$tree" "$KERNEL_DIR" "$KERNEL_RELEASE" $NODE_MODULES
   depmod -b "$tree" "$KERNEL_RELEASE"
   install -m 755 "$LAB_DIR/l1/init" "$tree/init"
   tree_pack "$tree" "$NODE_INITRD.part"
-  rm -rf "$tree"
-  find "$CACHE_DIR" -maxdepth 1 -name 'node-*.cpio' -mmin +60 -delete
-  mv "$NODE_INITRD.part" "$NODE_INITRD"
 }
 
 # How often the same work is begun when the emulation ends under it.

@@ -21,7 +21,8 @@ ensure_qemu() {
   unpacked_qemu "$QEMU_DIR"
   [ ! -d "$QEMU_DIR" ] || return 0
   set +e  # tested by `||`, the subshell would go on after an error
-  (CLEANUPS=(); trap run_cleanups EXIT; set -e; with_lock qemu fetch_qemu_once)
+  (CLEANUPS=(); trap run_cleanups EXIT; set -e; in_cache "$QEMU_DIR" qemu '' \
+    "downloading QEMU from Debian's backports" fetch_qemu)
   status=$?
   set -e
   if [ "$status" != 0 ]; then
@@ -37,37 +38,28 @@ qemu_version() {
     grep .
 }
 
-fetch_qemu_once() {
-  [ ! -d "$QEMU_DIR" ] || return 0
-  making "$QEMU_DIR"
-  step "downloading QEMU from Debian's backports" fetch_qemu
-}
-
 fetch_qemu() {
-  local part=$QEMU_DIR.part package apt mirror suite
-  rm -rf "$part"
-  mkdir -p "$part/lists/partial" "$part/archives/partial" "$part/tree"
+  local part=$QEMU_DIR.part work=$QEMU_DIR.tree package apt mirror suite
+  mkdir -p "$work/lists/partial" "$work/archives/partial" "$part"
   # By the mirror that serves Debian 12 here, without a change to this machine's own sources.
   mirror=$(debian_sources | sed -n 's/^deb \([^ ]*\) bookworm main$/\1/p' | head -n 1)
   [ -n "$mirror" ] ||
     die "APT has no source for Debian 12 (bookworm) here: add one, then run 'apt-get update'"
   for suite in $QEMU_SUITES; do
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
-  done >"$part/sources.list"
+  done >"$work/sources.list"
   # With nothing installed, as far as APT sees, so that all the libraries come along.
-  : >"$part/status"
+  : >"$work/status"
   # In a process group of its own, and not for ever: APT does not end when an interrupt ends the
   # programs that it fetches by.
-  apt=(timeout 300 apt-get -o Dir::Etc::sourcelist="$part/sources.list"
-    -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$part/lists"
-    -o Dir::State::status="$part/status" -o Dir::Cache="$part" -o APT::Sandbox::User=root)
+  apt=(timeout 300 apt-get -o Dir::Etc::sourcelist="$work/sources.list"
+    -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$work/lists"
+    -o Dir::State::status="$work/status" -o Dir::Cache="$work" -o APT::Sandbox::User=root)
   "${apt[@]}" update
   "${apt[@]}" -y --no-install-recommends --download-only -t "${QEMU_SUITES##* }" \
     install qemu-system-x86
-  for package in "$part"/archives/*.deb; do dpkg-deb -x "$package" "$part/tree"; done
-  rm -rf "$part/tree/usr/share/doc" "$part/tree/usr/share/man" "$part/tree/usr/share/locale"
-  unpacked_qemu "$part/tree"
+  for package in "$work"/archives/*.deb; do dpkg-deb -x "$package" "$part"; done
+  rm -rf "$part/usr/share/doc" "$part/usr/share/man" "$part/usr/share/locale"
+  unpacked_qemu "$part"
   "${QEMU[@]}" --version
-  mv "$part/tree" "$QEMU_DIR"
-  rm -rf "$part"
 }
