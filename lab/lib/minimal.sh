@@ -13,8 +13,8 @@ TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_r
 ensure_minimal() {
   local kernel_dir=$1 release=$2 words hash
   words="$(basename -a "${@:3}") $(type make_minimal) $MINIMAL_MODULES $MINIMAL_PROGRAMS"
-  hash=$(hash_inputs "$LAB_DIR/guest/minimal/init" "$LAB_DIR/guest/minimal/udhcpc" \
-    "$LAB_DIR/guest/table" "$LAB_DIR/lib/initramfs.sh" "${@:3}" <<<"$kernel_dir $words")
+  hash=$(hash_inputs "$LAB_DIR"/guest/minimal/* "$LAB_DIR/guest/table" \
+    "$LAB_DIR/lib/initramfs.sh" "${@:3}" <<<"$kernel_dir $words")
   MINIMAL_INITRD=$CACHE_DIR/minimal-$release-$hash.cpio
   in_cache "$MINIMAL_INITRD" minimal "minimal-$release-*.cpio" \
     "making the minimal guest's initramfs ($(($# - 3)) modules of ours)" make_minimal "$@"
@@ -37,6 +37,7 @@ make_minimal() {
   install -m 755 "$agent" "$tree/usr/sbin/enlighten-agent"
   install -m 755 "$LAB_DIR/guest/table" "$tree/usr/sbin/table"
   install -D -m 755 "$LAB_DIR/guest/minimal/udhcpc" "$tree/etc/udhcpc/default.script"
+  install -m 755 "$LAB_DIR/guest/minimal/rmmod" "$tree/sbin/rmmod"
   install -m 755 "$LAB_DIR/guest/minimal/init" "$tree/init"
   tree_pack "$tree" "$MINIMAL_INITRD.part"
 }
