@@ -79,11 +79,11 @@ void add_machine_methods(host::control::Methods& methods, const RunOptions& opti
               {{"seconds", host::control::ParameterType::Integer, false,
                 "then they go on; default: at machine.resume"}},
               [&pause](const json& params) {
-                constexpr int64_t kSecondsMost = 86400;
+                constexpr int64_t kMaxSeconds = 86400;
                 std::optional<std::chrono::seconds> length;
                 if (const auto found = params.find("seconds"); found != params.end()) {
                   const auto seconds = found->get<int64_t>();
-                  if (seconds < 1 || seconds > kSecondsMost)
+                  if (seconds < 1 || seconds > kMaxSeconds)
                     throw host::control::RpcFailure("seconds: give 1 to 86400");
                   length = std::chrono::seconds(seconds);
                 }

@@ -88,7 +88,7 @@ Timers parse_timers(std::string_view text) {
 }
 
 host::hostile::Plan parse_hostile(std::string_view text) {
-  constexpr uint32_t kSecondsMost = 86400;
+  constexpr uint32_t kMaxSeconds = 86400;
   constexpr uint32_t kAlways = 1000;
   host::hostile::Plan hostile;
   size_t comma = text.find(',');
@@ -99,7 +99,7 @@ host::hostile::Plan parse_hostile(std::string_view text) {
     const std::string_view part = text.substr(0, comma);
     if (starts_with_key(part, "after=")) {
       hostile.after =
-          std::chrono::seconds(parse_number(part.substr(6), "--hostile after", kSecondsMost));
+          std::chrono::seconds(parse_number(part.substr(6), "--hostile after", kMaxSeconds));
     } else if (starts_with_key(part, "rate=")) {
       hostile.rate = parse_number(part.substr(5), "--hostile rate", kAlways);
     } else {
@@ -110,17 +110,17 @@ host::hostile::Plan parse_hostile(std::string_view text) {
 }
 
 PausePlan parse_pause(std::string_view text) {
-  constexpr uint32_t kSecondsMost = 86400;
+  constexpr uint32_t kMaxSeconds = 86400;
   constexpr std::string_view kAfter = ",after=";
   PausePlan pause;
   if (const size_t at = text.find(','); at != std::string_view::npos) {
     if (!text.substr(at).starts_with(kAfter))
       throw UsageFailure("--pause " + std::string(text) + ": give SECONDS[,after=SECONDS]");
     pause.after = std::chrono::seconds(
-        parse_number(text.substr(at + kAfter.size()), "--pause after", kSecondsMost));
+        parse_number(text.substr(at + kAfter.size()), "--pause after", kMaxSeconds));
     text = text.substr(0, at);
   }
-  pause.length = std::chrono::seconds(parse_number(text, "--pause SECONDS", kSecondsMost));
+  pause.length = std::chrono::seconds(parse_number(text, "--pause SECONDS", kMaxSeconds));
   return pause;
 }
 

@@ -67,7 +67,8 @@ std::vector<host::netvsp::NicSpec> parse_nics(const std::vector<std::string>& ne
 /// "direct", "message", "message,arat" or "none".
 Timers parse_timers(std::string_view text);
 
-/// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME]". Throws UsageFailure.
+/// "PATH[,bus=scsi|ide][,ro][,lun=N][,controller=N][,name=NAME][,block_size=512|4096]". Throws
+/// UsageFailure.
 host::storvsp::DiskSpec parse_disk(std::string_view text, bool dvd);
 
 /// "SECONDS[,after=SECONDS]". Throws UsageFailure.

@@ -120,6 +120,10 @@ class EventLoop {
     if (paused == machine_.paused()) return;
     machine_.set_paused(paused);
     lost_.begin_anew();
+    // A guest that stood still was given no time.
+    for (auto* deadline : {&power_off_deadline_, &panic_deadline_})
+      if (!paused && *deadline) **deadline += now - paused_since_;
+    paused_since_ = now;
     log_.write(paused ? "paused" : "resumed");
   }
 
@@ -144,14 +148,14 @@ class EventLoop {
     if (options_.timeout != 0 && now - start_ >= std::chrono::seconds(options_.timeout)) {
       end_.report({EndReason::TimedOut, std::to_string(options_.timeout) + " s", 0});
     }
+    // Who stands still takes nothing, and is neither late nor stuck.
+    if (machine_.paused()) return;
     if (power_off_deadline_ && now >= *power_off_deadline_)
       end_.report({EndReason::TimedOut, "it does not power off", 0});
     if (options_.on_crash == OnCrash::End && panic_.seen() && !panic_deadline_)
       panic_deadline_ = now + kPanicGrace;
     if (panic_deadline_ && now >= *panic_deadline_)
       end_.report({EndReason::Panic, panic_.line(), 0});
-    // Who stands still takes nothing, and is not stuck.
-    if (machine_.paused()) return;
     if (now - last_lost_look_ >= kLostInterval) {
       last_lost_look_ = now;
       report_lost(lost_.step());
@@ -177,6 +181,7 @@ class EventLoop {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_stuck_look_ = start_;
   Clock::time_point last_lost_look_ = start_;
+  Clock::time_point paused_since_ = start_;
   std::optional<Clock::time_point> power_off_deadline_;
   std::optional<Clock::time_point> panic_deadline_;
 };
@@ -271,7 +276,8 @@ int run(const RunOptions& options) {
   machine.start();
   EventLoop(options, machine, *console, exec.get(), panic, pause, end, signals.get(), log).run();
   const auto reason = end.get()->reason;
-  if (reason == EndReason::TimedOut) std::fputs(machine.watch().c_str(), stderr);
+  if (reason == EndReason::TimedOut && !machine.paused())
+    std::fputs(machine.watch().c_str(), stderr);
   machine.stop();
   if (reason == EndReason::Halted) std::fputs(machine.where().c_str(), stderr);
   console.reset();

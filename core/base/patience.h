@@ -5,8 +5,8 @@
 /*
  * A time limit for the other side's answer that a pause of the whole machine does not use up: while
  * the machine stood still nobody could take an answer. Whoever waits looks HV_PATIENCE_STEP apart
- * at most; of a longer time between two looks, only so much counts, and once such a gap cannot end
- * the wait: what has come meanwhile gets HV_PATIENCE_GRACE to be taken. Milliseconds, of a clock
+ * at most; of a longer time between two looks, only so much counts, and once such a gap leaves
+ * HV_PATIENCE_GRACE at least: what has come meanwhile has to be taken. Milliseconds, of a clock
  * that goes on. Every wait ends after enough looks. One caller at a time.
  *
  * A C file includes its system's <stdint.h>, or what stands for it, before this header.
@@ -41,17 +41,12 @@ static inline int hv_patience_over(struct hv_patience *patience, uint64_t now)
 	patience->last = now;
 	if (gap)
 		passed = HV_PATIENCE_STEP;
-	if (passed < patience->left) {
-		patience->left -= (uint32_t)passed;
-		return 0;
-	}
-	if (gap && !patience->graced) {
+	patience->left = passed < patience->left ? patience->left - (uint32_t)passed : 0;
+	if (gap && !patience->graced && patience->left < HV_PATIENCE_GRACE) {
 		patience->graced = 1;
 		patience->left = HV_PATIENCE_GRACE;
-		return 0;
 	}
-	patience->left = 0;
-	return 1;
+	return patience->left == 0;
 }
 
 #ifdef __cplusplus

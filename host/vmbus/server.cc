@@ -94,14 +94,29 @@ void Server::work() {
 
 void Server::take(GuestMessage message) {
   if (LateMessages::is_modify(message.bytes)) {
-    const auto delay = faults_.modify_delay.delay();
+    const auto delay = faults_.modify_delay.delay(moved_device(message.bytes));
     if ((delay.count() != 0 || late_.count() != 0) && late_.count() < kLateLimit)
       return late_.keep(std::move(message), LateMessages::Clock::now() + delay);
   }
-  if (LateMessages::goes_after(message.bytes)) {
+  // Moves are done in their order, and before what the guest asks for behind them.
+  if (LateMessages::is_modify(message.bytes) || LateMessages::goes_after(message.bytes)) {
     while (const auto kept = late_.take()) feed(*kept);
   }
   feed(message);
+}
+
+/// The name of the device whose channel the guest wants moved; empty: it has none open that is so
+/// named.
+std::string Server::moved_device(std::span<const std::byte> message) const {
+  ByteReader reader(message);
+  if (!reader.take<wire::MessageHeader>()) return {};
+  const auto modify = reader.take<wire::ModifyChannel>();
+  if (!modify) return {};
+  for (const auto& [key, attached] : devices_) {
+    for (const auto& [channel, served] : attached->open)
+      if (served->relid() == modify->channel_id) return attached->device->name();
+  }
+  return {};
 }
 
 void Server::feed(const GuestMessage& message) {

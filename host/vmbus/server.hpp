@@ -94,6 +94,7 @@ class Server : public MessageSink {
   void work();
   void take(GuestMessage message);
   void feed(const GuestMessage& message);
+  std::string moved_device(std::span<const std::byte> message) const;
   void run(const std::function<void()>& function);
   void later(std::function<void()> function);
   void perform(Actions& actions);

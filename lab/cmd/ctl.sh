@@ -84,11 +84,26 @@ attach_disk() {
   return 1
 }
 
+# attach_as NAME FILE true|false -> sets disk, the name that the nested machine has for it: one that
+# no disk of it bears, not one that its beginning gave either.
+attach_as() {
+  local tries
+  for ((tries = 1; tries < 100; tries++)); do
+    disk=$(printf '%s' "$1" | tr -c 'A-Za-z0-9._' - | cut -c1-16)-$tries
+    ! attach_disk "$2" "$disk" "$3" || return 0
+    case $qmp_error in *uplicate*) ;; *) return 1 ;; esac
+  done
+  return 1
+}
+
 # detach_disk DISK: and its file is let go of.
 detach_disk() {
   local tries
   # One of the machine's beginning has its file let go of with it.
-  ! qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"disk-$1\"}}" || return 0
+  case $1 in
+    *-[1-9] | *-[1-9][0-9]) ;;
+    *) qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"disk-$1\"}}" || :; return 0 ;;
+  esac
   qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"hot-$1\"}}" || return 0
   for ((tries = 0; tries < 100; tries++)); do
     ! qmp "{\"execute\":\"blockdev-del\",\"arguments\":{\"node-name\":\"hot-$1\"}}" || return 0
@@ -121,7 +136,7 @@ check_name() { # check_name METHOD NAME
 # Nested, a file of this machine has to become a disk of the nested machine before its host can use
 # it.
 ctl_nested() {
-  local method=$1 part path='' name='' as='' ro=false size='' rest=() disk old tries
+  local method=$1 part path='' name='' as='' ro=false size='' rest=() disk old
   shift
   for part in "$@"; do
     case $part in
@@ -143,21 +158,16 @@ ctl_nested() {
     disk.add)
       [ -n "$name" ] || name=$(basename "$path" | tr -c 'A-Za-z0-9._\n' - | cut -c1-20)
       check_name disk.add "$name"
-      attach_disk "$path" "$name" "$ro" || die "disk.add: $qmp_error"
-      host_with_disk "$name" disk.add "name=$name" "${rest[@]}" || {
-        detach_disk "$name"
+      attach_as "$name" "$path" "$ro" || die "disk.add: $qmp_error"
+      host_with_disk "$disk" disk.add "name=$name" "${rest[@]}" || {
+        detach_disk "$disk"
         return 1
       } ;;
     disk.replace)
       [ -n "$name" ] || usage_error "disk.replace needs name=NAME"
       check_name disk.replace "$as"
       old=$(node_disk "$name")
-      # The old disk may bear the name until it is gone.
-      for ((tries = 2; tries < 100; tries++)); do
-        disk=$(printf '%s' "${as:-$name}" | tr -c 'A-Za-z0-9._' - | cut -c1-16)-$tries
-        ! attach_disk "$path" "$disk" "$ro" || break
-        case $qmp_error in *uplicate*) ;; *) die "disk.replace: $qmp_error" ;; esac
-      done
+      attach_as "${as:-$name}" "$path" "$ro" || die "disk.replace: $qmp_error"
       host_with_disk "$disk" disk.replace "name=$name" "${rest[@]}" || {
         detach_disk "$disk"
         return 1
@@ -189,10 +199,10 @@ resize_nested() {
   # The nested machine has to notice it first.
   for ((tries = 0; tries < 60; tries++)); do
     out=$(host disk.resize "name=$name" "$@") || return 1
-    case $out in *": $size"[!0-9]*) break ;; esac
+    case $out in *": $size"[!0-9]*) printf '%s\n' "$out"; return 0 ;; esac
     sleep 0.5
   done
-  printf '%s\n' "$out"
+  die "disk.resize: the nested machine has not noticed it in 30 s; the disk there is still: $out"
 }
 
 main() {

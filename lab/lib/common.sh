@@ -49,6 +49,24 @@ end_child() {
   kill -KILL "$pid" 2>/dev/null || :
 }
 
+# Ends a child and all that it has started: a shell that waits for a command hears of a signal only
+# behind its end.
+end_tree() {
+  local pid=$1 child children
+  children=$(pgrep -P "$pid" || :)
+  kill -TERM "$pid" 2>/dev/null || :
+  for child in $children; do end_tree "$child"; done
+}
+
+# attempt COMMAND... -> sets ATTEMPT, its status. In a subshell, which stops at an error, as it would
+# not do when tested by `||` or `if`.
+attempt() {
+  set +e
+  (CLEANUPS=(); set_traps; set -e; "$@")
+  ATTEMPT=$?
+  set -e
+}
+
 # making PATH: what is made under another name first (PATH.part, PATH.tree) goes when that is cut
 # short.
 making() { on_exit "rm -rf -- '$1.part' '$1.tree'"; }

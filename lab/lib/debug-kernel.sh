@@ -60,8 +60,13 @@ fetch_debug_source() {
 
 # Says each minute how far it is: a line for the one who waits, who may have no terminal.
 tell_debug_build() {
-  local start=$SECONDS log=$1
-  while sleep 60; do
+  local start=$SECONDS log=$1 nap=''
+  # A shell that sleeps in its foreground leaves its sleep behind.
+  trap 'kill "$nap" 2>/dev/null; exit' TERM
+  while :; do
+    sleep 60 &
+    nap=$!
+    wait "$nap"
     printf '[%4ds] ... %d files are compiled\n' $((SECONDS - start)) \
       "$(grep -c '^  CC' "$log")" >&"$DEBUG_TOLD"
   done

@@ -17,20 +17,16 @@ RACES_TESTS=(00-lib.sh 10-driver.sh 15-bus.sh 20-data.sh 30-devices.sh 35-networ
   36-network-changes.sh 40-hotplug.sh 45-cpus.sh)
 
 suite_debug() {
-  local debug=1 kernel outer status sessions=${guest_sessions:-$DEBUG_SESSIONS}
+  local debug=1 kernel outer sessions=${guest_sessions:-$DEBUG_SESSIONS}
   scratch_dir
   outer=$SCRATCH
   # Its sessions are numbered as those of the suite before it.
   local SCRATCH=$outer/debug
   mkdir -p "$SCRATCH"
-  resolve_debug_source
   for kernel in kasan kcsan; do
     grep -q " $kernel " <<<"$sessions" || continue
-    set +e  # tested by `||`, the subshell would go on after an error
-    (CLEANUPS=(); set_traps; set -e; ensure_kernel "$kernel")
-    status=$?
-    set -e
-    if [ "$status" != 0 ]; then
+    attempt ensure_kernel "$kernel"
+    if [ "$ATTEMPT" != 0 ]; then
       record failed 0 "debug/kernel-$kernel" "it could not be built"
       return 0
     fi
@@ -43,7 +39,7 @@ suite_debug() {
 # test_instrumented KERNEL: each object of the core's C++ that does anything calls what that kernel
 # checks with, and each module does so for all of its checks, from C and from C++.
 test_instrumented() {
-  local marks=() mark module object bad=0
+  local marks=() mark module object objects bad=0
   case $1 in
     kasan) marks=(__asan_report_ __ubsan_handle_) ;;
     kcsan) marks=(__tsan_) ;;
@@ -52,15 +48,18 @@ test_instrumented() {
   build_modules "$KERNEL_RELEASE"
   for module in $(our_modules); do
     for mark in "${marks[@]}"; do
-      nm -u "$MODULES_DIR/$module.ko" | grep -q " U $mark" ||
+      nm -u "$MODULES_DIR/$module.ko" | grep " U $mark" >/dev/null ||
         { echo "$module.ko: nothing of $mark"; bad=1; }
     done
+    objects=0
     for object in "$MODULES_DIR/$module"/core_*.o "$MODULES_DIR/$module"/ports_*.o; do
       [ -e "$object" ] || continue
-      nm --defined-only "$object" | grep -qi ' t ' || continue
-      nm -u "$object" | grep -q " U ${marks[0]}" ||
+      nm --defined-only "$object" | grep -i ' t ' >/dev/null || continue
+      objects=$((objects + 1))
+      nm -u "$object" | grep " U ${marks[0]}" >/dev/null ||
         { echo "$object: nothing of ${marks[0]}"; bad=1; }
     done
+    [ "$objects" -gt 0 ] || { echo "$module: no object of the core was found"; bad=1; }
   done
   return "$bad"
 }

@@ -97,6 +97,8 @@ run_sessions() {
   while read -r name; do
     session_has_tests "${name%% *}" || continue
     [ "$name" != examples ] || { jobs+=(examples); continue; }
+    # shellcheck disable=SC2086
+    session_has_kernel $name || continue
     number=$((number + 1))
     jobs+=("$number")
     # shellcheck disable=SC2086
@@ -111,7 +113,7 @@ run_sessions() {
   while [ "$next" -lt "${#jobs[@]}" ] || [ ${#running[@]} -gt 0 ]; do
     while [ "$next" -lt "${#jobs[@]}" ] && [ ${#running[@]} -lt "$nodes" ]; do
       session "${jobs[next]}" &
-      on_exit "kill -TERM $! 2>/dev/null && wait $!"
+      on_exit "end_tree $!; wait $!"
       running+=("$!")
       next=$((next + 1))
     done
@@ -191,6 +193,15 @@ session_has_tests() {
   name=${name%%=*}
   [ -e "$job/tests/switch-$name" ] || die "session $1: there is no tests/guest/switches/$name.sh"
   ! grep -qx "TESTS=''" "$job/tests/switch-$name/parameters"
+}
+
+# session_has_kernel KIND DRIVERS KERNEL...: what cannot be had fails its sessions, and the others
+# run.
+session_has_kernel() {
+  attempt ensure_kernel "$3"
+  [ "$ATTEMPT" != 0 ] || return 0
+  record failed 0 "guest/$1-$2-$3" "the kernel $3 is not to be had"
+  return 1
 }
 
 # prepare_session KIND DRIVERS KERNEL CPUS [CHANNELS]: what its node is given, in the folder

@@ -11,7 +11,7 @@ until_so() {
 }
 
 # The moments. Each says whether the run has come to it.
-at_its_start() { grep -q -a enlighten "/proc/$RUN_PID/cmdline"; }
+at_its_start() { tr '\0' ' ' <"/proc/$RUN_PID/cmdline" | grep -q '^[^ ]*bash [^ ]*/enlighten run '; }
 at_its_first_line() { [ -s "$SCRATCH/interrupted.log" ]; }
 with_the_node_there() { pgrep -g "$RUN_PID" -f lab/node >/dev/null; }
 with_the_command_there() { grep -q 'the command runs' "$SCRATCH/interrupted.log"; }
@@ -19,7 +19,7 @@ with_the_command_there() { grep -q 'the command runs' "$SCRATCH/interrupted.log"
 # interrupted_when MOMENT ARGS...: starts ./enlighten in a process group of its own, interrupts that
 # as a terminal would.
 interrupted_when() {
-  local moment=$1 status=0 left
+  local moment=$1 status=0 left end
   shift
   : >"$SCRATCH/interrupted.log"
   set -m
@@ -35,6 +35,11 @@ interrupted_when() {
     bad=1
   }
   kill -INT -- "-$RUN_PID" 2>/dev/null || :
+  end=$((SECONDS + 300))
+  while kill -0 "$RUN_PID" 2>/dev/null; do
+    [ "$SECONDS" -lt "$end" ] || kill -KILL -- "-$RUN_PID" 2>/dev/null || :
+    sleep 0.1
+  done
   wait "$RUN_PID" || status=$?
   if [ "$status" != 130 ]; then
     echo "$moment, ./enlighten $*: status $status, not 130: the interrupt did not end it"
@@ -78,6 +83,8 @@ test_interrupts() {
     interrupted_when "$moment" run --guest minimal --drivers inbox --accel "$ACCEL" \
       --control "$SCRATCH/ctl.sock" --exec 'echo the command runs; sleep 100000'
   done
-  [ ! -e "$SCRATCH/ctl.sock" ] || { echo "the control socket was left"; bad=1; }
+  for name in "$SCRATCH"/ctl.sock*; do
+    [ ! -e "$name" ] || { echo "the control socket was left: $name"; bad=1; }
+  done
   return "$bad"
 }

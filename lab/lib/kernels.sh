@@ -18,9 +18,14 @@ kernel_metapackage() {
 }
 
 # resolve_kernel SERIES -> sets KERNEL_PACKAGE, KERNEL_VERSION (package) and KERNEL_RELEASE
-# (uname -r).
+# (uname -r). APT is slow: each is asked for once.
+declare -A KERNELS_RESOLVED=()
 resolve_kernel() {
   local meta
+  if [ -n "${KERNELS_RESOLVED[$1]:-}" ]; then
+    read -r KERNEL_PACKAGE KERNEL_VERSION KERNEL_RELEASE <<<"${KERNELS_RESOLVED[$1]}"
+    return 0
+  fi
   meta=$(kernel_metapackage "$1") || die "no kernel '$1': give $KERNELS or a bzImage file"
   KERNEL_PACKAGE=$(apt-cache depends "$meta" 2>/dev/null |
     sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
@@ -29,6 +34,7 @@ resolve_kernel() {
       "run 'apt-get update' (Debian 12 with its security updates)"
   KERNEL_VERSION=$(apt-cache policy "$KERNEL_PACKAGE" | sed -n 's/^ *Candidate: //p')
   KERNEL_RELEASE=${KERNEL_PACKAGE#linux-image-}
+  KERNELS_RESOLVED[$1]="$KERNEL_PACKAGE $KERNEL_VERSION $KERNEL_RELEASE"
 }
 
 # ensure_kernel SERIES -> sets KERNEL_DIR (with boot/vmlinuz-RELEASE, lib/modules/RELEASE, the .deb)

@@ -4,9 +4,9 @@
 # names_in_documents: FILE:LINE:TEXT for each name in backticks, and for each list of mutants.
 names_in_documents() {
   local file
-  while read -r file; do
+  while read -r -d '' file; do
     grep -noE '`[^`]+`|[Mm]utants? [0-9]+((, | and | to )[0-9]+)*' "$file" | sed "s,^,$file:,"
-  done < <(git ls-files '*.md')
+  done < <(files_of_git '*.md')
 }
 
 # exists_test SUITE NAME: a GoogleTest; NAME may be *.
@@ -46,9 +46,12 @@ check_name() {
 complain() { echo "$file:$line: $*"; bad=1; }
 
 test_names_in_documents() {
-  local bad=0 file line text
+  local bad=0 file line text names=0
   cd "$TOP_DIR" || return 1
-  while IFS=: read -r file line text; do check_name "$file" "$line" "$text"; done \
-    < <(names_in_documents)
+  while IFS=: read -r file line text; do
+    names=$((names + 1))
+    check_name "$file" "$line" "$text"
+  done < <(names_in_documents)
+  [ "$names" -ge 100 ] || { echo "only $names names were found in documents"; bad=1; }
   return "$bad"
 }

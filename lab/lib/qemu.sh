@@ -17,15 +17,10 @@ unpacked_qemu() {
 
 # ensure_qemu -> sets QEMU, the words that start it.
 ensure_qemu() {
-  local status
   unpacked_qemu "$QEMU_DIR"
   [ ! -d "$QEMU_DIR" ] || return 0
-  set +e  # tested by `||`, the subshell would go on after an error
-  (CLEANUPS=(); trap run_cleanups EXIT; set -e; in_cache "$QEMU_DIR" qemu '' \
-    "downloading QEMU from Debian's backports" fetch_qemu)
-  status=$?
-  set -e
-  if [ "$status" != 0 ]; then
+  attempt in_cache "$QEMU_DIR" qemu '' "downloading QEMU from Debian's backports" fetch_qemu
+  if [ "$ATTEMPT" != 0 ]; then
     say "going on with the installed QEMU; its emulation can end a guest of several CPUs"
     QEMU=(qemu-system-x86_64)
   fi

@@ -25,10 +25,8 @@ check() {
   shift
   mkdir -p "$LOG_DIR"
   log=$LOG_DIR/$(printf '%s' "$name" | tr -cs 'A-Za-z0-9.\n' -).log
-  set +e  # tested by `||`, the subshell would go on after an error
-  (CLEANUPS=(); set_traps; set -e; "$@") >"$log" 2>&1 </dev/null
-  [ $? -eq 0 ] || status=failed
-  set -e
+  attempt "$@" >"$log" 2>&1 </dev/null
+  [ "$ATTEMPT" = 0 ] || status=failed
   record "$status" "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')" "$name"
   [ "$status" = passed ] || sed 's/^/    /' "$log"
 }

@@ -9,7 +9,7 @@
 
 #include "netvsc_device.h"
 
-/* How long sub-channels may take until the adapter goes on with those that are there. Jiffies. */
+/* How long sub-channels may take until the adapter goes on with those that are there. */
 #define NETVSC_CHANNELS_SECONDS 10
 
 static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)

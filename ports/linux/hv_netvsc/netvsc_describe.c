@@ -95,7 +95,7 @@ HV_HOT bool netvsc_describe(const struct netvsc_adapter *adapter, struct sk_buff
 	if (!netvsc_pull_tag(adapter->net, skb) || skb->len < ETH_HLEN)
 		return false;
 	*frame = (struct hv_netvsc_frame){ .length = skb->len };
-	if (adapter->active > 1) {
+	if (READ_ONCE(adapter->active) > 1) {
 		frame->hash = skb_get_hash_raw(skb);
 		frame->hashed = frame->hash != 0;
 	}

@@ -146,7 +146,7 @@ static u64 *netvsc_put_cpu(const struct netvsc_adapter *adapter, unsigned int cp
 	for (i = 0; i < adapter->active; i++) {
 		const struct netvsc_queue *queue = adapter->queues[i];
 
-		if (queue->vmbus->target_cpu != cpu)
+		if (READ_ONCE(queue->vmbus->target_cpu) != cpu)
 			continue;
 		netvsc_sum(queue->rx, &rx);
 		netvsc_sum(queue->tx, &tx);

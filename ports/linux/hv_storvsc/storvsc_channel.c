@@ -122,9 +122,9 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	unsigned int other;
 
 	for (i = 0; i < count; i++) {
-		if (dev->channels[i]->vmbus->target_cpu == cpu)
+		if (READ_ONCE(dev->channels[i]->vmbus->target_cpu) == cpu)
 			return dev->channels[i];
-		if (cpu_to_node(dev->channels[i]->vmbus->target_cpu) == node)
+		if (cpu_to_node(READ_ONCE(dev->channels[i]->vmbus->target_cpu)) == node)
 			near++;
 	}
 	if (!near)
@@ -138,7 +138,7 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	}
 	turn %= near;
 	for (i = 0; i < count; i++) {
-		if (cpu_to_node(dev->channels[i]->vmbus->target_cpu) == node && turn-- == 0)
+		if (cpu_to_node(READ_ONCE(dev->channels[i]->vmbus->target_cpu)) == node && turn-- == 0)
 			return dev->channels[i];
 	}
 	return dev->channels[0];

@@ -74,7 +74,7 @@ RING_NUMBER(write_avail, &ch->outbound, hv_get_bytes_to_write(rbi));
 
 static ssize_t cpu_show(struct vmbus_channel *ch, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", ch->target_cpu);
+	return sysfs_emit(buf, "%u\n", READ_ONCE(ch->target_cpu));
 }
 
 static ssize_t cpu_store(struct vmbus_channel *ch, const char *buf, size_t count)

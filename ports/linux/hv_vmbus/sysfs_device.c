@@ -21,7 +21,7 @@ CHANNEL_NUMBER(monitor_id, "%d\n", ch->offermsg.monitorid);
 CHANNEL_NUMBER(class_id, "{%pUl}\n", &ch->offermsg.offer.if_type);
 CHANNEL_NUMBER(device_id, "{%pUl}\n", &ch->offermsg.offer.if_instance);
 #ifdef CONFIG_NUMA
-CHANNEL_NUMBER(numa_node, "%d\n", cpu_to_node(ch->target_cpu));
+CHANNEL_NUMBER(numa_node, "%d\n", cpu_to_node(READ_ONCE(ch->target_cpu)));
 #endif
 CHANNEL_NUMBER(server_monitor_pending, "%d\n", hvb_monitor_pending(ch, HVB_SERVER));
 CHANNEL_NUMBER(client_monitor_pending, "%d\n", hvb_monitor_pending(ch, HVB_CLIENT));
@@ -88,10 +88,10 @@ static ssize_t channel_vp_mapping_show(struct device *device, struct device_attr
 		return -ENODEV;
 
 	mutex_lock(&vmbus_connection.channel_mutex);
-	len = sysfs_emit(buf, "%u:%u\n", ch->offermsg.child_relid, ch->target_cpu);
+	len = sysfs_emit(buf, "%u:%u\n", ch->offermsg.child_relid, READ_ONCE(ch->target_cpu));
 	list_for_each_entry(sub, &ch->sc_list, sc_list)
 		len += sysfs_emit_at(buf, len, "%u:%u\n", sub->offermsg.child_relid,
-				     sub->target_cpu);
+				     READ_ONCE(sub->target_cpu));
 	mutex_unlock(&vmbus_connection.channel_mutex);
 	return len;
 }

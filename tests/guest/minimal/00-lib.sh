@@ -109,3 +109,13 @@ run_test() { # in a subshell: a test that fails ends alone
 # What a test writes goes to a log; what it asks of the node has to get out.
 exec 4>&1
 ask_host() { echo "@host $*" >&4; }
+# strikes_of NAME: how often the host has done that fault, or a little less: the node serves its
+# last answer by TAP.
+strikes_of() {
+  local count
+  ask_host fault.list
+  count=$(wget -q -O - http://10.9.0.1:8080/answer | awk -v name="\"$1\"," '
+    $1 == "\"name\":" { found = $2 == name }
+    found && $1 == "\"struck\":" { print $2 + 0 }')
+  echo "${count:-0}"
+}

@@ -143,15 +143,8 @@ ip_counter() {
     !seen { for (i = 2; i <= NF; i++) if ($i == name) at = i; seen = 1; next }
     { print $at }' /proc/net/snmp
 }
-# fault_struck NAME: by now the host has done that. Its answers are served by the node.
-fault_struck() {
-  local count
-  ask_host fault.list
-  count=$(wget -q -O - http://10.9.0.1:8080/answer | awk -v name="\"$1\"," '
-    $1 == "\"name\":" { found = $2 == name }
-    found && $1 == "\"struck\":" { print $2 + 0 }')
-  [ "${count:-0}" -gt 0 ]
-}
+# fault_struck NAME: by now the host has done that.
+fault_struck() { [ "$(strikes_of "$1")" -gt 0 ]; }
 # Hosts that join segments need not sum the IPv4 header up anew: they say that it was good.
 test_tap_network_takes_joined_segments_with_a_stale_header_sum() {
   local device before

@@ -13,11 +13,20 @@ move_late() {
   some_io 16 || fail "no I/O behind the move"
   [ $(($(hundredths) - start)) -ge 300 ]
 }
-# To another CPU than the one it is on: else the host is asked nothing.
+# other_cpu CHANNEL: one that it is not on: else the host is asked nothing.
+other_cpu() { [ "$(cat "$1/cpu")" = 0 ] && echo $((CPUS - 1)) || echo 0; }
 move_there_and_back() {
   local here
   here=$(cat "$1/cpu")
-  move_late "$1" $((here == 0 ? CPUS - 1 : 0)) && move_late "$1" "$here"
+  move_late "$1" "$(other_cpu "$1")" && move_late "$1" "$here"
+}
+# late_more_often_than TIMES: the host was. Only TAP tells.
+late_more_often_than() { [ "$(strikes_of modify-delay)" -gt "$1" ]; }
+late_so_far() {
+  ! nic $NIC1 >/dev/null || tap_up "$(nic $NIC1)"
+  strikes_of modify-delay >/dev/null
+  sleep 1
+  strikes_of modify-delay
 }
 
 late_moves() {
@@ -30,20 +39,27 @@ late_moves() {
 }
 
 test_a_move_that_is_answered_late_disturbs_no_io() {
+  local before
   [ "$CPUS" -gt 1 ] || skip "there is one CPU"
+  before=$(late_so_far)
   under_io late_moves
+  ! nic $NIC1 >/dev/null || within 60 late_more_often_than "$before" || fail "the host was not late"
 }
 
 # The host has not moved the channel when its driver closes it.
 test_a_driver_unloads_while_its_channel_moves() {
-  local channel round
+  local channel before
   [ "$CPUS" -gt 1 ] || skip "there is one CPU"
   ask_host fault.set name=modify-delay value=4
   channel=$(open_channels | head -n 1)
   within 60 move_there_and_back "$channel" || fail "the answer of the host was not late"
-  (echo $((CPUS - 1)) >"$channel/cpu" || :) &
+  before=$(late_so_far)
+  # It may be gone before it is asked to move.
+  (other_cpu "$channel" >"$channel/cpu" || :) &
   reload 1 hv_storvsc
   wait $! || :
+  ! nic $NIC1 >/dev/null || within 60 late_more_often_than "$before" ||
+    fail "the channel was not asked to move"
   ask_host fault.set name=modify-delay value=0
   within 60 device $SCSI 0 >/dev/null || fail "no disk came back"
   some_io || fail "the disk does not answer any more"

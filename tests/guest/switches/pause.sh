@@ -3,11 +3,12 @@
 # devices go on: as when a host is overcommitted, or saved. Nothing that was under way may be lost
 # by it, and no driver may hold the time against its host.
 
-# Until the clock has jumped: two looks at it are far apart.
-wait_for_the_jump() {
+# pause: until the clock has jumped, so that two looks at it are far apart.
+pause() {
   local VALUE last end
   value_of /proc/uptime
   last=${VALUE%%.*} end=$((${VALUE%%.*} + 300))
+  ask_host machine.pause seconds=35
   while value_of /proc/uptime && [ $((${VALUE%%.*} - last)) -lt 30 ]; do
     last=${VALUE%%.*}
     [ "$last" -lt $end ] || return 1
@@ -49,8 +50,7 @@ test_a_pause_under_load_disturbs_nothing() {
     tap_up "$(nic $NIC1)"
     load flood
   fi
-  ask_host machine.pause seconds=35
-  wait_for_the_jump || fail "the clock did not jump"
+  pause || fail "the clock did not jump"
   # What has a limit comes to it now, if it counts the pause.
   sleep 5
   rm /tmp/load

@@ -32,6 +32,15 @@ TEST(Patience, APauseAtItsEndLeavesAMomentOnce) {
   EXPECT_TRUE(hv_patience_over(&patience, 36'000));
 }
 
+TEST(Patience, APauseJustBeforeItsEndLeavesAMomentToo) {
+  hv_patience patience{};
+  hv_patience_begin(&patience, 0, 1'020);
+  EXPECT_FALSE(hv_patience_over(&patience, 35'000));
+  EXPECT_FALSE(hv_patience_over(&patience, 35'020));
+  EXPECT_FALSE(hv_patience_over(&patience, 35'999));
+  EXPECT_TRUE(hv_patience_over(&patience, 36'000));
+}
+
 TEST(Patience, EndsEvenWhereNobodyLooksInTime) {
   hv_patience patience{};
   hv_patience_begin(&patience, 0, 10'000);

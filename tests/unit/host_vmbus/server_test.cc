@@ -28,7 +28,10 @@ class TestDevice final : public Device {
     open[channel.index()] = &channel;
     return true;
   }
-  void closed(OpenChannel& channel) override { open.erase(channel.index()); }
+  void closed(OpenChannel& channel) override {
+    vp_at_close = channel.vp();
+    open.erase(channel.index());
+  }
 
   void gpadl_found(OpenChannel&, uint32_t id, std::span<const uint64_t> frames) override {
     found[id] = {frames.begin(), frames.end()};
@@ -38,6 +41,7 @@ class TestDevice final : public Device {
   DeviceHandle* handle = nullptr;
   std::map<uint32_t, std::vector<uint64_t>> found;  ///< GPADLs asked for and not taken back
   std::map<uint16_t, OpenChannel*> open;
+  uint32_t vp_at_close = 99;
   bool refuse = false;
 
  private:
@@ -467,6 +471,33 @@ TEST_F(ServerTest, MovesAChannelLateAndAnswersThen) {
   while (!answer) answer = last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse);
   EXPECT_EQ(answer->status, wire::kStatusSuccess);
   EXPECT_EQ(device->open.at(0)->vp(), 1u);
+}
+
+TEST_F(ServerTest, MovesLateWhatIsNamedAlone) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  open_ring(1, 1);
+  server.faults().modify_delay.set(3600, "another");
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 1}));
+  EXPECT_TRUE(last<wire::ModifyChannelResponse>(MessageType::ModifyChannelResponse));
+  EXPECT_EQ(server.faults().modify_delay.status().struck, 0u);
+  server.faults().modify_delay.set(3600, device->name());
+  say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, 0}));
+  EXPECT_EQ(server.faults().modify_delay.status().struck, 1u);
+  EXPECT_EQ(device->open.at(0)->vp(), 1u);
+}
+
+TEST_F(ServerTest, MovesInOrderWhereTooManyAreLate) {
+  auto device = std::make_shared<TestDevice>(1);
+  server.add(device).take();
+  connect();
+  open_ring(1, 1);
+  server.faults().modify_delay.set(3600);
+  for (uint32_t i = 0; i < 257; i++)
+    say(message(MessageType::ModifyChannel, wire::ModifyChannel{1, i % 2}));
+  say(channel_message(MessageType::CloseChannel, 1));
+  EXPECT_EQ(device->vp_at_close, 0u) << "that of the last move";
 }
 
 TEST_F(ServerTest, MovesAChannelBeforeItIsClosed) {
