@@ -9,6 +9,7 @@
 . "$LAB_DIR/lib/port-test.sh"
 . "$LAB_DIR/lib/reboot-test.sh"
 . "$LAB_DIR/lib/names-test.sh"
+. "$LAB_DIR/lib/switches-test.sh"
 
 usage() {
   cat <<'USAGE'

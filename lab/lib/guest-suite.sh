@@ -108,6 +108,7 @@ run_sessions() {
     check_wanted nothing_is_left_after_an_interrupt test_interrupts
     check_wanted a_busy_port_is_said test_busy_port
     check_wanted a_reboot_at_a_console_boots_again test_reboot
+    check_wanted the_hosts_switches_pass_through_run test_run_switches
   fi
   nodes=$(nodes_at_once)
   while [ "$next" -lt "${#jobs[@]}" ] || [ ${#running[@]} -gt 0 ]; do

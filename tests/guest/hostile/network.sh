@@ -82,8 +82,8 @@ attack_nic() { # attack_nic SEED
   else
     ask_host hostile.stop
     # Answers that were lost are waited for until their time is over; then the adapter is opened
-    # anew.
-    if ! within 300 nic_works_when_up; then
+    # anew, at intervals up to a minute (core/netvsc/recovery.hpp).
+    if ! within 160 nic_works_when_up; then
       dmesg | grep -E "hv_netvsc|vmbus" | tail -n 20
       ! nic $NIC0 >/dev/null ||
         dmesg | grep -q 'the adapter is closed\|the adapter does not open' ||
@@ -92,7 +92,7 @@ attack_nic() { # attack_nic SEED
     fi
     background unload
   fi
-  within 300 test -e /tmp/unloaded || {
+  within $UNLOADED_WITHIN test -e /tmp/unloaded || {
     cat /proc/[0-9]*/stack 2>/dev/null | head -n 60
     fail "the modules cannot be unloaded"
   }
