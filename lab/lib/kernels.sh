@@ -55,7 +55,7 @@ fetch_kernel() {
   (cd "$tree" && apt-get download -o APT::Sandbox::User=root "$KERNEL_PACKAGE=$KERNEL_VERSION")
   mv "$tree"/*.deb "$part/kernel.deb"
   dpkg-deb -x "$part/kernel.deb" "$part"
-  rm -rf "$part/usr"
+  rm -rf "${part:?}/usr"
   depmod -b "$part" -F "$part/boot/System.map-$KERNEL_RELEASE" "$KERNEL_RELEASE" ||
     depmod -b "$part" "$KERNEL_RELEASE"
 }
