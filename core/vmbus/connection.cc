@@ -57,9 +57,9 @@ Time Connection::next_deadline() const {
   return first;
 }
 
-/// Whether a wait has come to its limit. Behind a pause over the limit it has not: the answer may be
-/// there, and nobody had the time to take it. A pause that ends within `late` of the limit is not
-/// told from a port that looks a little late.
+/// Whether a wait has come to its limit. Behind a pause over the limit it has not: the answer may
+/// be there, and nobody had the time to take it. A pause that ends within `late` of the limit is
+/// not told from a port that looks a little late.
 bool Connection::is_over(Time& limit, bool& graced) const {
   if (limit > now_) return false;
   if (graced || now_ - limit <= limits_.late) return true;

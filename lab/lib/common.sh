@@ -58,8 +58,8 @@ end_tree() {
   for child in $children; do end_tree "$child"; done
 }
 
-# attempt COMMAND... -> sets ATTEMPT, its status. In a subshell, which stops at an error, as it would
-# not do when tested by `||` or `if`.
+# attempt COMMAND... -> sets ATTEMPT, its status. In a subshell, which stops at an error, as it
+# would not do when tested by `||` or `if`.
 attempt() {
   set +e
   (CLEANUPS=(); set_traps; set -e; "$@")

@@ -11,7 +11,9 @@ until_so() {
 }
 
 # The moments. Each says whether the run has come to it.
-at_its_start() { tr '\0' ' ' <"/proc/$RUN_PID/cmdline" | grep -q '^[^ ]*bash [^ ]*/enlighten run '; }
+at_its_start() {
+  tr '\0' ' ' <"/proc/$RUN_PID/cmdline" | grep -q '^[^ ]*bash [^ ]*/enlighten run '
+}
 at_its_first_line() { [ -s "$SCRATCH/interrupted.log" ]; }
 with_the_node_there() { pgrep -g "$RUN_PID" -f lab/node >/dev/null; }
 with_the_command_there() { grep -q 'the command runs' "$SCRATCH/interrupted.log"; }

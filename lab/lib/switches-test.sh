@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The host's switches, given to `./enlighten run`, meet the guest; the drivers are loaded anew twenty
-# times on such a host, as people type it.
+# The host's switches, given to `./enlighten run`, meet the guest; the drivers are loaded anew
+# twenty times on such a host, as people type it.
 
 # What the guest says of its timers, monitors and rounds.
 RUN_SWITCHES_SAID='

@@ -110,6 +110,12 @@ static HV_HOT void storvsc_on_channel(void *context)
 	}
 }
 
+/* It may move at any time. */
+static u32 storvsc_cpu_of(const struct storvsc_channel *chan)
+{
+	return READ_ONCE(chan->vmbus->target_cpu);
+}
+
 /*
  * Which channel a CPU sends through: its own, which spares the interrupt a trip to another CPU;
  * else one of its node, the CPUs taking turns; else any.
@@ -122,9 +128,9 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	unsigned int other;
 
 	for (i = 0; i < count; i++) {
-		if (READ_ONCE(dev->channels[i]->vmbus->target_cpu) == cpu)
+		if (storvsc_cpu_of(dev->channels[i]) == cpu)
 			return dev->channels[i];
-		if (cpu_to_node(READ_ONCE(dev->channels[i]->vmbus->target_cpu)) == node)
+		if (cpu_to_node(storvsc_cpu_of(dev->channels[i])) == node)
 			near++;
 	}
 	if (!near)
@@ -138,7 +144,7 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	}
 	turn %= near;
 	for (i = 0; i < count; i++) {
-		if (cpu_to_node(READ_ONCE(dev->channels[i]->vmbus->target_cpu)) == node && turn-- == 0)
+		if (cpu_to_node(storvsc_cpu_of(dev->channels[i])) == node && turn-- == 0)
 			return dev->channels[i];
 	}
 	return dev->channels[0];
