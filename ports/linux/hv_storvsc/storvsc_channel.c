@@ -111,7 +111,7 @@ static HV_HOT void storvsc_on_channel(void *context)
 }
 
 /* It may move at any time. */
-static u32 storvsc_cpu_of(const struct storvsc_channel *chan)
+static u32 storvsc_channel_cpu(const struct storvsc_channel *chan)
 {
 	return READ_ONCE(chan->vmbus->target_cpu);
 }
@@ -128,9 +128,9 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	unsigned int other;
 
 	for (i = 0; i < count; i++) {
-		if (storvsc_cpu_of(dev->channels[i]) == cpu)
+		if (storvsc_channel_cpu(dev->channels[i]) == cpu)
 			return dev->channels[i];
-		if (cpu_to_node(storvsc_cpu_of(dev->channels[i])) == node)
+		if (cpu_to_node(storvsc_channel_cpu(dev->channels[i])) == node)
 			near++;
 	}
 	if (!near)
@@ -144,7 +144,7 @@ static struct storvsc_channel *storvsc_pick(struct storvsc_device *dev, unsigned
 	}
 	turn %= near;
 	for (i = 0; i < count; i++) {
-		if (cpu_to_node(storvsc_cpu_of(dev->channels[i])) == node && turn-- == 0)
+		if (cpu_to_node(storvsc_channel_cpu(dev->channels[i])) == node && turn-- == 0)
 			return dev->channels[i];
 	}
 	return dev->channels[0];
