@@ -4,9 +4,10 @@
 CALM_NOT='WARNING: CPU|(^|[^E])BUG|Call Trace|cut here|INFO: (task|rcu)|soft lockup|hard LOCKUP'
 CALM_NOT="$CALM_NOT|blocked for more than|rcu.*(stall|starved)|general protection|Oops"
 CALM_NOT="$CALM_NOT|kernel stack|stack guard|list_(add|del) corruption|UBSAN|KASAN|refcount_t"
-CALM_NOT="$CALM_NOT|ODEBUG|memory leak|[Ll]eaked|Objects remaining|Bad page"
+CALM_NOT="$CALM_NOT|ODEBUG|[Ll]eaked|Objects remaining|Bad page"
 CALM_NOT="$CALM_NOT|scheduling while atomic|irq .*nobody cared|possible (circular|recursive)"
-CALM_NOT="$CALM_NOT|DMA-API|kobject.*(tried|not init)|possible .* detected|suspicious RCU"
+CALM_NOT="$CALM_NOT|DMA-API: .*(out of memory|disabl|exceed)|kobject.*(tried|not init)"
+CALM_NOT="$CALM_NOT|possible .* detected|suspicious RCU"
 CALM_NOT="$CALM_NOT|inconsistent lock state|lock order detected|bad unlock balance|held lock freed"
 CALM_NOT="$CALM_NOT|lock held when returning|locking correctness validator|sleeping function"
 CALM_NOT="$CALM_NOT|kmemleak: .*([Dd]isabled|empty|Cannot|suspected)"

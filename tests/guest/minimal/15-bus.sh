@@ -2,10 +2,12 @@
 # What a bus owes to user space and to its devices, whoever's it is.
 BUS=/sys/bus/vmbus/devices
 dmesg >/tmp/boot-log
-DEVICE_FILES='id state class_id device_id modalias numa_node
+DEVICE_FILES='id state class_id device_id modalias
   out_intr_mask out_read_index out_write_index out_read_bytes_avail out_write_bytes_avail
   in_intr_mask in_read_index in_write_index in_read_bytes_avail in_write_bytes_avail
   channel_vp_mapping vendor device driver_override'
+# Of a kernel that knows nodes.
+[ ! -d /sys/devices/system/node ] || DEVICE_FILES="$DEVICE_FILES numa_node"
 MONITOR_FILES='monitor_id server_monitor_pending client_monitor_pending server_monitor_latency
   client_monitor_latency server_monitor_conn_id client_monitor_conn_id'
 CHANNEL_FILES='cpu out_mask in_mask read_avail write_avail interrupts events
