@@ -64,10 +64,10 @@ GUEST_SEEDS="1 2 3 4"
 
 QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
-# What the tests of the minimal guest count; empty: their own choice. LARGE is the MiB of the file
-# that is fetched.
-GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' LARGE=16 LIMIT=3600"
-SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 LARGE=256 LIMIT=7200"
+# What the tests of the minimal guest count; empty: their own choice. VERIFY is the MiB that fio
+# writes and verifies, LARGE those of the file that is fetched.
+GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' VERIFY=256 LARGE=16 LIMIT=3600"
+SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 VERIFY=256 LARGE=256 LIMIT=7200"
 
 # In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look
 # at one of them, and guest_node_cpus.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-test_fio_verifies_256_mib() {
+test_fio_verifies_what_it_writes() {
   mount_tools
-  tool fio --name=verify --filename="$(scsi 0)" --size=256M --rw=randwrite \
+  tool fio --name=verify --filename="$(scsi 0)" --size="${VERIFY:-256}M" --rw=randwrite \
     --bssplit=4k/10:64k/40:256k/50 --ioengine=libaio --direct=1 --iodepth=32 \
     --verify=crc32c --verify_fatal=1 --do_verify=1 --randrepeat=0 --output-format=terse \
     >/tmp/fio.out || { cat /tmp/fio.out; fail "fio found an error"; }
