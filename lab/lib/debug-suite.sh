@@ -10,7 +10,7 @@ hostile enlighten kasan 2
 minimal enlighten 6.12-rt 2
 minimal enlighten 6.1-rt 2"
 DEBUG_SEEDS="1 2 3"
-DEBUG_COUNTS="RELOADS=4 HOTPLUGS=3 ADAPTERS=2 VERIFY=32 LARGE=2 LIMIT=900"
+DEBUG_COUNTS="RELOADS=4 HOTPLUGS=3 ADAPTERS=2 VERIFY=32 LARGE=2 LIMIT=2400"
 
 # What a session of kind races takes of the minimal guest's tests: data, and what comes and goes.
 RACES_TESTS=(00-lib.sh 10-driver.sh 15-bus.sh 20-data.sh 30-devices.sh 35-network.sh
