@@ -84,11 +84,29 @@ tool() { # fio and its libraries live on a disk of their own
 }
 mount_tools() { [ -d /tools/bin ] || { mkdir -p /tools && mount -o ro "$(scsi 3)" /tools; }; }
 
+# end_children PID: with what they have started themselves.
+end_children() {
+  local VALUE stat child parent
+  for stat in /proc/[0-9]*/stat; do
+    value_of "$stat" || continue
+    child=${VALUE%% *} parent=${VALUE##*) ? }
+    [ "${parent%% *}" = "$1" ] || continue
+    kill -STOP "$child" 2>/dev/null || :
+    end_children "$child"
+    kill -KILL "$child" 2>/dev/null || :
+  done
+}
+# A test that fails leaves nothing running that disturbs the next ones.
+end_test() {
+  case $1 in 0 | 77) return ;; esac
+  read -r self _ </proc/self/stat
+  end_children "$self"
+}
 run_test() { # in a subshell: a test that fails ends alone
   local name=$1 start end status=passed
   echo "@begin $name"
   start=$(now)
-  (set -e; "test_$name") >/tmp/log 2>&1
+  (trap 'end_test $?' EXIT; set -e; "test_$name") >/tmp/log 2>&1
   case $? in 0) ;; 77) status=skipped ;; *) status=failed ;; esac
   kernel_is_calm >/tmp/complaints 2>&1 || {
     status=failed
