@@ -323,7 +323,7 @@ main() {
     6.1 | 6.12) ;;
     6.1-rt | 6.12-rt | kasan | kcsan)
       [ "$guest" = minimal ] || usage_error "--kernel $kernel: only with --guest minimal"
-      ! is_debug_kernel "$kernel" || resolve_debug_source ;;
+      ! is_debug_kernel "$kernel" || check_debug_room "$kernel" ;;
     *)
       case $kernel in
         */* | *vmlinuz* | *bzImage*) ;;

@@ -25,6 +25,16 @@ without_packages() {
   PATH=$dir/bin:$PATH refuses "$@"
 }
 
+# with_full_disk STATUS WORDS-IN-THE-LINE ARGS...: nothing is in the cache, and little fits there.
+with_full_disk() {
+  local full=$dir/full
+  mkdir -p "$full/bin"
+  printf '#!/bin/sh\necho Filesystem\necho none 9 9 102400 99%% /\n' >"$full/bin/df"
+  chmod 755 "$full/bin/df"
+  PATH=$full/bin:$PATH ENLIGHTEN_CACHE=$full/cache refuses "$@"
+  [ -z "$(find "$full/cache" -type f)" ] || { echo "left in a full cache:"; ls "$full/cache"; bad=1; }
+}
+
 test_bad_input() {
   local bad=0 dir
   scratch_dir
@@ -77,6 +87,7 @@ test_bad_input() {
   refuses 2 "--kernel '5.10'" run --kernel 5.10
   refuses 2 "--kernel '6.12rt'" run --guest minimal --kernel 6.12rt
   refuses 2 "--kernel kasan: only with --guest minimal" run --kernel kasan
+  with_full_disk 1 "where 100 MiB are free: make room" run --guest minimal --kernel kasan
   without_packages 1 "the package linux-source-6.12 is not known here" \
     run --guest minimal --kernel kasan
   refuses 2 "--vmbus-version '9'" run --vmbus-version 9

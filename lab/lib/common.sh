@@ -71,11 +71,15 @@ attempt() {
 # short.
 making() { on_exit "rm -rf -- '$1.part' '$1.tree'"; }
 
+need_cache() {
+  mkdir -p "$CACHE_DIR/tmp" "$CACHE_DIR/lock" 2>/dev/null ||
+    die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+}
+
 # A directory for this run alone, gone at its end.
 scratch_dir() {
   if [ -z "${SCRATCH:-}" ]; then
-    mkdir -p "$CACHE_DIR/tmp" 2>/dev/null ||
-      die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+    need_cache
     # Of runs that were killed.
     find "$CACHE_DIR/tmp" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} + 2>/dev/null || :
     SCRATCH=$(mktemp -d "$CACHE_DIR/tmp/run.XXXXXX") ||
@@ -139,8 +143,7 @@ step() {
 with_lock() {
   local name=$1
   shift
-  mkdir -p "$CACHE_DIR/lock" 2>/dev/null ||
-    die "cannot write to $CACHE_DIR: set ENLIGHTEN_CACHE to a folder of yours"
+  need_cache
   exec {LOCK_FD}>"$CACHE_DIR/lock/$name" || die "cannot write to $CACHE_DIR/lock"
   if ! flock -n "$LOCK_FD"; then
     say "waiting for another run, which is making: $name"

@@ -18,9 +18,9 @@ resolve_debug_source() {
   esac
 }
 
-# ensure_debug_kernel kasan|kcsan -> sets what ensure_kernel sets. The headers that modules are
-# built against are in KERNEL_DIR, too: lib/modules/RELEASE/build.
-ensure_debug_kernel() {
+# name_debug_kernel kasan|kcsan -> sets what ensure_kernel sets. The headers that modules are built
+# against are in KERNEL_DIR, too: lib/modules/RELEASE/build.
+name_debug_kernel() {
   local kind=$1 version hash
   resolve_debug_source
   version=$DEBUG_SOURCE_VERSION
@@ -30,25 +30,38 @@ ensure_debug_kernel() {
   KERNEL_RELEASE=${version%%-*}-enlighten-$kind
   KERNEL_DIR=$CACHE_DIR/kernel-$KERNEL_RELEASE-$hash
   KERNEL_IMAGE=$KERNEL_DIR/boot/vmlinuz-$KERNEL_RELEASE
-  [ -d "$KERNEL_DIR" ] || prepare_debug_build "$kind"
+}
+
+# check_debug_room KIND: that there is room to build it, unless it is there.
+check_debug_room() {
+  local mib
+  name_debug_kernel "$1"
+  [ ! -d "$KERNEL_DIR" ] || return 0
+  need_cache
+  mib=$(df -Pk "$CACHE_DIR" | awk 'NR == 2 { print int($4 / 1024) }')
+  [ "$mib" -ge "$DEBUG_BUILD_MIB" ] ||
+    die "building the debug kernel $1 takes $DEBUG_BUILD_MIB MiB in $CACHE_DIR," \
+      "where $mib MiB are free: make room, or set ENLIGHTEN_CACHE"
+}
+
+# ensure_debug_kernel KIND: named, and there.
+ensure_debug_kernel() {
+  local kind=$1
+  check_debug_room "$kind"
+  [ -d "$KERNEL_DIR" ] || prepare_debug_build
   exec {DEBUG_TOLD}>&2
   in_cache "$KERNEL_DIR" "kernel-$KERNEL_RELEASE" "kernel-*-enlighten-$kind-*" \
     "building the debug kernel $kind" make_debug_kernel "$kind"
   exec {DEBUG_TOLD}>&-
 }
 
-# prepare_debug_build KIND: what building needs is there; sets DEBUG_DEB.
+# prepare_debug_build: what building needs is there; sets DEBUG_DEB.
 prepare_debug_build() {
-  local mib
   # shellcheck disable=SC2086
   ensure_packages $DEBUG_PACKAGES
   DEBUG_DEB=$CACHE_DIR/${DEBUG_SOURCE}_${DEBUG_SOURCE_VERSION//[:~+]/-}.deb
   in_cache "$DEBUG_DEB" "$DEBUG_SOURCE" "${DEBUG_SOURCE}_*.deb" \
     "downloading the kernel's source ($DEBUG_SOURCE $DEBUG_SOURCE_VERSION)" fetch_debug_source
-  mib=$(df -Pk "$CACHE_DIR" | awk 'NR == 2 { print int($4 / 1024) }')
-  [ "$mib" -ge "$DEBUG_BUILD_MIB" ] ||
-    die "building the debug kernel $1 takes $DEBUG_BUILD_MIB MiB in $CACHE_DIR," \
-      "where $mib MiB are free: make room, or set ENLIGHTEN_CACHE"
 }
 
 fetch_debug_source() {
