@@ -120,15 +120,14 @@ struct RingsAlone {
   void requests(unsigned count, unsigned depth) {
     const std::array<std::byte, vmbus::GpaDirectBuilder::size_for(kPages)> extra{};
     const std::array<std::byte, proto::kPacketSize> packet{};
-    const std::array<std::span<const std::byte>, 1> parts{packet};
     for (unsigned done = 0; done < count; done += depth) {
       for (unsigned i = 0; i < depth; i++)
-        to_host.stage(wire::PacketType::DataUsingGpaDirect, 1, i, extra, parts).take();
+        to_host.stage(wire::PacketType::DataUsingGpaDirect, 1, i, extra, packet).take();
       bench::keep(to_host.commit());
       for (unsigned i = 0; i < depth; i++) bench::keep(in_host.read(buffer).take());
       bench::keep(in_host.commit());
       for (unsigned i = 0; i < depth; i++)
-        to_guest.stage(wire::PacketType::Completion, 0, i, {}, parts).take();
+        to_guest.stage(wire::PacketType::Completion, 0, i, {}, packet).take();
       bench::keep(to_guest.commit());
       for (unsigned i = 0; i < depth; i++) bench::keep(in_guest.read(buffer).take());
       bench::keep(in_guest.commit());

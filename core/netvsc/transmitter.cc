@@ -55,9 +55,8 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
   piggyback_.frame();
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Data, proto::kNoSection, 0);
-  const std::span<const std::byte> parts[] = {message};
   return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
-                                    wire::kPacketCompletionRequested, id, ranges, parts));
+                                    wire::kPacketCompletionRequested, id, ranges, message));
 }
 
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
@@ -68,9 +67,8 @@ Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
   const size_t slot = plan_.control();
   const uint64_t id = HV_TRY(slots_.arm(slot));
   const Message message = rndis_message(RndisChannel::Control, proto::kNoSection, 0);
-  const std::span<const std::byte> parts[] = {message};
   return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
-                                    wire::kPacketCompletionRequested, id, ranges, parts));
+                                    wire::kPacketCompletionRequested, id, ranges, message));
 }
 
 Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
@@ -78,17 +76,15 @@ Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
     proto::Header header;
     proto::RndisPacketComplete body;
   } const message{{MessageType::SendRndisPacketComplete}, {status}};
-  const std::span<const std::byte> parts[] = {bytes_of(message)};
-  HV_TRY(writer_.stage(wire::PacketType::Completion, 0, id, {}, parts));
+  HV_TRY(writer_.stage(wire::PacketType::Completion, 0, id, {}, bytes_of(message)));
   piggyback_.completion();
   return {};
 }
 
 Result<void> Transmitter::send_in_band(size_t slot, const Message& message) {
   const uint64_t id = HV_TRY(slots_.arm(slot));
-  const std::span<const std::byte> parts[] = {message};
   return settle(slot, writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested,
-                                    id, {}, parts));
+                                    id, {}, message));
 }
 
 }  // namespace hv::netvsc

@@ -18,12 +18,12 @@ class RingChannel {
 
   Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
     return writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested, id, {},
-                         {&packet, 1});
+                         packet);
   }
   Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet,
                                uint64_t id) {
     return writer_.stage(wire::PacketType::DataUsingGpaDirect, wire::kPacketCompletionRequested, id,
-                         ranges, {&packet, 1});
+                         ranges, packet);
   }
   /// Shows the host all that is staged. Yes: signal it.
   vmbus::Signal publish() { return writer_.commit(); }

@@ -41,8 +41,7 @@ struct Parts {
   uint64_t head;  ///< the descriptor's first half
   uint64_t transaction_id;
   std::span<const std::byte> extra;
-  std::span<const std::span<const std::byte>> payload;
-  uint32_t payload_size;
+  std::span<const std::byte> payload;
 };
 
 /// Writes packets from `at` on. `wraps`: they may go on at the start of the data, and each step
@@ -78,11 +77,12 @@ struct Pen {
     word(parts.head);
     word(parts.transaction_id);
     bytes(parts.extra);
-    if (parts.payload_size % kUnit != 0) {
+    const uint32_t payload_size = static_cast<uint32_t>(parts.payload.size());
+    if (payload_size % kUnit != 0) {
       // The last word first, as zeros; the payload then covers what is its own of it.
-      shared::write8(data + behind(parts.payload_size & ~(kUnit - 1)), 0);
+      shared::write8(data + behind(payload_size & ~(kUnit - 1)), 0);
     }
-    for (const auto part : parts.payload) bytes(part);
+    bytes(parts.payload);
     at = align_up(at, kUnit);
     at = behind(0);
     word(uint64_t{start} << 32);
@@ -142,17 +142,13 @@ Result<uint32_t> RingWriter::free_bytes() {
 
 Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transaction_id,
                                std::span<const std::byte> extra,
-                               std::span<const std::span<const std::byte>> payload) {
+                               std::span<const std::byte> payload) {
   if (corrupt_) return Error::RingCorrupt;
 
-  size_t payload_size = 0;
-  for (const auto part : payload) {
-    if (__builtin_add_overflow(payload_size, part.size(), &payload_size)) return Error::BadLength;
-  }
   constexpr size_t most = size_t{UINT16_MAX} * kUnit;
-  if (extra.size() % kUnit != 0 || extra.size() > most || payload_size > most)
+  if (extra.size() % kUnit != 0 || extra.size() > most || payload.size() > most)
     return Error::BadLength;
-  const size_t total = packet_size(extra.size(), payload_size);
+  const size_t total = packet_size(extra.size(), payload.size());
   if (total - kTrailer > most || total > capacity()) return Error::BadLength;
 
   if (total > free_behind_staged()) [[unlikely]] {
@@ -165,7 +161,7 @@ Result<void> RingWriter::stage(PacketType type, uint16_t flags, uint64_t transac
   const uint64_t offset8 = (sizeof(PacketDescriptor) + extra.size()) / kUnit;
   const uint64_t head = static_cast<uint64_t>(type) | offset8 << 16 |
                         uint64_t{length / kUnit} << 32 | uint64_t{flags} << 48;
-  const Parts parts{head, transaction_id, extra, payload, static_cast<uint32_t>(payload_size)};
+  const Parts parts{head, transaction_id, extra, payload};
   if (memory_.mirrored() || total <= size - staged_) [[likely]] {
     Pen<false>{memory_.data(), size, staged_}.packet(parts);
   } else {

@@ -85,13 +85,11 @@ class RingWriter {
   HV_HOT Result<uint32_t> free_bytes();
 
   /// Stages a packet behind those already staged; the peer does not see it before `commit`. `extra`
-  /// is a multiple of 8 bytes. Payload parts are gathered in order and padded with zeros to 8
-  /// bytes. Errors (nothing is staged then): RingFull (no room now; `wait_for_space` asks for it),
-  /// BadLength (over the descriptor's 16-bit lengths or `capacity`, or `extra` no multiple of 8),
-  /// RingCorrupt.
+  /// is a multiple of 8 bytes; `payload` is padded with zeros to one. Errors (nothing is staged
+  /// then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's
+  /// 16-bit lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
   HV_HOT Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
-                            std::span<const std::byte> extra,
-                            std::span<const std::span<const std::byte>> payload);
+                            std::span<const std::byte> extra, std::span<const std::byte> payload);
 
   /// Publishes what is staged: one store of the write index, one signal decision for all of it.
   /// Yes: the consumer had emptied the ring, may sleep and wants to be woken.

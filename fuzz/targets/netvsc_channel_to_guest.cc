@@ -130,7 +130,7 @@ class World {
 
   void put(wire::PacketType type, uint64_t id, std::span<const std::byte> extra,
            std::span<const std::byte> payload) {
-    if (!host_out_.stage(type, 0, id, extra, {&payload, 1})) return;
+    if (!host_out_.stage(type, 0, id, extra, payload)) return;
     if (type == wire::PacketType::DataUsingTransferPages) transfers_++;
     (void)host_out_.commit();
   }

@@ -98,11 +98,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const Sent sent{id++, argument % 8 * 8u, input.take<uint16_t>() % 1000u,
                       static_cast<uint8_t>(argument + id)};
       content.fill(std::byte{sent.fill});
-      const size_t cut = sent.payload / (1 + argument % 3);
-      const std::array<std::span<const std::byte>, 2> parts{
-          std::span(content).first(cut), std::span(content).subspan(cut, sent.payload - cut)};
       const auto result = writer.stage(wire::PacketType::DataUsingGpaDirect, argument & 1, sent.id,
-                                       std::span(content).first(sent.extra), parts);
+                                       std::span(content).first(sent.extra),
+                                       std::span(content).first(sent.payload));
       if (result)
         staged.push_back(sent);
       else if (honest && result.error() != Error::RingFull)

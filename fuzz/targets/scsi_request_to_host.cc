@@ -95,9 +95,8 @@ class Guest {
  private:
   void send(wire::PacketType type, uint16_t flags, std::span<const std::byte> extra,
             std::span<const std::byte> payload) {
-    const std::span<const std::byte> parts[] = {payload};
     const uint64_t id = next_id_;
-    if (!writer_.stage(type, flags, id, extra, parts)) return;
+    if (!writer_.stage(type, flags, id, extra, payload)) return;
     if (type != wire::PacketType::Completion) owed_[id] = true;
     next_id_++;
     (void)writer_.commit();

@@ -84,11 +84,10 @@ void Channel::pass_on() {
 void Channel::send(const Packet& packet) {
   RingWriter& ring = inner_.outgoing();
   const RingMemory& memory = ring.memory();
-  const std::span<const std::byte> parts[] = {packet.payload};
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const auto staged =
-        ring.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts);
+        ring.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, packet.payload);
     if (staged) break;
     if (staged.error() != Error::RingFull || std::chrono::steady_clock::now() > give_up) return;
     (void)ring.commit();

@@ -397,8 +397,7 @@ void ChannelService::tell_function() {
 bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id,
                            std::span<const std::byte> message) {
   if (broken_) return false;
-  const std::span<const std::byte> parts[] = {message};
-  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, parts);
+  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, message);
   if (staged) {
     channel_.counters().packets_out.add();
     channel_.counters().bytes_out.add(message.size());

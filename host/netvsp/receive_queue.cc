@@ -219,9 +219,9 @@ Result<void> ReceiveQueue::send(const Buffers::Receive& buffer, proto::RndisChan
               ranges * sizeof(wire::TransferPageRange));
   const Outgoing message(proto::MessageType::SendRndisPacket,
                          proto::RndisPacket{channel, proto::kNoSection, 0});
-  const std::span<const std::byte> parts[] = {message.bytes().first(kPayloadSize)};
   HV_TRY(ring.stage(wire::PacketType::DataUsingTransferPages, wire::kPacketCompletionRequested, id,
-                    std::span(extra).first(kHeaderSize(ranges)), parts));
+                    std::span(extra).first(kHeaderSize(ranges)),
+                    message.bytes().first(kPayloadSize)));
   counters.packets_out.add();
   counters.bytes_out.add(kHeaderSize(ranges) + kPayloadSize);
   return {};

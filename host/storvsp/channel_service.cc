@@ -249,8 +249,7 @@ void ChannelService::send_finished() {
 
 bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const Outgoing& packet) {
   if (broken_) return false;
-  const std::span<const std::byte> parts[] = {packet.bytes()};
-  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, parts);
+  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, packet.bytes());
   if (staged) {
     channel_.counters().packets_out.add();
     channel_.counters().bytes_out.add(packet.bytes().size());

@@ -28,10 +28,8 @@ void Driver::submit() {
   fill(bytes, number, length);
   const auto id = table_.arm(slot);
   if (!id) fail("request ids ran out: a failed submit kept its own");
-  const std::span<const std::byte> part = bytes;
-  const auto staged =
-      out_->stage(hv::wire::PacketType::DataInBand, hv::wire::kPacketCompletionRequested,
-                  id.value(), {}, std::span(&part, 1));
+  const auto staged = out_->stage(hv::wire::PacketType::DataInBand,
+                                  hv::wire::kPacketCompletionRequested, id.value(), {}, bytes);
   if (!staged) {
     // All that was taken goes back.
     if (!HV_MUTANT(22)) (void)table_.cancel(slot);

@@ -316,10 +316,9 @@ void Host::write_replies(Open& channel) {
   bool staged = false;
   while (!channel.replies.empty()) {
     const Reply& reply = channel.replies.front();
-    const std::span<const std::byte> part = reply.payload;
     const auto type =
         reply.notification ? hv::wire::PacketType::DataInBand : hv::wire::PacketType::Completion;
-    auto put = channel.out.stage(type, 0, reply.transaction_id, {}, std::span(&part, 1));
+    auto put = channel.out.stage(type, 0, reply.transaction_id, {}, reply.payload);
     if (!put) {
       if (put.error() != Error::RingFull) {
         if (!profile_.hostile) fail("the host cannot write to its ring");

@@ -156,10 +156,8 @@ class Checker {
     };
     for (unsigned number = it.before; number < it.before + it.packets; number++) {
       std::memcpy(payload.data(), &number, sizeof(number));
-      const std::span<const std::byte> part = payload;
       for (;;) {
-        auto put =
-            writer.stage(wire::PacketType::DataInBand, 0, number + 1, {}, std::span(&part, 1));
+        auto put = writer.stage(wire::PacketType::DataInBand, 0, number + 1, {}, payload);
         if (put) break;
         if (put.error() != Error::RingFull) {
           complain("the producer finds the ring corrupt");

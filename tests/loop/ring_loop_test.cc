@@ -55,11 +55,9 @@ class RingLoop : public testing::TestWithParam<Setting> {
         const std::span<std::byte> view =
             std::span(payload).first(8 + random() % (setting.most_payload - 7));
         fill(view, sequence);
-        const std::array<std::span<const std::byte>, 2> parts{view.first(view.size() / 2),
-                                                              view.subspan(view.size() / 2)};
         while (true) {
-          const auto staged = writer.stage(wire::PacketType::DataInBand, 0,
-                                           sequence << 16 | view.size(), {}, parts);
+          const auto staged =
+              writer.stage(wire::PacketType::DataInBand, 0, sequence << 16 | view.size(), {}, view);
           if (staged) break;
           ASSERT_EQ(staged.error(), Error::RingFull);
           publish(writer);

@@ -96,9 +96,8 @@ class NetworkGuest {
                                std::span<const std::byte> extra = {},
                                wire::PacketType type = wire::PacketType::DataInBand,
                                bool completion = true) {
-    const std::span<const std::byte> parts[] = {payload};
     if (!writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, next_id_, extra,
-                       parts))
+                       payload))
       return std::nullopt;
     if (writer_.commit() == vmbus::Signal::Yes) channel_.host_bell().ring();
     return next_id_++;
@@ -155,8 +154,8 @@ class NetworkGuest {
   void complete(uint64_t id) {
     const auto payload = nvsp(wire::netvsc::MessageType::SendRndisPacketComplete,
                               wire::netvsc::RndisPacketComplete{wire::netvsc::Status::Success});
-    const std::span<const std::byte> parts[] = {std::span(payload).first(8)};
-    if (writer_.stage(wire::PacketType::Completion, 0, id, {}, parts)) (void)writer_.commit();
+    if (writer_.stage(wire::PacketType::Completion, 0, id, {}, std::span(payload).first(8)))
+      (void)writer_.commit();
   }
 
  private:

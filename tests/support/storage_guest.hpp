@@ -92,10 +92,9 @@ class StorageGuest {
       for (const uint64_t frame : command.frames) builder.frame(frame).take();
       extra = builder.finish().take();
     }
-    const std::span<const std::byte> parts[] = {packet};
     const auto type =
         extra.empty() ? wire::PacketType::DataInBand : wire::PacketType::DataUsingGpaDirect;
-    if (!writer_.stage(type, wire::kPacketCompletionRequested, next_id_, extra, parts))
+    if (!writer_.stage(type, wire::kPacketCompletionRequested, next_id_, extra, packet))
       return std::nullopt;
     return next_id_++;
   }
@@ -130,8 +129,8 @@ class StorageGuest {
   /// Sends any bytes at all.
   void send(wire::PacketType type, uint64_t id, std::span<const std::byte> extra,
             std::span<const std::byte> payload, bool completion = true) {
-    const std::span<const std::byte> parts[] = {payload};
-    writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, id, extra, parts).take();
+    writer_.stage(type, completion ? wire::kPacketCompletionRequested : 0, id, extra, payload)
+        .take();
     kick();
   }
 

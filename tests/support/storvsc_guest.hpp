@@ -82,7 +82,7 @@ class GuestQueue {
  private:
   Result<void> send(wire::PacketType type, std::span<const std::byte> extra,
                     std::span<const std::byte> packet, uint64_t id) {
-    return writer_.stage(type, wire::kPacketCompletionRequested, id, extra, {&packet, 1});
+    return writer_.stage(type, wire::kPacketCompletionRequested, id, extra, packet);
   }
 
   FakeChannel& channel_;

@@ -61,7 +61,7 @@ hvb_error hvb_core_stage(hvb_core_writer* writer, const hvb_packet* packet) {
   const std::span extra(static_cast<const std::byte*>(packet->extra), packet->extra_size);
   const std::span payload(static_cast<const std::byte*>(packet->payload), packet->payload_size);
   const auto staged = w.ring.stage(static_cast<hv::wire::PacketType>(packet->type), packet->flags,
-                                   0, extra, std::span(&payload, 1));
+                                   0, extra, payload);
   if (!staged) return plain(staged.error());
   w.at = w.next;
   w.next +=

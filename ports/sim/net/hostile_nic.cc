@@ -18,8 +18,7 @@ void stage(hv::vmbus::RingWriter& ring, wire::PacketType packet, uint64_t id, Me
   std::byte bytes[wire::netvsc::kMessageSize]{};
   const uint32_t words[] = {static_cast<uint32_t>(type), one, two};
   std::memcpy(bytes, words, sizeof(words));
-  const std::span<const std::byte> part = bytes;
-  if (ring.stage(packet, 0, id, {}, std::span(&part, 1)).ok()) (void)ring.commit();
+  if (ring.stage(packet, 0, id, {}, bytes).ok()) (void)ring.commit();
 }
 
 }  // namespace

@@ -127,19 +127,17 @@ TEST_F(ServerTest, HandsTheDeviceBothRings) {
   auto writer = hv::vmbus::RingWriter::create(guest_out).take();
   auto reader = hv::vmbus::RingReader::create(guest_in).take();
   const std::array<std::byte, 24> data{std::byte{1}, std::byte{2}};
-  const std::array<std::span<const std::byte>, 1> parts{data};
   std::array<std::byte, 256> buffer;
   for (int i = 0; i < 2000; i++) {
     ASSERT_TRUE(
-        writer.stage(hv::wire::PacketType::DataInBand, 0, static_cast<uint64_t>(i), {}, parts)
-            .ok());
+        writer.stage(hv::wire::PacketType::DataInBand, 0, static_cast<uint64_t>(i), {}, data).ok());
     (void)writer.commit();
     const auto packet = channel.incoming().read(buffer);
     ASSERT_TRUE(packet.ok());
     EXPECT_EQ(packet->transaction_id, static_cast<uint64_t>(i));
     (void)channel.incoming().commit();
     ASSERT_TRUE(channel.outgoing()
-                    .stage(hv::wire::PacketType::Completion, 0, packet->transaction_id, {}, parts)
+                    .stage(hv::wire::PacketType::Completion, 0, packet->transaction_id, {}, data)
                     .ok());
     (void)channel.outgoing().commit();
     ASSERT_EQ(reader.read(buffer)->transaction_id, static_cast<uint64_t>(i));

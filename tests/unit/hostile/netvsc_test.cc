@@ -77,8 +77,8 @@ class Attacked {
     say(packet);
   }
   void say(const Packet& packet) {
-    const std::span<const std::byte> parts[] = {packet.payload};
-    if (pair_.host_out.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts))
+    if (pair_.host_out.stage(packet.type, packet.flags, packet.transaction_id, packet.extra,
+                             packet.payload))
       (void)pair_.host_out.commit();
   }
   void receive() {

@@ -147,9 +147,9 @@ TEST(HostileNvsp, ARingTakesEveryPacketAndASeedDecidesIt) {
       lies.push_back(forger.forge(dice));
       for (const Packet& lie : lies) {
         test::RingPages ring(64 * 1024);
-        const std::span<const std::byte> parts[] = {lie.payload};
-        EXPECT_TRUE(
-            ring.writer().stage(lie.type, lie.flags, lie.transaction_id, lie.extra, parts).ok());
+        EXPECT_TRUE(ring.writer()
+                        .stage(lie.type, lie.flags, lie.transaction_id, lie.extra, lie.payload)
+                        .ok());
         payloads.push_back(lie.payload);
       }
     }

@@ -54,9 +54,9 @@ TEST(PacketForger, ARingTakesEveryPacket) {
     test::RingPages ring(64 * 1024);
     auto writer = ring.writer();
     const Packet packet = forger.forge(dice);
-    const std::span<const std::byte> parts[] = {packet.payload};
     ASSERT_TRUE(
-        writer.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, parts).ok());
+        writer.stage(packet.type, packet.flags, packet.transaction_id, packet.extra, packet.payload)
+            .ok());
   }
 }
 

@@ -131,8 +131,10 @@ class Inbound : public testing::Test {
     host_.emplace_back(RingWriter::create(ring_.shared()).take());
   }
   Signal send(uint64_t id, std::string_view payload) {
-    const std::span<const std::byte> part = std::as_bytes(std::span(payload));
-    EXPECT_TRUE(host_[0].stage(wire::PacketType::DataInBand, 0, id, {}, std::span(&part, 1)).ok());
+    EXPECT_TRUE(
+        host_[0]
+            .stage(wire::PacketType::DataInBand, 0, id, {}, std::as_bytes(std::span(payload)))
+            .ok());
     return host_[0].commit();
   }
   hvb_error peek() { return hvb_core_peek(&reader_, buffer_.data(), buffer_.size()); }

@@ -40,7 +40,7 @@ class NetvscC : public testing::Test {
   }
   void host_sends(wire::PacketType type, uint64_t id, std::span<const std::byte> payload,
                   std::span<const std::byte> extra = {}) {
-    host_out.stage(type, 0, id, extra, {&payload, 1}).take();
+    host_out.stage(type, 0, id, extra, payload).take();
     (void)host_out.commit();
   }
   void open() {

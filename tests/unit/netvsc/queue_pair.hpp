@@ -34,7 +34,7 @@ class QueuePair {
   bool host_has_none() { return host_in.readable().take() == 0; }
   void host_sends(wire::PacketType type, uint64_t id, std::span<const std::byte> payload,
                   std::span<const std::byte> extra = {}) {
-    host_out.stage(type, 0, id, extra, {&payload, 1}).take();
+    host_out.stage(type, 0, id, extra, payload).take();
     (void)host_out.commit();
   }
   void host_completes(uint64_t id, wire::netvsc::Status status = wire::netvsc::Status::Success) {

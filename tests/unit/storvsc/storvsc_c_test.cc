@@ -25,7 +25,7 @@ class StorvscC : public testing::Test {
 
   void host_sends(uint64_t id, std::span<const std::byte> payload,
                   wire::PacketType type = wire::PacketType::Completion) {
-    ASSERT_TRUE(host_out.stage(type, 0, id, {}, {&payload, 1}).ok());
+    ASSERT_TRUE(host_out.stage(type, 0, id, {}, payload).ok());
     (void)host_out.commit();
   }
   vmbus::Packet host_reads() { return host_in.read(buffer).take(); }

@@ -21,8 +21,7 @@ constexpr std::array<uint32_t, 8> kImpossible = {1, 4, 7, 4093, 4096, 4104, 0x80
 
 Result<void> stage(RingWriter& writer, size_t payload) {
   const std::vector<std::byte> bytes(payload);
-  const std::array<std::span<const std::byte>, 1> parts{bytes};
-  return writer.stage(PacketType::DataInBand, 0, 0, {}, parts);
+  return writer.stage(PacketType::DataInBand, 0, 0, {}, bytes);
 }
 
 class HostileRing : public testing::Test {
