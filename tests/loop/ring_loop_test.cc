@@ -3,7 +3,6 @@
 // and whole, and no wake-up is lost.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <string>

@@ -118,6 +118,27 @@ TEST_P(Ring, WrapsAtEveryOffset) {
   }
 }
 
+TEST_P(Ring, CopiesShortLengthsExactly) {
+  uint32_t round = 0;
+  for (size_t size = 0; size <= 140; size++) {
+    for (size_t extra_size = 0; extra_size <= 80; extra_size += 8, round++) {
+      const auto extra = pattern(extra_size, round);
+      const auto payload = pattern(size, round + 1);
+      Bytes exact(extra_size + (size + 7) / 8 * 8);
+      ASSERT_TRUE(stage(writer_, round, payload, extra));
+      (void)writer_.commit();
+      auto packet = reader_.read(exact);
+      ASSERT_TRUE(packet) << size << " " << extra_size;
+      ASSERT_EQ(packet->transaction_id, round);
+      ASSERT_TRUE(std::ranges::equal(packet->extra, extra)) << size << " " << extra_size;
+      ASSERT_EQ(packet->payload.size(), exact.size() - extra_size);
+      ASSERT_TRUE(std::ranges::equal(packet->payload.first(size), payload)) << size;
+      for (const auto byte : packet->payload.subspan(size)) ASSERT_EQ(byte, std::byte{0});
+      (void)reader_.commit();
+    }
+  }
+}
+
 TEST_P(Ring, KeepsTheOrderOfAnyMixOfPackets) {
   auto random = test::seeded();
   std::deque<std::pair<uint64_t, Bytes>> under_way;

@@ -48,6 +48,7 @@ inline void copy_out(std::byte* to, const std::byte* from, size_t length) {
   __builtin_memcpy(to, from, length);
 }
 inline void copy_in(std::byte* to, const std::byte* from, size_t length) {
+  if (length == 0) return;
   model::data_write(to, length);
   __builtin_memcpy(to, from, length);
 }
