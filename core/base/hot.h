@@ -9,4 +9,10 @@
  */
 #define HV_HOT __attribute__((hot))
 
+/*
+ * One that is called in few places and stands in each of them: the call would cost as much as what
+ * it does.
+ */
+#define HV_HOT_INLINE __attribute__((always_inline)) inline
+
 #endif

@@ -59,6 +59,10 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
                                     wire::kPacketCompletionRequested, id, ranges, message));
 }
 
+Result<void> Transmitter::send_notice(const Message& message) {
+  return writer_.stage(wire::PacketType::DataInBand, 0, 0, {}, message);
+}
+
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
   if (length == 0 || length > wire::kPageSize - address % wire::kPageSize) return Error::BadLength;
   HV_TRY(list_.begin(address, length));

@@ -125,9 +125,7 @@ class Transmitter {
 
   Result<void> send_setup(const Message& message) { return send_in_band(plan_.setup(), message); }
   /// An NVSP message without an answer.
-  Result<void> send_notice(const Message& message) {
-    return writer_.stage(wire::PacketType::DataInBand, 0, 0, {}, message);
-  }
+  Result<void> send_notice(const Message& message);
   /// An RNDIS control message of `length` bytes in one page at `address`.
   Result<void> send_control(uint64_t address, uint32_t length);
 

@@ -29,7 +29,7 @@ class RingChannel {
   vmbus::Signal publish() { return writer_.commit(); }
 
   /// The next packet, in this object until the next read. Errors: as RingReader::read.
-  Result<vmbus::Packet> read() { return reader_.read(buffer_); }
+  HV_HOT_INLINE Result<vmbus::Packet> read() { return reader_.read(buffer_); }
   /// Gives the room of what was read back. Yes: signal the host.
   vmbus::Signal give_back() { return reader_.commit(); }
 

@@ -54,6 +54,10 @@ struct Packet {
   bool wants_completion() const { return flags & wire::kPacketCompletionRequested; }
 };
 
+/// Whether what the peer says is checked. `Trusted` is for the benchmark alone, which measures what
+/// the checks cost: the members that take it are private, and TrustingRing is their only friend.
+enum class Peer : bool { Hostile, Trusted };
+
 /// Whether the peer has to be signalled now. The port does it; the ring never does.
 enum class [[nodiscard]] Signal : bool{No = false, Yes = true};
 
@@ -88,8 +92,11 @@ class RingWriter {
   /// is a multiple of 8 bytes; `payload` is padded with zeros to one. Errors (nothing is staged
   /// then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's
   /// 16-bit lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
-  HV_HOT Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
-                            std::span<const std::byte> extra, std::span<const std::byte> payload);
+  HV_HOT_INLINE Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
+                                   std::span<const std::byte> extra,
+                                   std::span<const std::byte> payload) {
+    return stage_for<Peer::Hostile>(type, flags, transaction_id, extra, payload);
+  }
 
   /// Publishes what is staged: one store of the write index, one signal decision for all of it.
   /// Yes: the consumer had emptied the ring, may sleep and wants to be woken.
@@ -108,8 +115,20 @@ class RingWriter {
 
   RingWriter(RingMemory memory, uint32_t write_index, uint32_t read_index)
       : memory_(memory), committed_(write_index), staged_(write_index), peer_(read_index) {}
-  HV_HOT bool accept(uint32_t read_index);
-  HV_HOT uint32_t free_behind_staged() const;
+  template <Peer peer>
+  HV_HOT_INLINE Result<void> stage_for(wire::PacketType type, uint16_t flags,
+                                       uint64_t transaction_id, std::span<const std::byte> extra,
+                                       std::span<const std::byte> payload);
+  friend struct TrustingRing;  ///< of the benchmark
+
+  /// The read index may only move over what we have published. False: it is impossible.
+  bool accept(uint32_t read_index);
+  uint32_t free_behind_staged() const;
+  /// Looks at the peer's index for a packet of `size` bytes that found no room.
+  HV_HOT Result<void> find_room(size_t size);
+  /// Writes a packet that goes on at the start of the data. `head`: the descriptor's first half.
+  void write_wrapping(uint64_t head, uint64_t transaction_id, std::span<const std::byte> extra,
+                      std::span<const std::byte> payload);
 
   RingMemory memory_;
   uint32_t committed_;  ///< our write index as the peer sees it
@@ -136,7 +155,9 @@ class RingReader {
   /// not get the room back before `commit`. Errors: RingEmpty; BadLength (does not fit `buffer`:
   /// the packet is stepped over); BadValue (a packet type that the protocol does not know: stepped
   /// over); RingCorrupt (stays so).
-  HV_HOT Result<Packet> read(std::span<std::byte> buffer);
+  HV_HOT_INLINE Result<Packet> read(std::span<std::byte> buffer) {
+    return read_for<Peer::Hostile>(buffer);
+  }
   /// Steps back before the packet of the last read, which comes again then. Once, and before
   /// `commit`.
   void unread() { next_ = last_; }
@@ -165,7 +186,17 @@ class RingReader {
         next_(read_index),
         last_(read_index),
         peer_(write_index) {}
-  HV_HOT bool accept(uint32_t write_index);
+  template <Peer peer>
+  HV_HOT_INLINE Result<Packet> read_for(std::span<std::byte> buffer);
+  friend struct TrustingRing;  ///< of the benchmark
+
+  /// The write index may only move into what we have given back. False: it is impossible.
+  bool accept(uint32_t write_index);
+  /// Copies the `length` bytes from `begin` on that go on at the start of the data.
+  void copy_wrapping(std::byte* to, uint32_t begin, uint32_t length) const;
+  /// Whether a producer that waits for `wish` bytes has them since the read index moved from
+  /// `before` to where it is now.
+  Signal grant(uint32_t wish, uint32_t before);
 
   RingMemory memory_;
   uint32_t committed_;  ///< our read index as the peer sees it
@@ -176,3 +207,5 @@ class RingReader {
 };
 
 }  // namespace hv::vmbus
+
+#include "core/vmbus/ring_hot.hpp"  // what each packet comes through, to be inlined
