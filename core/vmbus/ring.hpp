@@ -45,6 +45,20 @@ class RingMemory {
 
 /// A packet copied out of the ring: all views point into the private copy.
 struct Packet {
+  Packet(wire::PacketType its_type, uint16_t its_flags, uint64_t id,
+         std::span<const std::byte> its_extra, std::span<const std::byte> its_payload)
+      : type(its_type),
+        flags(its_flags),
+        transaction_id(id),
+        extra(its_extra),
+        payload(its_payload) {}
+  /// Field by field: else the compiler writes the packet to memory field by field and at once reads
+  /// it back in larger pieces, for which the processor waits.
+  Packet(const Packet& other)
+      : Packet(other.type, other.flags, other.transaction_id,
+               {other.extra.data(), other.extra.size()},
+               {other.payload.data(), other.payload.size()}) {}
+
   wire::PacketType type;
   uint16_t flags;
   uint64_t transaction_id;

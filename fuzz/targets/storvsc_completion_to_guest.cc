@@ -134,11 +134,7 @@ class Guest {
   }
 
   vmbus::Packet completion(uint64_t id, std::span<const std::byte> payload) {
-    return {.type = wire::PacketType::Completion,
-            .flags = 0,
-            .transaction_id = id,
-            .extra = {},
-            .payload = payload};
+    return {wire::PacketType::Completion, 0, id, {}, payload};
   }
 
   void receive() {

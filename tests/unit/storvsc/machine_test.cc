@@ -42,8 +42,7 @@ class MachineTest : public testing::Test {
   }
   Result<Event> receive(uint64_t id, std::span<const std::byte> payload,
                         PacketType type = PacketType::Completion) {
-    return machine.receive(
-        {.type = type, .flags = 0, .transaction_id = id, .extra = {}, .payload = payload});
+    return machine.receive({type, 0, id, {}, payload});
   }
 
   std::array<Slot, 4 + Machine::kControlSlots> slots{};
