@@ -10,41 +10,30 @@ extern "C" {
 #endif
 
 /*
- * What our ring is measured against: the published protocol in plain C, by people who trust their
- * peer. It copies, minds the wrap, orders its stores and decides about signals, and checks nothing
- * but that there is room, or a packet. Not for use.
+ * What our ring is measured against: the published protocol in plain C, as fast as we know to write
+ * it, by people who trust their peer. It copies, orders its stores and decides about signals, and
+ * checks nothing but that there is room, or a packet. Not for use.
  */
 struct plain_ring {
-  volatile uint32_t* control; /* write index, read index, interrupt mask, pending send size */
+  uint32_t* control; /* write index, read index, interrupt mask, pending send size */
   unsigned char* data;
   uint32_t size;
-  uint32_t at; /* our index: behind what is staged, or read */
+  uint32_t at;        /* our index: behind what is staged, or read */
+  uint32_t published; /* our index as the peer sees it */
+  uint32_t peer;      /* the peer's index when we last looked */
 };
 
-struct plain_packet {
-  uint16_t type;
-  uint16_t data_offset8;
-  uint16_t length8;
-  uint16_t flags;
-  uint64_t transaction_id;
-};
-
-/* `memory`: the control page and the data behind it. */
+/* `memory`: the control page and the data behind it, which is mapped a second time behind that. */
 void plain_ring_init(struct plain_ring* ring, void* memory, size_t bytes);
 
-/* Stages a packet. 0: no room. */
-int plain_ring_stage(struct plain_ring* ring, uint16_t type, uint16_t flags, uint64_t id,
-                     const void* payload, uint32_t length);
-/* Shows what is staged. Not 0: the reader has to be signalled. */
-int plain_ring_publish(struct plain_ring* ring);
-
 /*
- * Copies the next packet's descriptor, and what is behind it. Bytes of the latter, or -1: there is
- * none.
+ * Writes `count` packets of `length` bytes at `payload`, and reads them back into `buffer`: so many
+ * as `batch` says are published, and given back, at once. The loop stands beside the ring, so that
+ * the compiler makes one of both. 0: a packet found no room, or was not there.
  */
-long plain_ring_read(struct plain_ring* ring, struct plain_packet* packet, void* buffer);
-/* Gives back the room of what was read. Not 0: the writer has to be signalled. */
-int plain_ring_give_back(struct plain_ring* ring);
+int plain_ring_through(struct plain_ring* writer, struct plain_ring* reader, uint16_t type,
+                       const void* payload, uint32_t length, void* buffer, unsigned count,
+                       unsigned batch);
 
 #ifdef __cplusplus
 }
