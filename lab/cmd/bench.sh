@@ -6,8 +6,8 @@ usage() {
 usage: ./enlighten bench [NAME ...] [options]
 
   vmbus          the two below
-  vmbus-native   the ring natively: ns per packet, against a plain ring in C, and memcpy of the same
-                 bytes
+  vmbus-native   the ring natively: ns per packet, against itself without checks, a plain ring in C,
+                 and memcpy of the same bytes
   vmbus-guest    our bus against the in-tree one, under both storage drivers
   storvsc        our hv_storvsc against the in-tree one
   netvsc         our hv_netvsc against the in-tree one, on TAP interfaces of the nested machine: the
