@@ -53,6 +53,10 @@ within() {
   done
 }
 
+# unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod
+# does not wait for that.
+unload() { within 60 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
+
 # device CLASS LUN: the block device (sda, sr0) at that LUN of a controller of that class; fails if
 # there is none.
 device() {

@@ -1,7 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# unload MODULE: the kernel's SCSI core holds the module for as long as it probes a disk, and rmmod
-# does not wait for that.
-unload() { within 60 rmmod "$1" 2>/tmp/rmmod || { cat /tmp/rmmod; false; }; }
 
 # any FILE...: whether the first is there, as when a pattern was given that matches something.
 any() { [ -e "$1" ]; }
