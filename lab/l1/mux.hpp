@@ -46,7 +46,7 @@ class Mux {
   using Connect = std::function<int()>;
 
   /// `link` is of any kind that can be polled; it is not closed. `listener`: a listening socket, or
-  /// -1 at the end that connects.
+  /// -1 at the end that connects. The process ignores SIGPIPE.
   Mux(int link, int listener, Connect connect);
   ~Mux();
   Mux(const Mux&) = delete;
