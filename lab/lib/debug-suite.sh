@@ -14,7 +14,7 @@ DEBUG_COUNTS="RELOADS=4 HOTPLUGS=3 ADAPTERS=2 VERIFY=32 LARGE=2 LIMIT=2400"
 
 # What a session of kind races takes of the minimal guest's tests: data, and what comes and goes.
 RACES_TESTS=(00-lib.sh 10-driver.sh 15-bus.sh 20-data.sh 30-devices.sh 35-network.sh
-  36-network-changes.sh 40-hotplug.sh 45-cpus.sh)
+  36-network-changes.sh 36-tap.sh 40-hotplug.sh 45-cpus.sh)
 
 suite_debug() {
   local debug=1 kernel outer sessions=${guest_sessions:-$DEBUG_SESSIONS}

@@ -58,6 +58,29 @@ test_tap_network_takes_jumbo_frames() {
   driver_is_calm
 }
 
+# sum_of COUNTER DEVICE: of all queues, as ethtool says it: sum_of tx, sum_of rx.
+sum_of() {
+  tool ethtool -S "$2" | awk -v name="$1_queue_[0-9]+_packets:" '$1 ~ name { sum += $2 }
+    END { print sum + 0 }'
+}
+queues_agree() { [ "$(sum_of "$2" "$1")" = "$(cat "/sys/class/net/$1/statistics/$2_packets")" ]; }
+# Counters belong to the CPUs that count, and are read by any.
+test_tap_network_counters_are_read_under_traffic() {
+  local device way
+  device=$(tap_nic)
+  tap_up "$device"
+  for way in '' -R; do
+    tool iperf3 -c 10.9.0.1 -u -b 0 -n 3M $way >/tmp/flood 2>&1 &
+    while kill -0 $! 2>/dev/null; do
+      tool ethtool -S "$device" >/dev/null
+      cat /proc/net/dev >/dev/null
+    done
+    wait $! || { cat /tmp/flood; fail "no traffic"; }
+  done
+  within 60 queues_agree "$device" tx || fail "the interface sent what no queue did, or the reverse"
+  within 60 queues_agree "$device" rx || fail "the interface got what no queue did, or the reverse"
+}
+
 test_tap_network_has_vlans() {
   local device
   device=$(tap_nic)
