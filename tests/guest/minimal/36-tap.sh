@@ -70,7 +70,8 @@ test_tap_network_counters_are_read_under_traffic() {
   device=$(tap_nic)
   tap_up "$device"
   for way in '' -R; do
-    tool iperf3 -c 10.9.0.1 -u -b 0 -n 3M $way >/tmp/flood 2>&1 &
+    # shellcheck disable=SC2086
+    tool iperf3 -c 10.9.0.1 -n 4M $way >/tmp/flood 2>&1 &
     while kill -0 $! 2>/dev/null; do
       tool ethtool -S "$device" >/dev/null
       cat /proc/net/dev >/dev/null
