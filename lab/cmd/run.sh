@@ -419,7 +419,7 @@ main() {
   "$LAB_DIR/node" --accel "$ACCEL" --smp 1 --memory "$((mib + 640))M" "${node_args[@]}" -- \
     "${command[@]}" <&0 &
   NODE_PID=$!
-  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  on_exit "ask_child $NODE_PID"
   wait "$NODE_PID" || status=$?
   exit "$status"
 }

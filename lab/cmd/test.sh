@@ -54,7 +54,7 @@ start_ctest() {
   env -C "$TOP_DIR" ctest --preset "$preset" "$@" --output-junit "$LOG_DIR/$preset.xml" \
     >"$LOG_DIR/ctest-$preset.log" 2>&1 &
   CTEST_PID=$!
-  on_exit "kill $CTEST_PID 2>/dev/null"
+  on_exit "end_child $CTEST_PID"
 }
 
 # finish_ctest PRESET [PID]

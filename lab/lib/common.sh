@@ -38,24 +38,46 @@ set_traps() {
 }
 set_traps
 
+# is_child PID: of this shell, and not waited for yet. Else the number may be another's by now.
+is_child() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  stat=${stat##*) ? }
+  [ "${stat%% *}" = "$BASHPID" ]
+}
+
 # Ends a child of ours: asked first, then made to.
 end_child() {
   local pid=$1 i
+  is_child "$pid" || return 0
   kill -TERM "$pid" 2>/dev/null || return 0
   for ((i = 0; i < 30; i++)); do
-    kill -0 "$pid" 2>/dev/null || return 0
+    kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done
   kill -KILL "$pid" 2>/dev/null || :
+  wait "$pid" 2>/dev/null || :
+}
+
+# ask_child PID: to end, and waits for that, however long it takes.
+ask_child() {
+  is_child "$1" || return 0
+  kill -TERM "$1" 2>/dev/null || :
+  wait "$1" 2>/dev/null || :
 }
 
 # Ends a child and all that it has started: a shell that waits for a command hears of a signal only
 # behind its end.
 end_tree() {
+  is_child "$1" || return 0
+  ask_tree "$1"
+  wait "$1" 2>/dev/null || :
+}
+ask_tree() {
   local pid=$1 child children
   children=$(pgrep -P "$pid" || :)
   kill -TERM "$pid" 2>/dev/null || :
-  for child in $children; do end_tree "$child"; done
+  for child in $children; do ask_tree "$child"; done
 }
 
 # attempt COMMAND... -> sets ATTEMPT, its status. In a subshell, which stops at an error, as it
@@ -119,7 +141,7 @@ step() {
       done
     ) &
     ticker=$!
-    on_exit "kill $ticker 2>/dev/null"
+    on_exit "end_child $ticker"
   fi
   set +e  # tested by `||`, the subshell would go on after an error
   (trap - EXIT; set -e; "$@") >"$log" 2>&1 </dev/null

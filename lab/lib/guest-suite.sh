@@ -114,7 +114,7 @@ run_sessions() {
   while [ "$next" -lt "${#jobs[@]}" ] || [ ${#running[@]} -gt 0 ]; do
     while [ "$next" -lt "${#jobs[@]}" ] && [ ${#running[@]} -lt "$nodes" ]; do
       session "${jobs[next]}" &
-      on_exit "end_tree $!; wait $!"
+      on_exit "end_tree $!"
       running+=("$!")
       next=$((next + 1))
     done

@@ -38,7 +38,7 @@ node_talk() {
   [ -p "$SCRATCH/stream" ] || mkfifo "$SCRATCH/stream"
   "$LAB_DIR/node" "$@" >"$SCRATCH/stream" 2>&1 </dev/null &
   NODE_PID=$!
-  on_exit "kill -TERM $NODE_PID 2>/dev/null && wait $NODE_PID"
+  on_exit "ask_child $NODE_PID"
   while IFS= read -t 300 -r line || { status=$?; false; }; do
     line=${line%$'\r'}
     if [ "$line" = @alive ]; then

@@ -26,7 +26,7 @@ test_reboot() {
   setpriv --pdeathsig TERM script -q -e -f -c "${command[*]@Q}" "$SCRATCH/console" \
     <"$SCRATCH/typed" >/dev/null 2>&1 &
   console=$!
-  on_exit "kill $console 2>/dev/null"
+  on_exit "end_child $console"
   exec 7>"$SCRATCH/typed"
   # What is typed is echoed, but for what the shell puts together.
   console_says 'built-in commands' 1 || return 1
