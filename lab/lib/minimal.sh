@@ -37,7 +37,6 @@ make_minimal() {
   install -m 755 "$agent" "$tree/usr/sbin/enlighten-agent"
   install -m 755 "$LAB_DIR/guest/table" "$tree/usr/sbin/table"
   install -D -m 755 "$LAB_DIR/guest/minimal/udhcpc" "$tree/etc/udhcpc/default.script"
-  install -m 755 "$LAB_DIR/guest/minimal/rmmod" "$tree/sbin/rmmod"
   install -m 755 "$LAB_DIR/guest/minimal/init" "$tree/init"
   tree_pack "$tree" "$MINIMAL_INITRD.part"
 }
