@@ -64,7 +64,8 @@ inline void write8(std::byte* to, uint64_t value) {
   __builtin_memcpy(__builtin_assume_aligned(to, 8), &value, 8);
 }
 
-/// Two blocks; they overlap when `length` is less than both together.
+/// Two blocks. They overlap when `length` is less than both together: what is read twice is kept as
+/// it was read last, so `to` has one value of each byte.
 template <size_t block>
 inline void copy_ends(std::byte* to, const std::byte* from, size_t length) {
   __builtin_memcpy(to, from, block);

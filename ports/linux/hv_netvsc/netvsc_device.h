@@ -55,7 +55,7 @@ enum netvsc_counter {
 	NETVSC_COUNTERS,
 };
 
-/* What one direction has moved. One writer at a time, between netvsc_count_begin() and _end(). */
+/* What one direction has moved. One writer at a time: u64_stats_update_begin() and _end(). */
 struct netvsc_counters {
 	struct u64_stats_sync sync;
 	u64_stats_t of[NETVSC_COUNTERS];
