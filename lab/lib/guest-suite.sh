@@ -66,8 +66,8 @@ QEMU_BIOS=/usr/share/seabios/bios-256k.bin
 
 # What the tests of the minimal guest count; empty: their own choice. VERIFY is the MiB that fio
 # writes and verifies, LARGE those of the file that is fetched.
-GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' VERIFY=256 LARGE=16 LIMIT=3600"
-SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 VERIFY=256 LARGE=256 LIMIT=7200"
+GUEST_COUNTS="RELOADS='' HOTPLUGS='' ADAPTERS='' VERIFY=64 LARGE=16 LIMIT=3600"
+SOAK_COUNTS="RELOADS=100 HOTPLUGS=200 ADAPTERS=10 VERIFY=1024 LARGE=256 LIMIT=7200"
 
 # In place of these the environment may give guest_sessions, guest_seeds and guest_counts, to look
 # at one of them, and guest_node_cpus.
@@ -104,12 +104,9 @@ run_sessions() {
     # shellcheck disable=SC2086
     prepare_session $name
   done <<<"$sessions"
-  if [ "${debug:-0}" = 0 ]; then
-    check_wanted nothing_is_left_after_an_interrupt test_interrupts
-    check_wanted a_busy_port_is_said test_busy_port
-    check_wanted a_reboot_at_a_console_boots_again test_reboot
-    check_wanted the_hosts_switches_pass_through_run test_run_switches
-  fi
+  # Side by side with sessions, too.
+  [ "${debug:-0}" = 1 ] || [ -z "$(commands_wanted)" ] ||
+    jobs=("${jobs[@]:0:1}" commands "${jobs[@]:1}")
   nodes=$(nodes_at_once)
   while [ "$next" -lt "${#jobs[@]}" ] || [ ${#running[@]} -gt 0 ]; do
     while [ "$next" -lt "${#jobs[@]}" ] && [ ${#running[@]} -lt "$nodes" ]; do
@@ -127,8 +124,18 @@ run_sessions() {
   check guest/ours_needs_no_more_interrupts_again_than_in_tree test_repeats
 }
 
-# check_wanted NAME COMMAND: a check that is no session's, unless --only asks for others.
-check_wanted() { [ -z "$(matching "${only:-*}" <<<"$1")" ] || check "guest/$1" "$2"; }
+# What is no session's: the commands themselves, with machines of their own. By name, the check.
+declare -gA COMMAND_CHECKS=(
+  [nothing_is_left_after_an_interrupt]=test_interrupts
+  [a_busy_port_is_said]=test_busy_port
+  [a_reboot_at_a_console_boots_again]=test_reboot
+  [the_hosts_switches_pass_through_run]=test_run_switches
+)
+commands_wanted() { printf '%s\n' "${!COMMAND_CHECKS[@]}" | sort | matching "${only:-*}"; }
+check_commands() {
+  local name
+  for name in $(commands_wanted); do check "guest/$name" "${COMMAND_CHECKS[$name]}"; done
+}
 
 # As many as have a CPU each, and memory.
 nodes_at_once() {
@@ -254,6 +261,7 @@ session() {
   set_traps
   case $1 in
     examples) check guest/examples_run_as_printed test_examples ;;
+    commands) check_commands ;;
     *) run_session "$1" ;;
   esac
   { printf '%s\n' "$BEGUN_ANEW"; printf '%s\n' "${RESULTS[@]}"; } >"$SCRATCH/results"
