@@ -2,13 +2,9 @@
 #include "host/netvsp/channel_service.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
 
 #include "core/vmbus/gpa_direct.hpp"
 #include "host/net/offload.hpp"
@@ -19,10 +15,8 @@ namespace hv::host::netvsp {
 namespace {
 
 namespace proto = wire::netvsc;
-using hv::vmbus::Signal;
 using proto::Status;
 
-constexpr size_t kPacketBuffer = 64 * 1024;
 constexpr size_t kMostReplies = 256;
 constexpr size_t kMostMessage = 256 * 1024;  // RNDIS: a large send and its headers, with room
 constexpr uint32_t kMostFrames = kMostMessage / wire::kPageSize + 64;
@@ -30,28 +24,12 @@ constexpr uint32_t kMostFrames = kMostMessage / wire::kPageSize + 64;
 }  // namespace
 
 ChannelService::ChannelService(vmbus::OpenChannel& channel, NicShared& shared)
-    : channel_(channel),
-      shared_(shared),
-      primary_(channel.index() == 0),
-      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      receive_(channel.index(), shared.counters),
-      packet_(kPacketBuffer) {
-  if (wake_fd_ < 0) throw std::runtime_error("no eventfd for a network channel");
-}
-
-ChannelService::~ChannelService() { ::close(wake_fd_); }
-
-void ChannelService::wake() { ::eventfd_write(wake_fd_, 1); }
-
-void ChannelService::stop() {
-  stopping_.store(true, std::memory_order_release);
-  wake();
-}
+    : end_(channel), shared_(shared), receive_(channel.index(), shared.counters) {}
 
 bool ChannelService::deliver(net::Frame&& frame, std::optional<uint32_t> hash) {
   bool was_empty = false;
   if (!receive_.put(std::move(frame), hash, was_empty)) return false;
-  if (was_empty) wake();
+  if (was_empty) end_.wake();
   return true;
 }
 
@@ -60,7 +38,7 @@ void ChannelService::gpadl_found(uint32_t gpadl_id, std::optional<SharedPages> p
     const std::lock_guard lock(found_mutex_);
     found_.push_back({gpadl_id, std::move(pages)});
   }
-  wake();
+  end_.wake();
 }
 
 void ChannelService::gpadl_gone(uint32_t gpadl_id) {
@@ -73,29 +51,23 @@ void ChannelService::gpadl_gone(uint32_t gpadl_id) {
 
 void ChannelService::link_changed() {
   link_changed_.store(true, std::memory_order_release);
-  wake();
+  end_.wake();
 }
 
 void ChannelService::announce_channels(uint16_t count) {
   announce_.store(count, std::memory_order_release);
-  wake();
+  end_.wake();
 }
 
 void ChannelService::run() {
-  channel_.incoming().mask();
-  while (!stopping_.load(std::memory_order_acquire)) {
-    if (!step()) continue;
-    pollfd fds[] = {{channel_.signal_fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-    (void)::poll(fds, 2, -1);
-    if (fds[0].revents != 0) (void)channel_.take_signals();
-    eventfd_t ignored;
-    if (fds[1].revents != 0) (void)::eventfd_read(wake_fd_, &ignored);
-    channel_.incoming().mask();
+  end_.mask();
+  while (!end_.stopping()) {
+    if (step()) end_.wait();
   }
 }
 
 bool ChannelService::step() {
-  if (broken_) return true;
+  if (end_.broken()) return true;
   take_found();
   take_packets();
   if (shared_.leaving.load(std::memory_order_acquire)) {
@@ -105,37 +77,26 @@ bool ChannelService::step() {
     send_notices();
   }
   send_replies();
+  vmbus::OpenChannel& channel = end_.open();
   const auto staged =
-      receive_.stage(shared_.buffers, shared_.device, channel_.outgoing(), channel_.counters());
-  if (!staged) {
-    break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
-    return true;
-  }
-  staged_ |= staged->packets > 0;
-  if (std::exchange(staged_, false) && channel_.outgoing().commit() == Signal::Yes)
-    signal_due_ = true;
-  if (std::exchange(signal_due_, false)) channel_.signal_guest();
-  wants_room_ = !replies_.empty() || staged->stop == ReceiveQueue::Stop::NoRoom;
-  return may_sleep();
+      receive_.stage(shared_.buffers, shared_.device, channel.outgoing(), channel.counters());
+  if (!staged) end_.break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
+  if (end_.broken()) return true;
+  if (staged->packets > 0) end_.staged();
+  end_.end_round();
+  const bool waits = !replies_.empty() || staged->stop == ReceiveQueue::Stop::NoRoom;
+  return end_.may_sleep(waits ? ReceiveQueue::most_packet_size() : 0,
+                        replies_.size() < kMostReplies);
 }
 
 void ChannelService::take_packets() {
-  auto& reader = channel_.incoming();
-  size_t taken = 0;
   // Not all at once: what comes for the guest has its turn between.
   constexpr size_t kTurn = 64;
-  while (taken < kTurn && replies_.size() < kMostReplies) {
-    const auto packet = reader.read(packet_);
-    if (!packet) {
-      if (packet.error() == Error::RingEmpty) break;
-      return break_off(fmt::format("incoming ring: {}", hv::name(packet.error())));
-    }
-    taken++;
-    channel_.counters().packets_in.add();
-    channel_.counters().bytes_in.add(packet->extra.size() + packet->payload.size());
-    if (!take_packet(*packet)) break;
+  for (size_t taken = 0; taken < kTurn && replies_.size() < kMostReplies; taken++) {
+    const auto packet = end_.take();
+    if (!packet || !take_packet(*packet)) break;
   }
-  if (taken > 0 && reader.commit() == Signal::Yes) signal_due_ = true;
+  end_.give_back();
 }
 
 bool ChannelService::take_packet(const hv::vmbus::Packet& packet) {
@@ -145,18 +106,18 @@ bool ChannelService::take_packet(const hv::vmbus::Packet& packet) {
   }
   if (packet.type != wire::PacketType::DataInBand &&
       packet.type != wire::PacketType::DataUsingGpaDirect) {
-    break_off("a packet of a type that the protocol does not use");
+    end_.break_off("a packet of a type that the protocol does not use");
     return false;
   }
   const auto message = parse_message(packet.payload);
   if (!message) {
-    break_off(
+    end_.break_off(
         fmt::format("a packet that is none of the protocol's: {}", hv::name(message.error())));
     return false;
   }
   if (const auto* rndis = std::get_if<proto::RndisPacket>(&*message)) {
     reply(packet, packet_complete(take_rndis(*rndis, packet)));
-  } else if (primary_) {
+  } else if (end_.primary()) {
     set_up(*message, packet);
   } else {
     reply(packet, Outgoing());  // the set-up is the primary's
@@ -173,7 +134,7 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
     asked_[static_cast<size_t>(find->which)] =
         Asked{find->gpadl_id, packet.transaction_id, packet.wants_completion()};
     vmbus::DeviceHandle* handle = shared_.handle.load(std::memory_order_acquire);
-    if (handle) handle->find_gpadl(channel_.index(), find->gpadl_id);
+    if (handle) handle->find_gpadl(end_.index(), find->gpadl_id);
   } else if (const auto* drop = std::get_if<DropBuffer>(&step)) {
     asked_[static_cast<size_t>(drop->which)].reset();
     shared_.buffers.drop(drop->which);
@@ -186,7 +147,7 @@ void ChannelService::set_up(const Message& message, const hv::vmbus::Packet& pac
 }
 
 void ChannelService::take_found() {
-  if (!primary_) return;
+  if (!end_.primary()) return;
   // Under this lock, so that a GPADL that goes meanwhile is not put to use behind the back of
   // `gpadl_gone`.
   const std::lock_guard lock(found_mutex_);
@@ -237,7 +198,7 @@ Result<std::span<std::byte>> ChannelService::gather(const proto::RndisPacket& me
     return Error::BadId;
   if (in_pages > 0) {
     std::vector<iovec> parts;
-    HV_TRY(vmbus::resolve_guest_buffer(channel_.machine(), packet.extra,
+    HV_TRY(vmbus::resolve_guest_buffer(end_.open().machine(), packet.extra,
                                        static_cast<uint32_t>(in_pages), kMostFrames, parts));
     std::byte* to = out.data() + in_section;
     for (const iovec& part : parts) {
@@ -259,7 +220,7 @@ Status ChannelService::take_rndis(const proto::RndisPacket& message,
 }
 
 Status ChannelService::control(std::span<const std::byte> message) {
-  if (!primary_) return Status::InvalidRndisPacket;
+  if (!end_.primary()) return Status::InvalidRndisPacket;
   // It asks on without making room for the answers.
   if (receive_.control_full()) return Status::Busy;
   uint16_t queues;
@@ -321,7 +282,7 @@ bool ChannelService::transmit_one(std::span<std::byte> message, size_t at, size_
       count(counters.sent_checksums);
     }
   }
-  if (!shared_.device.link() || !shared_.backend.send(frame, offload, channel_.index())) {
+  if (!shared_.device.link() || !shared_.backend.send(frame, offload, end_.index())) {
     count(counters.dropped_sent);
     return true;
   }
@@ -336,8 +297,9 @@ void ChannelService::reply(const hv::vmbus::Packet& packet, const Outgoing& mess
 }
 
 void ChannelService::send_replies() {
-  while (!replies_.empty() && stage(wire::PacketType::Completion, replies_.front().transaction_id,
-                                    replies_.front().message.bytes())) {
+  while (!replies_.empty() &&
+         end_.send(wire::PacketType::Completion, replies_.front().transaction_id,
+                   replies_.front().message.bytes())) {
     const uint16_t channels = replies_.front().then_offer;
     replies_.pop_front();
     if (channels == 0) continue;
@@ -349,7 +311,7 @@ void ChannelService::send_replies() {
 
 /// What the host says by itself, on the primary.
 void ChannelService::send_notices() {
-  if (!primary_) return;
+  if (!end_.primary()) return;
   if (link_changed_.load(std::memory_order_acquire) && !receive_.control_full()) {
     link_changed_.store(false, std::memory_order_release);
     if (shared_.device.initialized()) {
@@ -375,7 +337,8 @@ void ChannelService::send_notices() {
                 sizeof(channel));
   }
   // Not in the way of others when the ring is full: the next round tries again.
-  if (stage(wire::PacketType::DataInBand, 0, table)) announce_.store(0, std::memory_order_release);
+  if (end_.send(wire::PacketType::DataInBand, 0, table))
+    announce_.store(0, std::memory_order_release);
 }
 
 /// Of its virtual function the guest is told once its device is open, when it takes functions; and
@@ -389,49 +352,9 @@ void ChannelService::tell_function() {
   }
   const proto::VfAssociation association{(function & kFunction) != 0 ? 1u : 0u,
                                          static_cast<uint32_t>(function)};
-  if (stage(wire::PacketType::DataInBand, 0,
-            Outgoing(proto::MessageType::SendVfAssociation, association).bytes()))
+  if (end_.send(wire::PacketType::DataInBand, 0,
+                Outgoing(proto::MessageType::SendVfAssociation, association).bytes()))
     told_function_ = function;
-}
-
-bool ChannelService::stage(wire::PacketType type, uint64_t transaction_id,
-                           std::span<const std::byte> message) {
-  if (broken_) return false;
-  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, message);
-  if (staged) {
-    channel_.counters().packets_out.add();
-    channel_.counters().bytes_out.add(message.size());
-    staged_ = true;
-    return true;
-  }
-  if (staged.error() != Error::RingFull)
-    break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
-  return false;
-}
-
-bool ChannelService::may_sleep() {
-  if (broken_) return true;
-  const auto room =
-      channel_.outgoing().wait_for_space(wants_room_ ? ReceiveQueue::most_packet_size() : 0);
-  if (!room) {
-    break_off(fmt::format("outgoing ring: {}", hv::name(room.error())));
-    return true;
-  }
-  if (wants_room_ && *room) return false;
-  // With the replies' queue full only room helps: the guest need not signal for more.
-  if (replies_.size() >= kMostReplies) return true;
-  const auto more = channel_.incoming().unmask();
-  if (!more) break_off(fmt::format("incoming ring: {}", hv::name(more.error())));
-  if (!more || !*more) return true;
-  channel_.incoming().mask();
-  return false;
-}
-
-void ChannelService::break_off(const std::string& why) {
-  if (broken_) return;
-  broken_ = true;
-  silent_.store(true, std::memory_order_release);
-  channel_.fail(why);
 }
 
 }  // namespace hv::host::netvsp

@@ -7,7 +7,6 @@
 #include <deque>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "host/netvsp/rndis_device.hpp"
 #include "host/netvsp/session.hpp"
 #include "host/vmbus/device.hpp"
+#include "host/vmbus/service_end.hpp"
 
 namespace hv::host::netvsp {
 
@@ -50,7 +50,6 @@ struct NicShared {
 class ChannelService {
  public:
   ChannelService(vmbus::OpenChannel& channel, NicShared& shared);
-  ~ChannelService();
   ChannelService(const ChannelService&) = delete;
   ChannelService& operator=(const ChannelService&) = delete;
 
@@ -59,18 +58,18 @@ class ChannelService {
   /// One round of it, without waiting. True: there is nothing to do but to wait.
   bool step();
 
-  void stop();
+  void stop() { end_.stop(); }
   /// A frame for the guest. False: too many wait already.
   bool deliver(net::Frame&& frame, std::optional<uint32_t> hash);
   /// The pages of a GPADL that was asked for; none: it is not there.
   void gpadl_found(uint32_t gpadl_id, std::optional<SharedPages> pages);
   void gpadl_gone(uint32_t gpadl_id);
   void link_changed();
-  void function_changed() { wake(); }
+  void function_changed() { end_.wake(); }
   /// NicShared::leaving was set.
-  void fall_silent() { wake(); }
+  void fall_silent() { end_.wake(); }
   /// Since then: whether nothing of ours is with the guest any more.
-  bool silent() const { return silent_.load(std::memory_order_acquire); }
+  bool silent() const { return end_.broken() || silent_.load(std::memory_order_acquire); }
   /// So many channels are open now: the guest is told how to spread what it sends.
   void announce_channels(uint16_t count);
   /// Packets that the guest has not given back. The channel's thread.
@@ -108,30 +107,18 @@ class ChannelService {
   void send_replies();
   void send_notices();
   void tell_function();
-  bool stage(wire::PacketType type, uint64_t transaction_id, std::span<const std::byte> message);
-  bool may_sleep();
-  void break_off(const std::string& why);
-  void wake();
 
-  vmbus::OpenChannel& channel_;
+  vmbus::ServiceEnd end_;
   NicShared& shared_;
-  const bool primary_;
-  int wake_fd_;
-  std::atomic<bool> stopping_{false};
   std::atomic<bool> silent_{false};
   std::atomic<bool> link_changed_{false};
   std::atomic<uint16_t> announce_{0};
 
   uint64_t told_function_ = 0;  ///< what the guest was told last of NicShared::function
   bool joins_ = false;          ///< told to the backend
-  bool broken_ = false;
-  bool staged_ = false;  ///< something for `commit`
-  bool signal_due_ = false;
-  bool wants_room_ = false;  ///< the guest was asked to signal when it has read
   std::deque<Reply> replies_;
   std::array<std::optional<Asked>, 2> asked_;  ///< by Buffer
   ReceiveQueue receive_;
-  std::vector<std::byte> packet_;   ///< out of the ring
   std::vector<std::byte> message_;  ///< RNDIS, out of the guest's memory
 
   std::mutex found_mutex_;

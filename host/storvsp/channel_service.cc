@@ -2,13 +2,9 @@
 #include "host/storvsp/channel_service.hpp"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
-#include <utility>
 
 #include "host/scsi/bigendian.hpp"
 #include "host/scsi/identity.hpp"
@@ -18,12 +14,10 @@ namespace hv::host::storvsp {
 namespace {
 
 namespace proto = wire::storvsc;
-using hv::vmbus::Signal;
 using scsi::Progress;
 
 constexpr uint64_t kSignalToken = ~uint64_t{0} - 1;
 constexpr uint64_t kWakeToken = ~uint64_t{0} - 2;
-constexpr size_t kPacketBuffer = 64 * 1024;
 constexpr size_t kMaxReplies = 64;
 constexpr uint8_t kReportLuns = 0xa0, kInquiry = 0x12;
 
@@ -68,53 +62,41 @@ Outgoing completion(const proto::ScsiRequest& request, const scsi::Outcome& outc
 }  // namespace
 
 ChannelService::ChannelService(vmbus::OpenChannel& channel, ControllerShared& shared)
-    : channel_(channel),
-      shared_(shared),
-      primary_(channel.index() == 0),
-      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      packet_(kPacketBuffer) {
-  if (wake_fd_ < 0) throw std::runtime_error("no eventfd for a storage channel");
-}
-
-ChannelService::~ChannelService() { ::close(wake_fd_); }
-
-void ChannelService::stop() {
-  stopping_.store(true, std::memory_order_release);
-  ::eventfd_write(wake_fd_, 1);
-}
+    : end_(channel), shared_(shared) {}
 
 void ChannelService::luns_changed(bool announce) {
   if (announce) announce_.store(true, std::memory_order_release);
-  ::eventfd_write(wake_fd_, 1);
+  end_.wake();
 }
 
 void ChannelService::run(bool allow_uring) {
   IoQueue queue(allow_uring);
-  queue.watch(channel_.signal_fd(), kSignalToken);
-  queue.watch(wake_fd_, kWakeToken);
-  channel_.incoming().mask();
+  queue.watch(end_.open().signal_fd(), kSignalToken);
+  queue.watch(end_.wake_fd(), kWakeToken);
+  end_.mask();
   while (true) {
-    const bool stopping = stopping_.load(std::memory_order_acquire);
+    const bool stopping = end_.stopping();
     if (stopping && in_flight_ == 0) return;
     // The round may have taken the wake-up of `stop` itself: look again before waiting for it.
-    if (!stopping && (!step(queue) || stopping_.load(std::memory_order_acquire))) continue;
+    if (!stopping && (!step(queue) || end_.stopping())) continue;
     handle(queue, queue.wait());
-    channel_.incoming().mask();
+    end_.mask();
   }
 }
 
 bool ChannelService::step(IoQueue& queue) {
-  if (!broken_) take_requests(queue);
+  take_requests(queue);
   handle(queue, queue.poll());
+  if (end_.broken()) drop_finished();
   send_finished();
-  signal_if_due();
+  end_.end_round();
   return may_sleep();
 }
 
 void ChannelService::handle(IoQueue& queue, std::span<const IoQueue::Event> events) {
   for (const IoQueue::Event& event : events) {
     if (event.token == kSignalToken) {
-      channel_.counters().signals_in.add(static_cast<uint64_t>(event.result));
+      end_.open().counters().signals_in.add(static_cast<uint64_t>(event.result));
     } else if (event.token == kWakeToken) {
       refresh_luns();  // lets go of units that were removed
     } else {
@@ -125,28 +107,18 @@ void ChannelService::handle(IoQueue& queue, std::span<const IoQueue::Event> even
 }
 
 void ChannelService::take_requests(IoQueue& queue) {
-  auto& reader = channel_.incoming();
-  size_t count = 0;
-  while (in_flight_ + finished_.size() < kMaxTasks && replies_.size() < kMaxReplies) {
-    const auto packet = reader.read(packet_);
-    if (!packet) {
-      if (packet.error() == Error::RingEmpty) break;
-      break_off(fmt::format("incoming ring: {}", hv::name(packet.error())));
-      break;
-    }
-    count++;
-    channel_.counters().packets_in.add();
-    channel_.counters().bytes_in.add(packet->extra.size() + packet->payload.size());
-    if (!take_packet(queue, *packet)) break;
+  while (takes_more()) {
+    const auto packet = end_.take();
+    if (!packet || !take_packet(queue, *packet)) break;
   }
-  if (count > 0 && reader.commit() == Signal::Yes) signal_due_ = true;
+  end_.give_back();
 }
 
 bool ChannelService::take_packet(IoQueue& queue, const hv::vmbus::Packet& packet) {
   if (packet.type == wire::PacketType::Completion) return true;  // nothing we send asks for one
   const auto incoming = parse_packet(packet);
   if (!incoming) {
-    break_off(
+    end_.break_off(
         fmt::format("a packet that is none of the protocol's: {}", hv::name(incoming.error())));
     return false;
   }
@@ -156,7 +128,7 @@ bool ChannelService::take_packet(IoQueue& queue, const hv::vmbus::Packet& packet
       return handle && handle->offer_sub_channels(count);
     };
     replies_.emplace_back(incoming->transaction_id,
-                          shared_.session.handle(*incoming, primary_, offer));
+                          shared_.session.handle(*incoming, end_.primary(), offer));
     return true;
   }
   if (!shared_.session.ready()) {
@@ -184,7 +156,7 @@ void ChannelService::start(IoQueue& queue, const Incoming& packet,
     const uint32_t most = shared_.session.limits().max_transfer_bytes;
     const auto resolved =
         length > most ? Result<void>(Error::BadLength)
-                      : vmbus::resolve_guest_buffer(channel_.machine(), extra, length,
+                      : vmbus::resolve_guest_buffer(end_.open().machine(), extra, length,
                                                     most / wire::kPageSize + 64, request.guest);
     if (!resolved) {
       request.fail(scsi::kInvalidFieldInCdb);
@@ -207,86 +179,45 @@ void ChannelService::advance(IoQueue& queue, Request& request, Progress progress
   finished_.push_back(request.index);
 }
 
+void ChannelService::drop_finished() {
+  for (const uint32_t index : finished_) release(requests_[index]);
+  finished_.clear();
+  replies_.clear();
+}
+
 void ChannelService::send_finished() {
-  if (broken_) {
-    for (const uint32_t index : finished_) release(requests_[index]);
-    finished_.clear();
-    replies_.clear();
-    return;
-  }
-  bool sent = false;
-  while (!replies_.empty() &&
-         send(wire::PacketType::Completion, replies_.front().first, replies_.front().second)) {
+  const auto answer = [this](uint64_t transaction_id, const Outgoing& packet) {
+    return end_.send(wire::PacketType::Completion, transaction_id, packet.bytes());
+  };
+  while (!replies_.empty() && answer(replies_.front().first, replies_.front().second))
     replies_.pop_front();
-    sent = true;
-  }
   size_t count = 0;
   while (replies_.empty() && count < finished_.size()) {
     Request& request = requests_[finished_[count]];
-    if (!send(wire::PacketType::Completion, request.transaction_id,
-              completion(request.header, request.outcome, request.size)))
+    if (!answer(request.transaction_id, completion(request.header, request.outcome, request.size)))
       break;
     release(request);
     count++;
   }
-  finished_.erase(finished_.begin(),
-                  finished_.begin() + static_cast<ptrdiff_t>(std::min(count, finished_.size())));
-  sent |= count > 0;
-  if (primary_ && announce_.load(std::memory_order_acquire) && shared_.session.ready() &&
+  finished_.erase(finished_.begin(), finished_.begin() + static_cast<ptrdiff_t>(count));
+  if (end_.primary() && announce_.load(std::memory_order_acquire) && shared_.session.ready() &&
       shared_.session.knows_enumerate_bus() &&
-      send(wire::PacketType::DataInBand, 0,
-           Outgoing(proto::Operation::EnumerateBus, proto::kStatusSuccess,
-                    shared_.session.packet_size()))) {
+      end_.send(wire::PacketType::DataInBand, 0,
+                Outgoing(proto::Operation::EnumerateBus, proto::kStatusSuccess,
+                         shared_.session.packet_size())
+                    .bytes()))
     announce_.store(false, std::memory_order_release);
-    sent = true;
-  }
-  if (sent && !broken_ && channel_.outgoing().commit() == Signal::Yes) signal_due_ = true;
-  if (wants_room_ && finished_.empty() && replies_.empty()) {
-    wants_room_ = false;
-    (void)channel_.outgoing().wait_for_space(0);
-  }
 }
 
-bool ChannelService::send(wire::PacketType type, uint64_t transaction_id, const Outgoing& packet) {
-  if (broken_) return false;
-  const auto staged = channel_.outgoing().stage(type, 0, transaction_id, {}, packet.bytes());
-  if (staged) {
-    channel_.counters().packets_out.add();
-    channel_.counters().bytes_out.add(packet.bytes().size());
-    return true;
-  }
-  if (staged.error() != Error::RingFull)
-    break_off(fmt::format("outgoing ring: {}", hv::name(staged.error())));
-  return false;
-}
-
-void ChannelService::signal_if_due() {
-  if (!std::exchange(signal_due_, false)) return;
-  channel_.signal_guest();
+/// With the pool in use up, only a completion helps.
+bool ChannelService::takes_more() const {
+  return in_flight_ + finished_.size() < kMaxTasks && replies_.size() < kMaxReplies;
 }
 
 bool ChannelService::may_sleep() {
-  if (broken_) return true;
-  if (!finished_.empty() || !replies_.empty()) {
-    const auto room = channel_.outgoing().wait_for_space(
-        static_cast<uint32_t>(hv::vmbus::RingWriter::packet_size(0, proto::kPacketSize)));
-    if (!room) break_off(fmt::format("outgoing ring: {}", hv::name(room.error())));
-    wants_room_ = room.ok() && !*room;
-    if (!wants_room_) return false;
-  }
-  // With the pool in use up, only a completion helps: the guest need not signal.
-  if (in_flight_ + finished_.size() >= kMaxTasks || replies_.size() >= kMaxReplies) return true;
-  const auto more = channel_.incoming().unmask();
-  if (!more) break_off(fmt::format("incoming ring: {}", hv::name(more.error())));
-  if (!more || !*more) return more.ok();
-  channel_.incoming().mask();
-  return false;
-}
-
-void ChannelService::break_off(const std::string& why) {
-  if (broken_) return;
-  broken_ = true;
-  channel_.fail(why);
+  const bool waits = !finished_.empty() || !replies_.empty();
+  return end_.may_sleep(waits ? hv::vmbus::RingWriter::packet_size(0, proto::kPacketSize) : 0,
+                        takes_more());
 }
 
 void ChannelService::refresh_luns() {

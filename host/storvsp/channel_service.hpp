@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "host/backends/io_queue.hpp"
@@ -14,6 +13,7 @@
 #include "host/storvsp/packet.hpp"
 #include "host/storvsp/session.hpp"
 #include "host/vmbus/device.hpp"
+#include "host/vmbus/service_end.hpp"
 
 namespace hv::host::storvsp {
 
@@ -38,7 +38,6 @@ class ChannelService {
   static constexpr size_t kMaxTasks = 512;
 
   ChannelService(vmbus::OpenChannel& channel, ControllerShared& shared);
-  ~ChannelService();
   ChannelService(const ChannelService&) = delete;
   ChannelService& operator=(const ChannelService&) = delete;
 
@@ -51,7 +50,7 @@ class ChannelService {
   /// there is nothing to do but to wait.
   bool step(IoQueue& queue);
 
-  void stop();
+  void stop() { end_.stop(); }
   /// Logical units came or went: lets go of those that went, and (`announce`, on the primary) tells
   /// the guest to look.
   void luns_changed(bool announce);
@@ -71,10 +70,9 @@ class ChannelService {
   void start(IoQueue& queue, const Incoming& packet, std::span<const std::byte> extra);
   void advance(IoQueue& queue, Request& request, scsi::Progress progress);
   void send_finished();
-  bool send(wire::PacketType type, uint64_t transaction_id, const Outgoing& packet);
-  void signal_if_due();
+  void drop_finished();
+  bool takes_more() const;
   bool may_sleep();
-  void break_off(const std::string& why);
 
   scsi::Progress report_luns(Request& request);
   scsi::Progress absent_unit(Request& request);
@@ -84,24 +82,17 @@ class ChannelService {
   Request& allocate();
   void release(Request& request);
 
-  vmbus::OpenChannel& channel_;
+  vmbus::ServiceEnd end_;
   ControllerShared& shared_;
-  const bool primary_;
-  int wake_fd_;
-  std::atomic<bool> stopping_{false};
   std::atomic<bool> announce_{false};
 
-  bool broken_ = false;
-  bool signal_due_ = false;
-  bool wants_room_ = false;  ///< the guest was asked to signal when it has read
-  size_t in_flight_ = 0;     ///< requests without an outcome yet
+  size_t in_flight_ = 0;  ///< requests without an outcome yet
   uint64_t luns_generation_ = 0;
   std::shared_ptr<const LunMap> luns_;
   std::deque<Request> requests_;  ///< never shrinks; addresses stay
   std::vector<uint32_t> free_;
   std::vector<uint32_t> finished_;                     ///< answered as soon as the ring has room
   std::deque<std::pair<uint64_t, Outgoing>> replies_;  ///< of the negotiation, in order
-  std::vector<std::byte> packet_;
 };
 
 }  // namespace hv::host::storvsp
