@@ -9,10 +9,26 @@
 
 namespace hv::netvsc {
 
+/// What a control message of the host means for the port.
+struct Told {
+  enum class Kind : uint8_t {
+    Nothing,
+    Answer,  ///< the request is answered: wake who waits for it
+    LinkUp,
+    LinkDown,
+    NetworkChanged,
+    Speed,      ///< `value`: units of 100 bit/s
+    KeepAlive,  ///< `value`: its id; to be answered
+    Nonsense,
+  };
+  Kind kind = Kind::Nothing;
+  uint32_t value = 0;
+};
+
 /// The one RNDIS request that waits for its answer. An answer counts once, with the id of the
 /// request that waits now, and of its kind; late, repeated and forged ones are BadId. Concurrency:
-/// `begin`, `cancel` and `answer` by one caller (the port's lock); `take` by the receiver of the
-/// primary channel, at any time.
+/// `begin`, `cancel` and `answer` by one caller (the port's lock); `take` and `hear` by the
+/// receiver of the primary channel, at any time.
 class Conversation {
  public:
   /// Bytes of an answer that are kept; what is longer is cut, and fails to parse.
@@ -50,6 +66,9 @@ class Conversation {
     __builtin_memcpy(answer_.data(), message.data(), length_);
     return {};
   }
+
+  /// Sorts a control message of the host, a private copy; an answer is taken.
+  Told hear(std::span<const std::byte> message);
 
   /// Gives the request up. False: its answer is being taken this moment; it will be there.
   bool cancel() { return waiting_.exchange(0, std::memory_order_acq_rel) != 0; }

@@ -1,51 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
-#include "core/base/face.hpp"
 #include "core/netvsc/discovery.hpp"
 #include "core/netvsc/netvsc.h"
 #include "core/netvsc/offload.hpp"
 #include "core/netvsc/queue.hpp"
 #include "core/netvsc/recovery.hpp"
 #include "core/netvsc/virtual_function.hpp"
+#include "core/vmbus/face.hpp"
 
 /// What the files of the C face share.
 namespace hv::netvsc::face {
 
+using hv::face::bytes_at;
+using hv::face::memory_at;
 using hv::face::object;
+using hv::face::round_end_of;
+using hv::face::signal_of;
 using hv::face::status_of;
 
-inline int signal_of(vmbus::Signal signal) {
-  return signal == vmbus::Signal::Yes ? HV_SIGNAL : HV_NO_SIGNAL;
-}
-
-inline std::span<const std::byte> bytes_at(const void* bytes, size_t length) {
-  return {static_cast<const std::byte*>(bytes), length};
-}
-
 inline Queue& of(hv_netvsc_queue* queue) { return object<Queue>(queue); }
-inline const Queue& of(const hv_netvsc_queue* queue) {
-  return object<Queue>(const_cast<hv_netvsc_queue*>(queue));
-}
+inline const Queue& of(const hv_netvsc_queue* queue) { return object<Queue>(queue); }
 inline Opening& of(hv_netvsc_opening* opening) { return object<Opening>(opening); }
-inline const Opening& of(const hv_netvsc_opening* opening) {
-  return object<Opening>(const_cast<hv_netvsc_opening*>(opening));
-}
+inline const Opening& of(const hv_netvsc_opening* opening) { return object<Opening>(opening); }
 inline Discovery& of(hv_netvsc_discovery* discovery) { return object<Discovery>(discovery); }
 inline const Discovery& of(const hv_netvsc_discovery* discovery) {
-  return object<Discovery>(const_cast<hv_netvsc_discovery*>(discovery));
+  return object<Discovery>(discovery);
 }
 inline VirtualFunction& of(hv_netvsc_function* function) {
   return object<VirtualFunction>(function);
 }
 inline const VirtualFunction& of(const hv_netvsc_function* function) {
-  return object<VirtualFunction>(const_cast<hv_netvsc_function*>(function));
+  return object<VirtualFunction>(function);
 }
 inline Conversation& of(hv_netvsc_conversation* conversation) {
   return object<Conversation>(conversation);
 }
 inline const Conversation& of(const hv_netvsc_conversation* conversation) {
-  return object<Conversation>(const_cast<hv_netvsc_conversation*>(conversation));
+  return object<Conversation>(conversation);
 }
 
 inline Capabilities of_c(const hv_netvsc_capabilities& found) {

@@ -300,23 +300,20 @@ HV_HOT int hv_netvsc_send_pages(struct hv_netvsc_queue *queue, uint32_t slot,
 				const struct hv_netvsc_frame *frame, void *header);
 int hv_netvsc_send_control(struct hv_netvsc_queue *queue, uint64_t address, uint32_t length);
 /*
- * Stages completions that are owed: also a receiver's affair, so both must be held. HV_RING_FULL:
- * some still are.
- */
-HV_HOT int hv_netvsc_pay(struct hv_netvsc_queue *queue);
-/*
  * Shows the host what is copied and what is staged; what finds no room stays for the next time.
  * Returns enum hv_signal.
  */
 HV_HOT int hv_netvsc_publish(struct hv_netvsc_queue *queue);
 /*
- * A round of receiving is over, and its completions are staged. 1: they may wait to be published
- * with a frame, while a timer of HV_NETVSC_PIGGYBACK_MS runs; 0: publish.
+ * Ends a round of receiving, which is also a receiver's affair, so both must be held. `pay`:
+ * completions that are owed are staged. Publishes all, unless completions wait for the next frame,
+ * as they may if `may_wait`: then a timer of HV_NETVSC_PIGGYBACK_MS is to run, if it does not yet.
+ * `again`: completions found no room.
  */
-HV_HOT int hv_netvsc_may_wait(struct hv_netvsc_queue *queue);
-enum hv_netvsc_due { HV_NETVSC_NOTHING_DUE = 0, HV_NETVSC_DUE_LATER = 1, HV_NETVSC_DUE_NOW = 2 };
-/* The timer has run out: it may rest, or is to run once more, or what waits is to be published. */
-enum hv_netvsc_due hv_netvsc_wait_expired(struct hv_netvsc_queue *queue);
+HV_HOT struct hv_round_end hv_netvsc_finish_round(struct hv_netvsc_queue *queue, int pay,
+						  int may_wait);
+/* That timer has run out. */
+struct hv_round_end hv_netvsc_wait_expired(struct hv_netvsc_queue *queue);
 /* 1: frames can be sent, and `percent` of the ring stays free; 0; or a negative status. */
 HV_HOT int hv_netvsc_may_send(struct hv_netvsc_queue *queue, uint32_t percent);
 /* Has the host signal when `percent` of the ring is free. 1: it is already. */

@@ -20,10 +20,6 @@ SendFrame frame_of(const hv_netvsc_frame& frame) {
           .hash = frame.hash};
 }
 
-std::span<std::byte> memory_of(void* memory, size_t bytes) {
-  return {static_cast<std::byte*>(memory), bytes};
-}
-
 SlotPlan plan_of(const hv_netvsc_plan& plan) {
   return {.sections = plan.sections, .pages = plan.pages};
 }
@@ -31,14 +27,9 @@ SlotPlan plan_of(const hv_netvsc_plan& plan) {
 /// Makes the queue where it is to live: it is too large for a kernel's stack.
 hv::Result<void> make_queue(hv_netvsc_queue* place, std::span<std::byte> memory,
                             const SlotPlan& plan, const hv_port_rings& rings, bool primary) {
-  const auto out = HV_TRY(
-      hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
-  const auto in = HV_TRY(
-      hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
-  const auto writer = HV_TRY(hv::vmbus::RingWriter::create(out));
-  const auto reader = HV_TRY(hv::vmbus::RingReader::create(in));
+  const auto open = HV_TRY(hv::vmbus::Rings::create(rings));
   const auto arrays = HV_TRY(QueueMemory::create(memory, plan));
-  new (place) Queue(writer, reader, plan, arrays, primary);
+  new (place) Queue(open, plan, arrays, primary);
   return {};
 }
 
@@ -59,7 +50,6 @@ static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds &&
               HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
 static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds &&
               HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
-static_assert(HV_NETVSC_DUE_NOW == static_cast<int>(Piggyback::Due::Now));
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
@@ -77,7 +67,7 @@ size_t hv_netvsc_queue_bytes(const hv_netvsc_plan* plan) {
 int hv_netvsc_queue_create(hv_netvsc_queue* queue, void* memory, size_t bytes,
                            const hv_netvsc_plan* plan, const hv_port_rings* rings, int primary) {
   return status_of(
-      make_queue(queue, memory_of(memory, bytes), plan_of(*plan), *rings, primary != 0));
+      make_queue(queue, memory_at(memory, bytes), plan_of(*plan), *rings, primary != 0));
 }
 
 void hv_netvsc_recovery_create(hv_netvsc_recovery* recovery) { new (recovery) Recovery(); }
@@ -150,7 +140,7 @@ int hv_netvsc_send_revoke_send(hv_netvsc_queue* queue) {
 
 int hv_netvsc_share_send(hv_netvsc_queue* queue, void* memory, uint32_t section_size,
                          uint32_t first, uint32_t count) {
-  const auto bytes = memory_of(static_cast<std::byte*>(memory) + size_t{first} * section_size,
+  const auto bytes = memory_at(static_cast<std::byte*>(memory) + size_t{first} * section_size,
                                size_t{count} * section_size);
   return status_of(
       of(queue).sending().share({.bytes = bytes, .first = first, .section_size = section_size}));
@@ -211,25 +201,21 @@ int hv_netvsc_list_piece(hv_netvsc_queue* queue, uint64_t address, uint32_t leng
 int hv_netvsc_send_pages(hv_netvsc_queue* queue, uint32_t slot, const hv_netvsc_frame* frame,
                          void* header) {
   return status_of(of(queue).sending().send_pages(static_cast<uint16_t>(slot), frame_of(*frame),
-                                                  memory_of(header, kHeaderRoom)));
+                                                  memory_at(header, kHeaderRoom)));
 }
 
 int hv_netvsc_send_control(hv_netvsc_queue* queue, uint64_t address, uint32_t length) {
   return status_of(of(queue).sending().send_control(address, length));
 }
 
-int hv_netvsc_pay(hv_netvsc_queue* queue) { return status_of(of(queue).pay_completions()); }
+int hv_netvsc_publish(hv_netvsc_queue* queue) { return signal_of(of(queue).publish()); }
 
-int hv_netvsc_publish(hv_netvsc_queue* queue) {
-  Transmitter& sending = of(queue).sending();
-  (void)sending.flush().ok();
-  return signal_of(sending.publish());
+hv_round_end hv_netvsc_finish_round(hv_netvsc_queue* queue, int pay, int may_wait) {
+  return round_end_of(of(queue).finish_round(pay != 0, may_wait != 0));
 }
 
-int hv_netvsc_may_wait(hv_netvsc_queue* queue) { return of(queue).sending().may_wait(); }
-
-hv_netvsc_due hv_netvsc_wait_expired(hv_netvsc_queue* queue) {
-  return static_cast<hv_netvsc_due>(of(queue).sending().wait_expired());
+hv_round_end hv_netvsc_wait_expired(hv_netvsc_queue* queue) {
+  return round_end_of(of(queue).wait_expired());
 }
 
 int hv_netvsc_may_send(hv_netvsc_queue* queue, uint32_t percent) {

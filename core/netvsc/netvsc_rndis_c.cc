@@ -32,23 +32,13 @@ hv_netvsc_capabilities to_c(const Capabilities& found) {
           .large_send6 = found.large_send6};
 }
 
-int told(const Indication& indication, uint32_t* value) {
-  switch (indication.kind) {
-    case Indication::Kind::LinkUp:
-      return HV_NETVSC_TOLD_LINK_UP;
-    case Indication::Kind::LinkDown:
-      return HV_NETVSC_TOLD_LINK_DOWN;
-    case Indication::Kind::NetworkChanged:
-      return HV_NETVSC_TOLD_NETWORK_CHANGED;
-    case Indication::Kind::SpeedChanged:
-      *value = indication.speed;
-      return HV_NETVSC_TOLD_SPEED;
-    case Indication::Kind::Other:
-      break;
-  }
-  return HV_NETVSC_TOLD_NOTHING;
-}
-
+static_assert(HV_NETVSC_TOLD_ANSWER == static_cast<int>(Told::Kind::Answer) &&
+              HV_NETVSC_TOLD_LINK_UP == static_cast<int>(Told::Kind::LinkUp) &&
+              HV_NETVSC_TOLD_LINK_DOWN == static_cast<int>(Told::Kind::LinkDown) &&
+              HV_NETVSC_TOLD_NETWORK_CHANGED == static_cast<int>(Told::Kind::NetworkChanged) &&
+              HV_NETVSC_TOLD_SPEED == static_cast<int>(Told::Kind::Speed) &&
+              HV_NETVSC_TOLD_KEEP_ALIVE == static_cast<int>(Told::Kind::KeepAlive) &&
+              HV_NETVSC_TOLD_NONSENSE == static_cast<int>(Told::Kind::Nonsense));
 static_assert(HV_NETVSC_MOST_CONTROL == kMostControl &&
               HV_NETVSC_RSS_KEY == std::tuple_size_v<RssKey>);
 static_assert(HV_NETVSC_RSS_ENTRIES == kMostRssEntries);
@@ -155,35 +145,8 @@ int hv_netvsc_write_keep_alive_complete(void* page, size_t room, uint32_t id) {
 
 int hv_netvsc_control(hv_netvsc_conversation* conversation, const void* bytes, size_t length,
                       uint32_t* value) {
-  const auto view = parse_control(bytes_at(bytes, length));
-  if (!view) return HV_NETVSC_TOLD_NONSENSE;
-  switch (view->type) {
-    case MessageType::InitializeComplete:
-    case MessageType::QueryComplete:
-    case MessageType::SetComplete:
-      return of(conversation).take(bytes_at(bytes, length), *view) ? HV_NETVSC_TOLD_ANSWER
-                                                                   : HV_NETVSC_TOLD_NOTHING;
-    case MessageType::IndicateStatus: {
-      const auto indication = parse_indication(*view);
-      return indication ? told(*indication, value) : HV_NETVSC_TOLD_NONSENSE;
-    }
-    case MessageType::KeepAlive: {
-      const auto id = hv::ByteReader(view->body).take<uint32_t>();
-      if (!id) return HV_NETVSC_TOLD_NONSENSE;
-      *value = *id;
-      return HV_NETVSC_TOLD_KEEP_ALIVE;
-    }
-    case MessageType::ResetComplete:
-    case MessageType::KeepAliveComplete:
-      return HV_NETVSC_TOLD_NOTHING;
-    case MessageType::Packet:
-    case MessageType::Initialize:
-    case MessageType::Halt:
-    case MessageType::Query:
-    case MessageType::Set:
-    case MessageType::Reset:
-      break;
-  }
-  return HV_NETVSC_TOLD_NONSENSE;
+  const Told told = of(conversation).hear(bytes_at(bytes, length));
+  *value = told.value;
+  return static_cast<int>(told.kind);
 }
 }

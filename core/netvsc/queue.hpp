@@ -11,12 +11,11 @@ namespace hv::netvsc {
 /// caller; the two at once. `pay_completions` needs both.
 class Queue {
  public:
-  Queue(vmbus::RingWriter writer, vmbus::RingReader reader, const SlotPlan& plan,
-        const QueueMemory& memory, bool primary)
+  Queue(const vmbus::Rings& rings, const SlotPlan& plan, const QueueMemory& memory, bool primary)
       : plan_(plan),
         slots_(memory.slots),
-        sending_(writer, slots_, plan, memory),
-        receiving_(reader, slots_, plan, {}, primary) {}
+        sending_(rings.out, slots_, plan, memory),
+        receiving_(rings.in, slots_, plan, {}, primary) {}
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
@@ -32,6 +31,35 @@ class Queue {
       const auto& completion = receiving_.oldest();
       HV_TRY(sending_.send_completion(completion.id, completion.status));
       receiving_.pay();
+    }
+    return {};
+  }
+
+  /// Shows the host what is copied and what is staged; what finds no room stays for the next time.
+  /// Yes: signal it. By the sender.
+  vmbus::Signal publish() {
+    (void)sending_.flush().ok();
+    return sending_.publish();
+  }
+  /// Ends a round of receiving: `pay` the completions that are owed, and publish all that is
+  /// staged, unless completions `may_wait` for the next frame and do so; then a timer of
+  /// Piggyback::kPeriodMs has to run, if it does not. `again`: completions found no room. Needs
+  /// both sides.
+  vmbus::RoundEnd finish_round(bool pay, bool may_wait) {
+    const Result<void> paid = pay ? pay_completions() : Result<void>();
+    if (paid.ok() && may_wait && sending_.may_wait()) return {.arm_timer = true};
+    const bool full = !paid && paid.error() == Error::RingFull;
+    return {.signal = publish(), .again = full, .broken = !paid && !full};
+  }
+  /// The timer of completions that wait has run out. By the sender.
+  vmbus::RoundEnd wait_expired() {
+    switch (sending_.wait_expired()) {
+      case Piggyback::Due::Nothing:
+        break;
+      case Piggyback::Due::Later:
+        return {.arm_timer = true};
+      case Piggyback::Due::Now:
+        return {.signal = publish()};
     }
     return {};
   }

@@ -36,7 +36,7 @@ Result<Event> Receiver::next() {
 }
 
 inline Result<Event> Receiver::open_packet() {
-  const auto packet = HV_TRY(reader_.read(packet_));
+  const auto packet = HV_TRY(in_.read());
   switch (packet.type) {
     case PacketType::Completion:
       return completed(packet);

@@ -7,7 +7,7 @@
 #include "core/netvsc/frame.hpp"
 #include "core/netvsc/opening.hpp"
 #include "core/netvsc/queue_memory.hpp"
-#include "core/vmbus/ring.hpp"
+#include "core/vmbus/endpoint.hpp"
 
 namespace hv::netvsc {
 
@@ -70,9 +70,9 @@ class Receiver {
   /// make.
   static constexpr uint32_t kMostFrame = 65535 + kEthernetHeader + 4;
 
-  Receiver(vmbus::RingReader reader, SlotTable& slots, const SlotPlan& plan,
+  Receiver(vmbus::RingReader ring, SlotTable& slots, const SlotPlan& plan,
            std::span<const std::byte> buffer, bool primary)
-      : reader_(reader), slots_(slots), plan_(plan), buffer_(buffer), primary_(primary) {}
+      : in_(ring), slots_(slots), plan_(plan), buffer_(buffer), primary_(primary) {}
 
   void adopt(const Dialect& dialect) { dialect_ = dialect; }
   /// The sections of the receive buffer: where frames of the host may be. Before the first of them;
@@ -92,12 +92,12 @@ class Receiver {
     owed_count_--;
   }
 
-  vmbus::Signal give_back() { return reader_.commit(); }
-  void mask() { reader_.mask(); }
-  uint32_t position() const { return reader_.position(); }
+  vmbus::Signal give_back() { return in_.give_back(); }
+  void mask() { in_.mask(); }
+  uint32_t position() const { return in_.position(); }
   /// When the receiver may be another caller's already; `position` is from before
   /// (RingReader::unmask_behind).
-  bool unmask_behind(uint32_t position) const { return reader_.unmask_behind(position); }
+  bool unmask_behind(uint32_t position) const { return in_.unmask_behind(position); }
 
  private:
   /// The packet of transfer pages whose ranges are being gone through.
@@ -119,7 +119,7 @@ class Receiver {
   Event drop_frame();
   HV_HOT void end_transfer();
 
-  vmbus::RingReader reader_;
+  vmbus::Inbound<kMostPacket> in_;
   SlotTable& slots_;
   SlotPlan plan_;
   Dialect dialect_;
@@ -137,7 +137,6 @@ class Receiver {
   std::array<Fragment, kMostParts> parts_;
   PpiScratch ppis_;
   alignas(8) std::array<std::byte, kMostControl> control_;
-  alignas(8) std::array<std::byte, kMostPacket> packet_;
 };
 
 /// The send table in an NVSP message, a private copy. Hosts up to version 6 may misstate its

@@ -53,26 +53,19 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
 
   write_header(header, frame, 0);
   piggyback_.frame();
-  const uint64_t id = HV_TRY(slots_.arm(slot));
-  const Message message = rndis_message(RndisChannel::Data, proto::kNoSection, 0);
-  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
-                                    wire::kPacketCompletionRequested, id, ranges, message));
+  return vmbus::send_request(out_, slots_, slot, ranges,
+                             rndis_message(RndisChannel::Data, proto::kNoSection, 0));
 }
 
-Result<void> Transmitter::send_notice(const Message& message) {
-  return writer_.stage(wire::PacketType::DataInBand, 0, 0, {}, message);
-}
+Result<void> Transmitter::send_notice(const Message& message) { return out_.notice(message); }
 
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
   if (length == 0 || length > wire::kPageSize - address % wire::kPageSize) return Error::BadLength;
   HV_TRY(list_.begin(address, length));
   const auto ranges = HV_TRY(list_.finish());
   HV_TRY(flush());
-  const size_t slot = plan_.control();
-  const uint64_t id = HV_TRY(slots_.arm(slot));
-  const Message message = rndis_message(RndisChannel::Control, proto::kNoSection, 0);
-  return settle(slot, writer_.stage(wire::PacketType::DataUsingGpaDirect,
-                                    wire::kPacketCompletionRequested, id, ranges, message));
+  return vmbus::send_request(out_, slots_, plan_.control(), ranges,
+                             rndis_message(RndisChannel::Control, proto::kNoSection, 0));
 }
 
 Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
@@ -80,15 +73,13 @@ Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
     proto::Header header;
     proto::RndisPacketComplete body;
   } const message{{MessageType::SendRndisPacketComplete}, {status}};
-  HV_TRY(writer_.stage(wire::PacketType::Completion, 0, id, {}, bytes_of(message)));
+  HV_TRY(out_.complete(id, bytes_of(message)));
   piggyback_.completion();
   return {};
 }
 
 Result<void> Transmitter::send_in_band(size_t slot, const Message& message) {
-  const uint64_t id = HV_TRY(slots_.arm(slot));
-  return settle(slot, writer_.stage(wire::PacketType::DataInBand, wire::kPacketCompletionRequested,
-                                    id, {}, message));
+  return vmbus::send_request(out_, slots_, slot, {}, message);
 }
 
 }  // namespace hv::netvsc

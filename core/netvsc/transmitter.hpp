@@ -7,8 +7,8 @@
 #include "core/netvsc/piggyback.hpp"
 #include "core/netvsc/queue_memory.hpp"
 #include "core/netvsc/rndis.hpp"
+#include "core/vmbus/endpoint.hpp"
 #include "core/vmbus/gpa_direct.hpp"
-#include "core/vmbus/ring.hpp"
 
 namespace hv::netvsc {
 
@@ -63,9 +63,9 @@ class PageList {
 /// open batch until `flush`. Concurrency: one caller at a time (the port's lock of the channel).
 class Transmitter {
  public:
-  Transmitter(vmbus::RingWriter writer, SlotTable& slots, const SlotPlan& plan,
+  Transmitter(vmbus::RingWriter ring, SlotTable& slots, const SlotPlan& plan,
               const QueueMemory& memory)
-      : writer_(writer),
+      : out_(ring),
         slots_(slots),
         plan_(plan),
         sections_(memory.section_stack, memory.section_ring),
@@ -135,7 +135,7 @@ class Transmitter {
   // --- the ring
 
   vmbus::Signal publish() {
-    const vmbus::Signal signal = writer_.commit();
+    const vmbus::Signal signal = out_.publish();
     piggyback_.published(signal);
     return signal;
   }
@@ -147,11 +147,11 @@ class Transmitter {
   /// Whether frames of any kind can be sent now, with `reserve` bytes of the ring left. Errors:
   /// RingCorrupt.
   Result<bool> may_send(uint32_t reserve) {
-    const uint32_t room = HV_TRY(writer_.free_bytes());
+    const uint32_t room = HV_TRY(out_.free_bytes());
     return room >= reserve && !pages_.empty();
   }
-  uint32_t ring_capacity() const { return writer_.capacity(); }
-  Result<bool> wait_for_space(uint32_t bytes) { return writer_.wait_for_space(bytes); }
+  uint32_t ring_capacity() const { return out_.capacity(); }
+  Result<bool> wait_for_space(uint32_t bytes) { return out_.wait_for_space(bytes); }
 
   SlotPool& sections() { return sections_; }
   SlotPool& pages() { return pages_; }
@@ -170,12 +170,7 @@ class Transmitter {
   HV_HOT Result<std::byte*> copy_fitting(const SendFrame& frame);
   HV_HOT Result<void> send_batch();
   HV_HOT Result<void> send_in_band(size_t slot, const Message& message);
-  Result<void> settle(size_t slot, Result<void> sent) {
-    if (!sent) (void)slots_.cancel(slot).ok();
-    return sent.ok() ? Result<void>() : Result<void>(sent.error());
-  }
-
-  vmbus::RingWriter writer_;
+  vmbus::Outbound out_;
   SlotTable& slots_;
   SlotPlan plan_;
   SendShare share_;

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #pragma once
 
-#include <concepts>
-
-#include "core/base/slot_table.hpp"
 #include "core/storvsc/handshake.hpp"
 #include "core/storvsc/outcome.hpp"
-#include "core/vmbus/ring.hpp"
+#include "core/vmbus/endpoint.hpp"
 
 namespace hv::storvsc {
 
-/// What the machine needs of a channel. The caller serialises all uses of one channel's sending
-/// side. `send_*` stage a packet with a completion asked for: nothing is seen by the host before
-/// the channel's owner publishes what is staged, for one packet or for many. Errors: RingFull
-/// (nothing staged; the owner publishes and tries again when something has completed), Gone, and
-/// what means that the channel is broken.
-template <typename C>
-concept SendChannel = requires(C& channel, std::span<const std::byte> bytes, uint64_t id) {
-  { channel.send_in_band(bytes, id) } -> std::same_as<Result<void>>;
-  { channel.send_gpa_direct(bytes, bytes, id) } -> std::same_as<Result<void>>;
-};
+/// One channel of a controller. Hosts send packets of 64 bytes.
+using Channel = vmbus::Endpoint<256>;
 
 /// A packet from the host, understood.
 struct Event {
@@ -69,25 +58,21 @@ class Machine {
   /// Stages `request` under `slot`. `ranges`: GpaDirectHeader and ranges, empty when no bytes move.
   /// From success on the request is the host's until `receive` gives it back or `cancel` takes it.
   /// Errors: BadId, BadState (slot alive), BadValue, NotSupported (a command that hosts of this
-  /// version mishandle), and the channel's. Nothing stays behind after an error.
-  template <SendChannel C>
-  Result<void> submit(C& channel, size_t slot, const Request& request,
+  /// version mishandle), and the channel's (RingFull: publish, and try again when something has
+  /// completed). Nothing stays behind after an error.
+  template <vmbus::RequestSink S>
+  Result<void> submit(S& channel, size_t slot, const Request& request,
                       std::span<const std::byte> ranges) {
     if (slot >= requests()) return Error::BadId;
     HV_TRY(check_request(dialect_, request));
     const Packet packet = execute_packet(dialect_, request);
-    const uint64_t id = HV_TRY(slots_.arm(slot));
-    const auto bytes = packet.bytes(dialect_);
-    return settle(slot, ranges.empty() ? channel.send_in_band(bytes, id)
-                                       : channel.send_gpa_direct(ranges, bytes, id));
+    return vmbus::send_request(channel, slots_, slot, ranges, packet.bytes(dialect_));
   }
 
   /// Stages a packet of the dialogue or a reset. Errors: as `submit`.
-  template <SendChannel C>
-  Result<void> submit(C& channel, Control control, const Packet& packet) {
-    const size_t slot = slot_of(control);
-    const uint64_t id = HV_TRY(slots_.arm(slot));
-    return settle(slot, channel.send_in_band(packet.bytes(dialect_), id));
+  template <vmbus::RequestSink S>
+  Result<void> submit(S& channel, Control control, const Packet& packet) {
+    return vmbus::send_request(channel, slots_, slot_of(control), {}, packet.bytes(dialect_));
   }
 
   /// Understands one packet; what the result views is in `packet`. An Event with a slot is given
@@ -106,11 +91,6 @@ class Machine {
 
  private:
   explicit Machine(std::span<Slot> slots) : slots_(slots) {}
-
-  Result<void> settle(size_t slot, Result<void> sent) {
-    if (!sent) (void)slots_.cancel(slot).ok();
-    return sent.ok() ? Result<void>() : Result<void>(sent.error());
-  }
 
   SlotTable slots_;
   Dialect dialect_ = kDialects.front();

@@ -1,47 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The machine's face for C: translation alone.
-#include "core/base/face.hpp"
-#include "core/storvsc/ring_channel.hpp"
+#include "core/storvsc/machine.hpp"
 #include "core/storvsc/storvsc.h"
+#include "core/vmbus/face.hpp"
 
 namespace {
 
 using hv::Error;
 using hv::Result;
 using hv::face::object;
+using hv::face::signal_of;
 using hv::face::status_of;
+using hv::storvsc::Channel;
 using hv::storvsc::Handshake;
 using hv::storvsc::Machine;
-using hv::storvsc::RingChannel;
-
-template <typename T, typename Storage>
-const T& object(const Storage* storage) {
-  return object<T>(const_cast<Storage*>(storage));
-}
 
 Machine& of(hv_storvsc* machine) { return object<Machine>(machine); }
 const Machine& of(const hv_storvsc* machine) { return object<Machine>(machine); }
-RingChannel& of(hv_storvsc_channel* channel) { return object<RingChannel>(channel); }
+Channel& of(hv_storvsc_channel* channel) { return object<Channel>(channel); }
 Handshake& of(hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 const Handshake& of(const hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 
-int signal_of(hv::vmbus::Signal signal) {
-  return signal == hv::vmbus::Signal::Yes ? HV_SIGNAL : HV_NO_SIGNAL;
-}
-
-std::span<std::byte> memory_of(void* memory, size_t bytes) {
-  return {static_cast<std::byte*>(memory), bytes};
-}
-
 /// Makes the channel where it is to live: it is too large for a kernel's stack.
 Result<void> make_channel(hv_storvsc_channel* place, const hv_port_rings& rings) {
-  const auto out = HV_TRY(
-      hv::vmbus::RingMemory::create(memory_of(rings.out, rings.out_bytes), rings.mirrored != 0));
-  const auto in = HV_TRY(
-      hv::vmbus::RingMemory::create(memory_of(rings.in, rings.in_bytes), rings.mirrored != 0));
-  const auto writer = HV_TRY(hv::vmbus::RingWriter::create(out));
-  const auto reader = HV_TRY(hv::vmbus::RingReader::create(in));
-  new (place) RingChannel(writer, reader);
+  new (place) Channel(HV_TRY(hv::vmbus::Rings::create(rings)));
   return {};
 }
 
@@ -101,7 +83,7 @@ int hv_storvsc_handshake_create(hv_storvsc_handshake* handshake, int fibre_chann
 int hv_storvsc_handshake_send(const hv_storvsc_handshake* handshake, hv_storvsc* machine,
                               hv_storvsc_channel* channel) {
   return status_of(
-      of(machine).submit(of(channel), Machine::Control::Dialogue, of(handshake).packet()));
+      of(machine).submit(of(channel).out, Machine::Control::Dialogue, of(handshake).packet()));
 }
 
 int hv_storvsc_handshake_answer(hv_storvsc_handshake* handshake, const void* packet,
@@ -138,18 +120,18 @@ int hv_storvsc_submit(hv_storvsc* machine, hv_storvsc_channel* channel, size_t s
       .length = request->length,
       .cdb = {request->cdb, request->cdb_length},
   };
-  return status_of(of(machine).submit(of(channel), slot, command, ranges_of(*request)));
+  return status_of(of(machine).submit(of(channel).out, slot, command, ranges_of(*request)));
 }
 
 int hv_storvsc_submit_reset(hv_storvsc* machine, hv_storvsc_channel* channel, uint8_t path) {
-  return status_of(of(machine).submit(of(channel), Machine::Control::Reset,
+  return status_of(of(machine).submit(of(channel).out, Machine::Control::Reset,
                                       hv::storvsc::reset_bus_packet(path)));
 }
 
-int hv_storvsc_publish(hv_storvsc_channel* channel) { return signal_of(of(channel).publish()); }
+int hv_storvsc_publish(hv_storvsc_channel* channel) { return signal_of(of(channel).out.publish()); }
 
 int hv_storvsc_receive(hv_storvsc* machine, hv_storvsc_channel* channel, hv_storvsc_event* event) {
-  const auto packet = of(channel).read();
+  const auto packet = of(channel).in.read();
   if (!packet) return status_of(packet.error());
   const auto received = of(machine).receive(*packet);
   if (!received) return status_of(received.error());
@@ -171,7 +153,9 @@ int hv_storvsc_receive(hv_storvsc* machine, hv_storvsc_channel* channel, hv_stor
   return HV_OK;
 }
 
-int hv_storvsc_give_back(hv_storvsc_channel* channel) { return signal_of(of(channel).give_back()); }
+int hv_storvsc_give_back(hv_storvsc_channel* channel) {
+  return signal_of(of(channel).finish_round().signal);
+}
 
 void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
                       const hv_storvsc_completion* completion, hv_storvsc_outcome* outcome) {

@@ -72,6 +72,19 @@ struct Packet {
 /// the checks cost: the members that take it are private, and TrustingRing is their only friend.
 enum class Peer : bool { Hostile, Trusted };
 
+/// A packet that was staged, until it is committed or reverted.
+class Staged {
+ public:
+  /// Gives the packet its id, in place of that which it was staged with. Only written, never read
+  /// back: the bytes are shared.
+  HV_HOT_INLINE void set_id(uint64_t transaction_id) const;
+
+ private:
+  friend class RingWriter;
+  explicit Staged(std::byte* id) : id_(id) {}
+  std::byte* id_;
+};
+
 /// Whether the peer has to be signalled now. The port does it; the ring never does.
 enum class [[nodiscard]] Signal : bool{No = false, Yes = true};
 
@@ -106,9 +119,9 @@ class RingWriter {
   /// is a multiple of 8 bytes; `payload` is padded with zeros to one. Errors (nothing is staged
   /// then): RingFull (no room now; `wait_for_space` asks for it), BadLength (over the descriptor's
   /// 16-bit lengths or `capacity`, or `extra` no multiple of 8), RingCorrupt.
-  HV_HOT_INLINE Result<void> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
-                                   std::span<const std::byte> extra,
-                                   std::span<const std::byte> payload) {
+  HV_HOT_INLINE Result<Staged> stage(wire::PacketType type, uint16_t flags, uint64_t transaction_id,
+                                     std::span<const std::byte> extra,
+                                     std::span<const std::byte> payload) {
     return stage_for<Peer::Hostile>(type, flags, transaction_id, extra, payload);
   }
 
@@ -130,9 +143,9 @@ class RingWriter {
   RingWriter(RingMemory memory, uint32_t write_index, uint32_t read_index)
       : memory_(memory), committed_(write_index), staged_(write_index), peer_(read_index) {}
   template <Peer peer>
-  HV_HOT_INLINE Result<void> stage_for(wire::PacketType type, uint16_t flags,
-                                       uint64_t transaction_id, std::span<const std::byte> extra,
-                                       std::span<const std::byte> payload);
+  HV_HOT_INLINE Result<Staged> stage_for(wire::PacketType type, uint16_t flags,
+                                         uint64_t transaction_id, std::span<const std::byte> extra,
+                                         std::span<const std::byte> payload);
   friend struct TrustingRing;  ///< of the benchmark
 
   /// The read index may only move over what we have published. False: it is impossible.

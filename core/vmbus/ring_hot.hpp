@@ -58,9 +58,10 @@ inline uint32_t RingWriter::free_behind_staged() const {
 }
 
 template <Peer peer>
-inline Result<void> RingWriter::stage_for(wire::PacketType type, uint16_t flags,
-                                          uint64_t transaction_id, std::span<const std::byte> extra,
-                                          std::span<const std::byte> payload) {
+inline Result<Staged> RingWriter::stage_for(wire::PacketType type, uint16_t flags,
+                                            uint64_t transaction_id,
+                                            std::span<const std::byte> extra,
+                                            std::span<const std::byte> payload) {
   using namespace ring;
   if constexpr (peer == Peer::Hostile) {
     if (corrupt_) [[unlikely]]
@@ -103,9 +104,12 @@ inline Result<void> RingWriter::stage_for(wire::PacketType type, uint16_t flags,
   } else {
     write_wrapping(head, transaction_id, extra, payload);
   }
+  const Staged staged(memory_.data() + wrap(staged_ + kUnit, size));
   staged_ = wrap(staged_ + static_cast<uint32_t>(total), size);
-  return {};
+  return staged;
 }
+
+inline void Staged::set_id(uint64_t transaction_id) const { shared::write8(id_, transaction_id); }
 
 inline Signal RingWriter::commit() {
   if (staged_ == committed_) return Signal::No;

@@ -38,8 +38,8 @@ class World {
       : input_(input),
         out_(vmbus::RingMemory::create(other_ring()).take()),
         in_(vmbus::RingMemory::create(fuzz::ring_bytes(false)).take()),
-        queue_(vmbus::RingWriter::create(out_).take(), vmbus::RingReader::create(in_).take(), kPlan,
-               QueueMemory::create(memory_, kPlan).take(), input_.take<uint8_t>() & 1),
+        queue_({vmbus::RingWriter::create(out_).take(), vmbus::RingReader::create(in_).take()},
+               kPlan, QueueMemory::create(memory_, kPlan).take(), input_.take<uint8_t>() & 1),
         host_in_(vmbus::RingReader::create(out_).take()),
         host_out_(vmbus::RingWriter::create(in_).take()) {
     queue_.sending().share({.bytes = send_, .first = 0, .section_size = kSection}).take();

@@ -19,14 +19,7 @@ constexpr size_t kRequests = 8;
 
 /// Takes what is sent and remembers the ids of each slot's lives.
 struct Wire {
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
-    return sent(packet, id);
-  }
-  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet,
-                               uint64_t id) {
-    return sent(packet, id);
-  }
-  Result<void> sent(std::span<const std::byte> packet, uint64_t id) {
+  Result<void> send(uint64_t id, std::span<const std::byte>, std::span<const std::byte> packet) {
     if (full) return Error::RingFull;
     if (id == 0 ||
         (packet.size() != proto::kPacketSize && packet.size() != proto::kPacketSizeBeforeWin8))

@@ -13,6 +13,7 @@ static inline int hv_status_errno(int status)
 		return 0;
 	switch (status) {
 	case HV_RING_FULL:
+	case HV_RING_EMPTY:
 		return -EAGAIN;
 	case HV_NO_MEMORY:
 	case HV_EXHAUSTED:

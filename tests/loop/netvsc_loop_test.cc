@@ -256,8 +256,10 @@ class NetvscLoop : public ::testing::Test {
   LateHandle handle;
   std::thread host;
   alignas(8) std::array<std::byte, QueueMemory::bytes_needed(kPlan)> memory{};
-  Queue queue{channel.to_host().writer(), channel.to_guest().reader(), kPlan,
-              QueueMemory::create(memory, kPlan).take(), true};
+  Queue queue{{channel.to_host().writer(), channel.to_guest().reader()},
+              kPlan,
+              QueueMemory::create(memory, kPlan).take(),
+              true};
   Conversation conversation;
   std::mutex mutex;  ///< the port's lock of the channel
   std::atomic<uint32_t> back{0};

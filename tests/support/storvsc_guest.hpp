@@ -18,22 +18,17 @@ namespace hv::test {
 class GuestQueue {
  public:
   explicit GuestQueue(FakeChannel& channel)
-      : channel_(channel),
-        writer_(channel.to_host().writer()),
-        reader_(channel.to_guest().reader()) {}
+      : channel_(channel), ends_({channel.to_host().writer(), channel.to_guest().reader()}) {}
 
-  // As storvsc::SendChannel.
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
-    return send(wire::PacketType::DataInBand, {}, packet, id);
-  }
-  Result<void> send_gpa_direct(std::span<const std::byte> ranges, std::span<const std::byte> packet,
-                               uint64_t id) {
-    return send(wire::PacketType::DataUsingGpaDirect, ranges, packet, id);
+  /// As vmbus::RequestSink.
+  Result<void> send(uint64_t id, std::span<const std::byte> ranges,
+                    std::span<const std::byte> packet) {
+    return ends_.out.send(id, ranges, packet);
   }
 
   /// Shows the host what is staged, and rings when it has to know.
   void publish() {
-    if (writer_.commit() != vmbus::Signal::Yes) return;
+    if (ends_.out.publish() != vmbus::Signal::Yes) return;
     signals_++;
     channel_.host_bell().ring();
   }
@@ -44,7 +39,7 @@ class GuestQueue {
   size_t drain(Each&& each) {
     size_t count = 0;
     while (true) {
-      auto packet = reader_.read(buffer_);
+      auto packet = ends_.in.read();
       if (!packet) {
         if (packet.error() != Error::RingEmpty)
           throw std::runtime_error(std::string("incoming ring: ") + name(packet.error()));
@@ -53,26 +48,26 @@ class GuestQueue {
       count++;
       each(*packet);
     }
-    if (reader_.commit() == vmbus::Signal::Yes) {
+    if (ends_.finish_round().signal == vmbus::Signal::Yes) {
       signals_++;
       channel_.host_bell().ring();
     }
     return count;
   }
 
-  void mask() { reader_.mask(); }
+  void mask() { ends_.in.mask(); }
 
   /// Sleeps until the host has something, or room for `wanted` bytes when that is not 0. False:
   /// nothing came in a time in which something had to come.
   bool sleep(uint32_t wanted = 0) {
-    if (wanted != 0 && writer_.wait_for_space(wanted).take()) return true;
-    const bool more = reader_.unmask().take();
+    if (wanted != 0 && ends_.out.wait_for_space(wanted).take()) return true;
+    const bool more = ends_.in.unmask().take();
     bool woken = true;
     if (!more) {
       sleeps_++;
       woken = channel_.guest_bell().wait();
     }
-    reader_.mask();
+    ends_.in.mask();
     return woken;
   }
 
@@ -80,15 +75,8 @@ class GuestQueue {
   uint64_t sleeps() const { return sleeps_; }
 
  private:
-  Result<void> send(wire::PacketType type, std::span<const std::byte> extra,
-                    std::span<const std::byte> packet, uint64_t id) {
-    return writer_.stage(type, wire::kPacketCompletionRequested, id, extra, packet);
-  }
-
   FakeChannel& channel_;
-  vmbus::RingWriter writer_;
-  vmbus::RingReader reader_;
-  alignas(8) std::array<std::byte, 256> buffer_;
+  storvsc::Channel ends_;
   uint64_t signals_ = 0;
   uint64_t sleeps_ = 0;
 };

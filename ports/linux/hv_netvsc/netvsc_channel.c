@@ -70,49 +70,40 @@ static void netvsc_start_wait(struct netvsc_queue *queue)
 static void netvsc_wait_expired(struct timer_list *timer)
 {
 	struct netvsc_queue *queue = container_of(timer, struct netvsc_queue, wait);
-	int signal = HV_NO_SIGNAL;
-	enum hv_netvsc_due due;
+	struct hv_round_end end;
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	due = hv_netvsc_wait_expired(queue->core);
-	if (due == HV_NETVSC_DUE_LATER)
+	end = hv_netvsc_wait_expired(queue->core);
+	if (end.arm_timer)
 		netvsc_start_wait(queue);
-	else if (due == HV_NETVSC_DUE_NOW)
-		signal = hv_netvsc_publish(queue->core);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, signal);
+	netvsc_signal(queue, end.signal);
 }
 
 /*
  * What the round owes: completions if `pay`, the batch that found no room before, a queue that may
  * go on. With `may_wait` completions may be left for the next frame to be published with. Returns
- * whether to go on without waiting: completions found no room.
+ * whether to go on without waiting.
  */
 static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_wait)
 {
-	int signal = HV_NO_SIGNAL;
+	struct hv_round_end end;
 	unsigned long flags;
-	int ret = HV_OK;
-	bool wait;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (pay)
-		ret = hv_netvsc_pay(queue->core);
-	wait = may_wait && ret == HV_OK && hv_netvsc_may_wait(queue->core) == 1;
-	if (!wait)
-		signal = hv_netvsc_publish(queue->core);
-	else if (!timer_pending(&queue->wait))
+	end = hv_netvsc_finish_round(queue->core, pay, may_wait);
+	if (end.arm_timer && !timer_pending(&queue->wait))
 		netvsc_start_wait(queue);
 	netvsc_wake(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, signal);
+	netvsc_signal(queue, end.signal);
 
-	if (ret == HV_RING_FULL)
+	if (end.again)
 		atomic_long_inc(&queue->adapter->net->eth_stats.rx_comp_busy);
-	else if (ret)
+	if (end.broken)
 		netvsc_break(queue, NETVSC_RING_BROKEN);
-	return ret == HV_RING_FULL;
+	return end.again;
 }
 
 /* Returns the packets taken, at most `budget`. `*busy`: completions are owed and find no room. */

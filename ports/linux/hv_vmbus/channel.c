@@ -61,19 +61,19 @@ static int open_at_host(struct vmbus_channel *ch, const void *userdata, u32 user
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	struct hvb_request request;
-	enum hvb_error error = HVB_BAD_STATE;
 	struct hvb_gpadl *ring;
+	int status = HV_BAD_STATE;
 	unsigned long flags;
 
 	ring = hvb_gpadl_find(ch->ringbuffer_gpadlhandle.gpadl_handle);
 	hvb_request_init(&request);
 	flags = hvb_lock();
 	if (ring)
-		error = hvb_core_open(&bc->core, &ring->core, ch->ringbuffer_send_offset,
-				      hv_cpu_number_to_vp_number(ch->target_cpu), userdata,
-				      userdatalen, &request.core, &request, hvb_now());
+		status = hv_vmbus_open(&hvb_bus, &bc->core, &ring->core, ch->ringbuffer_send_offset,
+				       hv_cpu_number_to_vp_number(ch->target_cpu), userdata,
+				       userdatalen, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	return error ? hvb_errno(error) : hvb_request_wait(&request, -EAGAIN);
+	return status ? hvb_errno(status) : hvb_request_wait(&request, -EAGAIN);
 }
 
 static int open_locked(struct vmbus_channel *ch, void *userdata, u32 userdatalen,
@@ -200,7 +200,7 @@ static int close_locked(struct vmbus_channel *ch)
 
 	flags = hvb_lock();
 	/* Of a rescinded channel the host knows: that is no error. */
-	hvb_core_close(&hvb_channel_of(ch)->core);
+	hv_vmbus_close(&hvb_bus, &hvb_channel_of(ch)->core);
 	hvb_unlock(flags);
 	hvb_post_all();
 
@@ -303,15 +303,15 @@ EXPORT_SYMBOL_GPL(vmbus_close);
 int vmbus_send_modifychannel(struct vmbus_channel *channel, u32 target_vp)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
+	int status;
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	error = hvb_core_modify(&hvb_channel_of(channel)->core, target_vp, &request.core, &request,
-				hvb_now());
+	status = hv_vmbus_modify(&hvb_bus, &hvb_channel_of(channel)->core, target_vp,
+				 &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	return error ? hvb_errno(error) : hvb_request_wait(&request, -EAGAIN);
+	return status ? hvb_errno(status) : hvb_request_wait(&request, -EAGAIN);
 }
 EXPORT_SYMBOL_GPL(vmbus_send_modifychannel);
 
@@ -326,14 +326,14 @@ EXPORT_SYMBOL_GPL(vmbus_send_modifychannel);
 int vmbus_send_tl_connect_request(const guid_t *shv_guest_servie_id,
 				  const guid_t *shv_host_servie_id)
 {
-	enum hvb_error error;
 	unsigned long flags;
+	int status;
 
 	flags = hvb_lock();
-	error = hvb_core_connect_service(shv_guest_servie_id->b, shv_host_servie_id->b);
+	status = hv_vmbus_connect_service(&hvb_bus, shv_guest_servie_id->b, shv_host_servie_id->b);
 	hvb_unlock(flags);
-	if (error)
-		return hvb_errno(error);
+	if (status)
+		return hvb_errno(status);
 	hvb_post_all();
 	return 0;
 }

@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "api_mgmt.h"
+#include "core/ic/ic.h"
 
 /* A driver of a performance device gets its channels spread over the CPUs. */
 #define DEVICE(TYPE, GUID, PERF, ISOLATED) \
@@ -94,12 +95,15 @@ bool vmbus_prep_negotiate_resp(struct icmsg_hdr *icmsghdrp, u8 *buf, u32 buflen,
 			       const int *srv_version, int srv_vercnt,
 			       int *nego_fw_version, int *nego_srv_version)
 {
+	const struct hv_ic_versions frameworks = { .list = fw_version, .count = fw_vercnt };
+	const struct hv_ic_versions services = { .list = srv_version, .count = srv_vercnt };
+
 	if (buflen < ICMSG_HDR + offsetof(struct icmsg_negotiate, reserved)) {
 		pr_err_ratelimited("Invalid icmsg negotiate\n");
 		return false;
 	}
 	icmsghdrp->icmsgsize = 0x10;
-	return hvb_core_negotiate(buf + ICMSG_HDR, buflen - ICMSG_HDR, fw_version, fw_vercnt,
-				  srv_version, srv_vercnt, nego_fw_version, nego_srv_version);
+	return hv_ic_negotiate(buf + ICMSG_HDR, buflen - ICMSG_HDR, &frameworks, &services,
+			       nego_fw_version, nego_srv_version);
 }
 EXPORT_SYMBOL_GPL(vmbus_prep_negotiate_resp);

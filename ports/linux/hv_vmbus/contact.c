@@ -22,6 +22,9 @@
 #define CRASH_WAIT_MS (100 * 1000)
 #define CRASH_STEP_MS 10
 
+/* Who moves a channel holds a mutex of many. */
+#define MODIFY_LIMIT_MS (10 * 1000)
+
 struct vmbus_connection vmbus_connection = {
 	.conn_state = DISCONNECTED,
 	.next_gpadl_handle = ATOMIC_INIT(0xE1E10),
@@ -129,19 +132,20 @@ static int alloc_pages_and_queues(void)
  */
 int hvb_connect(void)
 {
-	guid_t safe_classes[HV_UNKNOWN];
-	struct hvb_core_config config = {
+	/* The core looks at them for as long as it is there. */
+	static guid_t safe_classes[HV_UNKNOWN];
+	struct hv_vmbus_config config = {
 		.max_version = max_version,
 		.message_vp = hv_cpu_number_to_vp_number(HVB_CONNECT_CPU),
 		.message_vtl = hvb_vtl(),
 		.isolated = hv_is_isolation_supported(),
 		.safe_classes = safe_classes,
 		.safe_class_count = hvb_safe_classes(safe_classes),
+		.modify_limit = MODIFY_LIMIT_MS,
 	};
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
-	int ret;
+	int status, ret;
 
 	set_state(CONNECTING);
 	ret = alloc_pages_and_queues();
@@ -156,16 +160,16 @@ int hvb_connect(void)
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	hvb_core_init(&config);
+	hv_vmbus_create(&hvb_bus, &config);
 	hvb_core_ready = true;
-	error = hvb_core_connect(&request.core, &request, hvb_now());
+	status = hv_vmbus_connect(&hvb_bus, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -ECONNREFUSED);
+	ret = status ? hvb_errno(status) : hvb_request_wait(&request, -ECONNREFUSED);
 	if (ret)
 		goto fail;
 
-	vmbus_proto_version = hvb_core_version();
-	vmbus_connection.msg_conn_id = hvb_core_connection_id();
+	vmbus_proto_version = hv_vmbus_version(&hvb_bus);
+	vmbus_connection.msg_conn_id = hv_vmbus_connection_id(&hvb_bus);
 	set_state(CONNECTED);
 	pr_info("Vmbus version:%d.%d\n", vmbus_proto_version >> 16, vmbus_proto_version & 0xFFFF);
 	return 0;
@@ -180,17 +184,16 @@ fail:
 int hvb_reconnect(void)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
-	int ret;
+	int status, ret;
 
 	hvb_request_init(&request);
 	set_state(CONNECTED);
 	flags = hvb_lock();
-	error = hvb_core_resume(&request.core, &request, hvb_now());
+	status = hv_vmbus_resume(&hvb_bus, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -ECONNREFUSED);
-	vmbus_connection.msg_conn_id = hvb_core_connection_id();
+	ret = status ? hvb_errno(status) : hvb_request_wait(&request, -ECONNREFUSED);
+	vmbus_connection.msg_conn_id = hv_vmbus_connection_id(&hvb_bus);
 	if (ret)
 		set_state(DISCONNECTED);
 	return ret;
@@ -203,17 +206,17 @@ int hvb_reconnect(void)
 int hvb_unload(bool keep)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
+	int status;
 
 	if (xchg(&vmbus_connection.conn_state, DISCONNECTED) == DISCONNECTED)
 		return 0;
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	error = hvb_core_unload(keep, &request.core, &request, hvb_now());
+	status = hv_vmbus_unload(&hvb_bus, keep, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	return error ? hvb_errno(error) : hvb_request_wait(&request, -EIO);
+	return status ? hvb_errno(status) : hvb_request_wait(&request, -EIO);
 }
 
 /*
@@ -228,7 +231,7 @@ void hvb_disconnect(void)
 		hvb_stop_expiry();
 		hvb_take_spares_back();
 		hvb_gpadl_forget_all();
-		hvb_core_exit();
+		hv_vmbus_destroy(&hvb_bus);
 	}
 	drop_pages();
 }
@@ -245,7 +248,7 @@ static bool unload_response_seen(void)
 		if (!slot || READ_ONCE(slot->header.message_type) == HVMSG_NONE)
 			continue;
 		memcpy(&copy, slot, sizeof(copy));
-		if (hvb_core_is_unload_response(copy.u.payload,
+		if (hv_vmbus_is_unload_response(copy.u.payload,
 						min_t(size_t, copy.header.payload_size,
 						      HV_MESSAGE_PAYLOAD_BYTE_COUNT)))
 			seen = true;
@@ -267,7 +270,7 @@ void hvb_unload_crash(void)
 	if (xchg(&vmbus_connection.conn_state, DISCONNECTED) == DISCONNECTED)
 		return;
 
-	size = hvb_core_crash_unload(message, sizeof(message));
+	size = hv_vmbus_crash_unload(&hvb_bus, message, sizeof(message));
 	if (!size)
 		return;
 	/* Not asked from the core, whose lock may never be free again. */

@@ -27,10 +27,9 @@ struct hvb_gpadl *hvb_gpadl_find(u32 handle)
 	return g;
 }
 
-void hvb_event_gpadl_released(void *data)
+/* Call with hvb_lock. */
+void hvb_gpadl_released(struct hvb_gpadl *g)
 {
-	struct hvb_gpadl *g = data;
-
 	if (!g->abandoned)
 		return;
 	list_del(&g->node);
@@ -44,7 +43,7 @@ void hvb_event_gpadl_released(void *data)
 static bool end_gpadl(struct hvb_gpadl *g)
 {
 	unsigned long flags = hvb_lock();
-	bool done = !hvb_core_gpadl_in_use(&g->core);
+	bool done = !hv_vmbus_gpadl_in_use(&hvb_bus, &g->core);
 
 	if (done)
 		list_del(&g->node);
@@ -71,23 +70,22 @@ static int tell_host(struct vmbus_channel *ch, struct hvb_gpadl *g, const u64 *f
 		     u32 size, u32 *handle, bool *ours)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
-	int ret;
+	int status, ret;
 
 	*ours = true;
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	error = hvb_core_create_gpadl(&hvb_channel_of(ch)->core, &g->core, g, frames, count, size,
-				      &request.core, &request, hvb_now());
-	if (!error) {
-		g->handle = hvb_core_gpadl_id(&g->core);
+	status = hv_vmbus_create_gpadl(&hvb_bus, &hvb_channel_of(ch)->core, &g->core, g, frames,
+				       count, size, &request.core, &request, hvb_now());
+	if (!status) {
+		g->handle = hv_vmbus_gpadl_id(&g->core);
 		list_add(&g->node, &gpadls);
 	}
 	hvb_unlock(flags);
-	if (error) {
+	if (status) {
 		kfree(g);
-		return hvb_errno(error);
+		return hvb_errno(status);
 	}
 
 	ret = hvb_request_wait(&request, -EDQUOT);
@@ -173,25 +171,27 @@ EXPORT_SYMBOL_GPL(vmbus_establish_gpadl);
 int vmbus_teardown_gpadl(struct vmbus_channel *channel, struct vmbus_gpadl *gpadl)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	struct hvb_gpadl *g;
 	unsigned long flags;
 	int ret = 0;
+	int status;
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
 	g = find_gpadl(gpadl->gpadl_handle);
-	error = g ? hvb_core_teardown_gpadl(&g->core, &request.core, &request, hvb_now()) :
-		    HVB_BAD_ID;
+	status = HV_BAD_ID;
+	if (g)
+		status = hv_vmbus_teardown_gpadl(&hvb_bus, &g->core, &request.core, &request,
+						 hvb_now());
 	hvb_unlock(flags);
 
 	if (!g)
 		return -EINVAL;
-	if (!error)
+	if (!status)
 		ret = hvb_request_wait(&request, -EIO);
 	if (!end_gpadl(g)) {
 		pr_err_ratelimited("the host keeps GPADL 0x%x (%d)\n", gpadl->gpadl_handle,
-				   ret ? ret : hvb_errno(error));
+				   ret ? ret : hvb_errno(status));
 		gpadl->decrypted = true;
 		return ret ? ret : -EIO;
 	}

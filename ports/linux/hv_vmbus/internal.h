@@ -5,7 +5,7 @@
 
 #include "abi.h"
 #include "compat.h"
-#include "core.h"
+#include "core/vmbus/vmbus.h"
 #include "trace.h"
 
 #define HVB_MAX_RELIDS HV_EVENT_FLAGS_COUNT
@@ -25,9 +25,9 @@
  */
 struct hvb_channel {
 	struct vmbus_channel ch;
-	struct hvb_core_channel core;
-	struct hvb_core_writer writer;
-	struct hvb_core_reader reader;
+	struct hv_vmbus_channel core;
+	struct hv_vmbus_writer writer;
+	struct hv_vmbus_reader reader;
 	/* Our mappings; ch.outbound.ring_buffer points elsewhere once a ring is broken. */
 	void *out_map;
 	void *in_map;
@@ -64,15 +64,14 @@ struct hv_input_post_message {
 
 /* One wait for an answer of the host. */
 struct hvb_request {
-	struct hvb_core_request core;
+	struct hv_vmbus_request core;
 	struct completion done;
-	bool ok;
-	enum hvb_error error;
+	int status;
 	u32 host_status;
 };
 
 struct hvb_gpadl {
-	struct hvb_core_gpadl core;
+	struct hv_vmbus_gpadl core;
 	struct list_head node;
 	u64 *frames;
 	u32 handle;
@@ -81,7 +80,7 @@ struct hvb_gpadl {
 
 /* main.c */
 extern struct device *hvb_parent;
-int hvb_errno(enum hvb_error error);
+int hvb_errno(int status);
 
 /* bus.c, device.c, sysfs_*.c */
 extern HVB_CONST struct bus_type hvb_bus_type;
@@ -94,6 +93,7 @@ void hvb_channel_remove_sysfs(struct vmbus_channel *ch);
 
 /* post.c: hvb_lock() guards the core. */
 extern bool hvb_core_ready;
+extern struct hv_vmbus hvb_bus;
 unsigned long hvb_lock(void);
 void hvb_unlock(unsigned long flags);
 u64 hvb_now(void);
@@ -121,6 +121,11 @@ void hvb_wait_for_offers(void);
 struct hvb_channel *hvb_channel_alloc(gfp_t gfp);
 void hvb_channel_free(struct vmbus_channel *ch);
 void hvb_unmap_relid(struct vmbus_channel *ch);
+/* Events of the core; with hvb_lock. */
+void hvb_channel_offered(struct vmbus_channel *ch);
+void hvb_channel_rescinded(struct vmbus_channel *ch);
+void hvb_channel_reattached(struct vmbus_channel *ch);
+void hvb_channel_freed(struct vmbus_channel *ch);
 
 /* removal.c */
 void hvb_release_to_core(struct hvb_channel *bc);
@@ -152,6 +157,7 @@ void hvb_ring_broken(struct vmbus_channel *ch, struct hv_ring_buffer_info *rbi, 
 
 /* gpadl.c */
 struct hvb_gpadl *hvb_gpadl_find(u32 handle);
+void hvb_gpadl_released(struct hvb_gpadl *g);
 void hvb_gpadl_forget_all(void);
 
 /* rqstor.c */

@@ -11,43 +11,25 @@
 #include <asm/mshyperv.h>
 
 #include "internal.h"
+#include "status.h"
 
 /* The ACPI device below which ours appear; NULL: there is no bus. */
 struct device *hvb_parent;
 
-/* The one table of the core's errors in the kernel's words. */
-int hvb_errno(enum hvb_error error)
+/* What a caller gave us wrong has one name for all of them, as in tree. */
+int hvb_errno(int status)
 {
-	switch (error) {
-	case HVB_OK:
-		return 0;
-	case HVB_TRUNCATED:
-	case HVB_BAD_LENGTH:
-	case HVB_BAD_VALUE:
-	case HVB_BAD_STATE:
-	case HVB_OVERFLOW:
+	switch (status) {
+	case HV_TRUNCATED:
+	case HV_BAD_LENGTH:
+	case HV_BAD_VALUE:
+	case HV_BAD_ID:
+	case HV_BAD_STATE:
+	case HV_OVERFLOW:
 		return -EINVAL;
-	case HVB_BAD_ID:
-		return -ENOENT;
-	case HVB_RING_CORRUPT:
-		return -EIO;
-	case HVB_RING_FULL:
-	case HVB_RING_EMPTY:
-		return -EAGAIN;
-	case HVB_EXHAUSTED:
-		return -ENOBUFS;
-	case HVB_NO_MEMORY:
-		return -ENOMEM;
-	case HVB_NOT_SUPPORTED:
-		return -EOPNOTSUPP;
-	case HVB_REFUSED:
-		return -ECONNREFUSED;
-	case HVB_TIMED_OUT:
-		return -ETIMEDOUT;
-	case HVB_GONE:
-		return -ENODEV;
+	default:
+		return hv_status_errno(status);
 	}
-	return -EINVAL;
 }
 
 static int bus_platform_probe(struct platform_device *pdev)

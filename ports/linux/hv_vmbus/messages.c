@@ -16,7 +16,7 @@
 static void donate(struct hvb_channel *bc)
 {
 	if (bc)
-		hvb_core_donate(&bc->core, &bc->ch);
+		hv_vmbus_donate(&hvb_bus, &bc->core, &bc->ch);
 }
 
 void hvb_donate_spares(void)
@@ -40,7 +40,7 @@ void hvb_take_spares_back(void)
 
 	do {
 		flags = hvb_lock();
-		ch = hvb_core_reclaim();
+		ch = hv_vmbus_reclaim(&hvb_bus);
 		hvb_unlock(flags);
 		if (ch)
 			kobject_put(&ch->kobj);
@@ -56,7 +56,7 @@ static void kick_work_fn(struct work_struct *work)
 	hvb_post_all();
 
 	flags = hvb_lock();
-	needed = hvb_core_needs_storage();
+	needed = hv_vmbus_needs_storage(&hvb_bus);
 	hvb_unlock(flags);
 	if (needed)
 		bc = hvb_channel_alloc(GFP_KERNEL);
@@ -116,15 +116,11 @@ static void trace_received(const void *msg, size_t size)
 
 static void handle(const void *msg, size_t size)
 {
-	struct {
-		u32 type;
-		u32 id;
-		enum hvb_error why;
-	} refused;
+	struct hv_vmbus_violation refused;
 	bool logged = false;
 	unsigned long flags;
 
-	if (hvb_core_is_unload_response(msg, size))
+	if (hv_vmbus_is_unload_response(msg, size))
 		complete(&vmbus_connection.unload_event);
 
 	flags = hvb_lock();
@@ -132,17 +128,17 @@ static void handle(const void *msg, size_t size)
 		hvb_unlock(flags);
 		return;
 	}
-	if (hvb_core_needs_storage())
+	if (hv_vmbus_needs_storage(&hvb_bus))
 		donate(hvb_channel_alloc(GFP_ATOMIC));
-	hvb_core_message(msg, size);
-	while (hvb_core_next_violation(&refused.type, &refused.id, &refused.why))
+	hv_vmbus_message(&hvb_bus, msg, size);
+	while (hv_vmbus_next_violation(&hvb_bus, &refused))
 		logged = true;
 	hvb_unlock(flags);
 
 	/* Of a burst the last one speaks for all. */
 	if (logged)
 		pr_warn_ratelimited("message type %u about id %u of the host refused: %s\n",
-				    refused.type, refused.id, hvb_error_name(refused.why));
+				    refused.type, refused.id, hv_status_name(refused.why));
 	hvb_kick();
 }
 
@@ -177,15 +173,14 @@ void hvb_message_tasklet(unsigned long data)
 void hvb_wait_for_offers(void)
 {
 	struct hvb_request request;
-	enum hvb_error error;
 	unsigned long flags;
-	int ret;
+	int status, ret;
 
 	hvb_request_init(&request);
 	flags = hvb_lock();
-	error = hvb_core_request_offers(&request.core, &request, hvb_now());
+	status = hv_vmbus_request_offers(&hvb_bus, &request.core, &request, hvb_now());
 	hvb_unlock(flags);
-	ret = error ? hvb_errno(error) : hvb_request_wait(&request, -EIO);
+	ret = status ? hvb_errno(status) : hvb_request_wait(&request, -EIO);
 	if (ret)
 		pr_warn("the host did not say that all offers are made (%d)\n", ret);
 

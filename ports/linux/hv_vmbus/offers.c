@@ -50,7 +50,7 @@ static void adopt_offer(struct vmbus_channel *ch)
 	BUILD_BUG_ON(sizeof(*offer) - sizeof(offer->header) != 188);
 
 	offer->header.msgtype = CHANNELMSG_OFFERCHANNEL;
-	hvb_core_offer(&hvb_channel_of(ch)->core, &offer->offer);
+	hv_vmbus_offer(&hvb_channel_of(ch)->core, &offer->offer);
 	/* There are 4 groups of 32 monitors. */
 	if (offer->monitorid >= 128)
 		offer->monitor_allocated = 0;
@@ -81,14 +81,13 @@ void hvb_unmap_relid(struct vmbus_channel *ch)
 		WRITE_ONCE(vmbus_connection.channels[relid], NULL);
 }
 
-void hvb_event_channel_offered(void *data)
+void hvb_channel_offered(struct vmbus_channel *ch)
 {
-	struct vmbus_channel *ch = data;
 	struct hvb_channel *bc = hvb_channel_of(ch);
 
 	adopt_offer(ch);
 	bc->held = true;
-	ch->primary_channel = hvb_core_primary(&bc->core);
+	ch->primary_channel = hv_vmbus_primary(&bc->core);
 	if (ch->primary_channel)
 		kobject_get(&ch->primary_channel->kobj);
 	kobject_get(&ch->kobj);
@@ -100,9 +99,8 @@ void hvb_event_channel_offered(void *data)
 		queue_work(vmbus_connection.work_queue, &bc->offer_work);
 }
 
-void hvb_event_channel_reattached(void *data)
+void hvb_channel_reattached(struct vmbus_channel *ch)
 {
-	struct vmbus_channel *ch = data;
 	struct hvb_channel *bc = hvb_channel_of(ch);
 
 	adopt_offer(ch);
@@ -113,9 +111,8 @@ void hvb_event_channel_reattached(void *data)
 	}
 }
 
-void hvb_event_channel_rescinded(void *data)
+void hvb_channel_rescinded(struct vmbus_channel *ch)
 {
-	struct vmbus_channel *ch = data;
 	struct hvb_channel *bc = hvb_channel_of(ch);
 
 	WRITE_ONCE(ch->rescind, true);
@@ -127,9 +124,8 @@ void hvb_event_channel_rescinded(void *data)
 	queue_work(vmbus_connection.rescind_work_queue, &bc->rescind_work);
 }
 
-void hvb_event_channel_freed(void *data)
+void hvb_channel_freed(struct vmbus_channel *ch)
 {
-	struct vmbus_channel *ch = data;
 	struct hvb_channel *bc = hvb_channel_of(ch);
 
 	bc->held = false;

@@ -5,36 +5,37 @@
 #include "api_channel.h"
 
 /* Writes one packet and signals the host if it has to be. trans_id may be NULL. */
-static HV_HOT int send(struct vmbus_channel *ch, const struct hvb_packet *packet, u64 requestid,
-		       u64 *trans_id)
+static HV_HOT int send(struct vmbus_channel *ch, const struct hv_vmbus_packet *packet,
+		       u64 requestid, u64 *trans_id)
 {
 	struct hvb_channel *bc = hvb_channel_of(ch);
+	struct hv_vmbus_staged staged;
 	u64 id = requestid;
 	bool own_id = false;
-	enum hvb_error error = HVB_GONE;
+	int status = HV_GONE;
 	unsigned long flags;
-	bool signal;
+	int signal;
 
 	if (READ_ONCE(ch->rescind))
 		return -ENODEV;
 
 	spin_lock_irqsave(&ch->outbound.ring_lock, flags);
 	if (bc->out_broken)
-		error = HVB_RING_CORRUPT;
+		status = HV_RING_CORRUPT;
 	else if (bc->out_map)
-		error = hvb_core_stage(&bc->writer, packet);
+		status = hv_vmbus_stage(&bc->writer, packet, &staged);
 
-	if (error == HVB_RING_FULL) {
+	if (status == HV_RING_FULL) {
 		++ch->out_full_total;
 		if (!ch->out_full_flag)
 			++ch->out_full_first;
 		ch->out_full_flag = true;
 	}
-	if (error) {
+	if (status) {
 		spin_unlock_irqrestore(&ch->outbound.ring_lock, flags);
-		if (error == HVB_RING_CORRUPT)
+		if (status == HV_RING_CORRUPT)
 			hvb_ring_broken(ch, &ch->outbound, "read index");
-		return hvb_errno(error);
+		return hvb_errno(status);
 	}
 	ch->out_full_flag = false;
 
@@ -46,7 +47,7 @@ static HV_HOT int send(struct vmbus_channel *ch, const struct hvb_packet *packet
 	    ch->next_request_id_callback) {
 		id = ch->next_request_id_callback(ch, requestid);
 		if (id == VMBUS_RQST_ERROR) {
-			hvb_core_unstage(&bc->writer);
+			hv_vmbus_unstage(&bc->writer);
 			spin_unlock_irqrestore(&ch->outbound.ring_lock, flags);
 			return -EAGAIN;
 		}
@@ -56,10 +57,11 @@ static HV_HOT int send(struct vmbus_channel *ch, const struct hvb_packet *packet
 	}
 	if (trans_id)
 		*trans_id = id;
-	signal = hvb_core_publish(&bc->writer, id);
+	hv_vmbus_set_id(&staged, id);
+	signal = hv_vmbus_publish(&bc->writer);
 	spin_unlock_irqrestore(&ch->outbound.ring_lock, flags);
 
-	if (signal) {
+	if (signal == HV_SIGNAL) {
 		++ch->intr_out_empty;
 		vmbus_setevent(ch);
 	}
@@ -90,7 +92,7 @@ int vmbus_sendpacket_getid(struct vmbus_channel *channel, void *buffer,
 			   u32 bufferlen, u64 requestid, u64 *trans_id,
 			   enum vmbus_packet_type type, u32 flags)
 {
-	struct hvb_packet packet = {
+	struct hv_vmbus_packet packet = {
 		.type = type,
 		.flags = flags,
 		.payload = buffer,
@@ -137,7 +139,7 @@ int vmbus_sendpacket_mpb_desc(struct vmbus_channel *channel,
 			      u32 desc_size,
 			      void *buffer, u32 bufferlen, u64 requestid)
 {
-	struct hvb_packet packet = {
+	struct hv_vmbus_packet packet = {
 		.type = VM_PKT_DATA_USING_GPA_DIRECT,
 		.flags = VMBUS_DATA_PACKET_FLAG_COMPLETION_REQUESTED,
 		.payload = buffer,
@@ -176,7 +178,7 @@ static HV_HOT int receive(struct vmbus_channel *ch, void *buffer, u32 bufferlen,
 		return -ENOBUFS;
 
 	memcpy(buffer, raw ? (void *)desc : hv_pkt_data(desc), *actual);
-	hvb_core_step(&bc->reader);
+	hv_vmbus_step(&bc->reader);
 	hv_pkt_iter_close(ch);
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 /* Under hvb_lock: there is a core to talk with. */
 bool hvb_core_ready;
+struct hv_vmbus hvb_bus;
 
 static void expire_fn(struct work_struct *work);
 
@@ -35,7 +36,7 @@ unsigned long hvb_lock(void)
 /* Has expire_fn() run at the next time limit, if that has changed. Call with hvb_lock. */
 static void plan_expiry(void)
 {
-	u64 next = hvb_core_next_deadline();
+	u64 next = hv_vmbus_next_deadline(&hvb_bus);
 	u64 now;
 
 	if (next == expiry_at)
@@ -48,12 +49,48 @@ static void plan_expiry(void)
 			 msecs_to_jiffies(next > now ? min_t(u64, next - now, INT_MAX) : 0) + 1);
 }
 
+static void request_done(struct hvb_request *request, int status, u32 host_status)
+{
+	request->status = status;
+	request->host_status = host_status;
+	/* The waiter's stack may go with this. */
+	complete(&request->done);
+}
+
+static void run_events(void)
+{
+	struct hv_vmbus_event event;
+
+	while (hv_vmbus_next_event(&hvb_bus, &event)) {
+		switch (event.kind) {
+		case HV_VMBUS_REQUEST_DONE:
+			request_done(event.owner, event.status, event.host_status);
+			break;
+		case HV_VMBUS_CHANNEL_OFFERED:
+			hvb_channel_offered(event.owner);
+			break;
+		case HV_VMBUS_CHANNEL_RESCINDED:
+			hvb_channel_rescinded(event.owner);
+			break;
+		case HV_VMBUS_CHANNEL_REATTACHED:
+			hvb_channel_reattached(event.owner);
+			break;
+		case HV_VMBUS_CHANNEL_FREED:
+			hvb_channel_freed(event.owner);
+			break;
+		case HV_VMBUS_GPADL_RELEASED:
+			hvb_gpadl_released(event.owner);
+			break;
+		}
+	}
+}
+
 /* Before anybody else sees it, what has happened is told. */
 void hvb_unlock(unsigned long flags)
 	__releases(&vmbus_connection.channelmsg_lock)
 {
 	if (hvb_core_ready) {
-		hvb_core_run_events();
+		run_events();
 		plan_expiry();
 	}
 	spin_unlock_irqrestore(&vmbus_connection.channelmsg_lock, flags);
@@ -70,7 +107,7 @@ static void expire_fn(struct work_struct *work)
 
 	expiry_at = U64_MAX;
 	if (hvb_core_ready)
-		hvb_core_expire(hvb_now());
+		hv_vmbus_expire(&hvb_bus, hvb_now());
 	hvb_unlock(flags);
 	hvb_post_all();
 }
@@ -88,17 +125,6 @@ void hvb_request_init(struct hvb_request *request)
 	init_completion(&request->done);
 }
 
-void hvb_event_request_done(void *data, bool ok, enum hvb_error error, u32 host_status)
-{
-	struct hvb_request *request = data;
-
-	request->ok = ok;
-	request->error = error;
-	request->host_status = host_status;
-	/* The waiter's stack may go with this. */
-	complete(&request->done);
-}
-
 /*
  * Waits until the core has ended the request, which it does by its time limit
  * at the latest. refused: what the host's refusal is called here.
@@ -110,13 +136,11 @@ int hvb_request_wait(struct hvb_request *request, int refused)
 	hvb_post_all();
 	while (!wait_for_completion_timeout(&request->done, HZ)) {
 		flags = hvb_lock();
-		hvb_core_expire(hvb_now());
+		hv_vmbus_expire(&hvb_bus, hvb_now());
 		hvb_unlock(flags);
 		hvb_post_all();
 	}
-	if (request->ok)
-		return 0;
-	return request->error == HVB_REFUSED ? refused : hvb_errno(request->error);
+	return request->status == HV_REFUSED ? refused : hvb_errno(request->status);
 }
 
 static u64 post_hypercall(u32 connection_id, const void *message, size_t size)
@@ -162,14 +186,14 @@ int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_s
 	for (tries = 0; tries < POST_TRIES; tries++) {
 		u16 status = hv_result(post_hypercall(connection_id, message, size));
 
-		switch (hvb_core_post_result(message, size, status)) {
-		case HVB_POSTED:
+		switch (hv_vmbus_post_result_of(message, size, status)) {
+		case HV_VMBUS_POSTED:
 			return 0;
-		case HVB_POST_AGAIN:
+		case HV_VMBUS_POST_AGAIN:
 			break;
-		case HVB_POST_NO_PORT:
+		case HV_VMBUS_POST_NO_PORT:
 			return -ENXIO;
-		case HVB_POST_REFUSED:
+		case HV_VMBUS_POST_REFUSED:
 			pr_err_ratelimited("posting message type %u failed: 0x%x\n",
 					   header->msgtype, status);
 			return -EINVAL;
@@ -190,7 +214,7 @@ int hvb_post_raw(u32 connection_id, const void *message, size_t size, bool may_s
 	return -EAGAIN;
 }
 
-static void trace_post(const struct hvb_post *post, int ret)
+static void trace_post(const struct hv_vmbus_post *post, int ret)
 {
 	const void *msg = post->bytes;
 
@@ -236,19 +260,19 @@ static void trace_post(const struct hvb_post *post, int ret)
  */
 void hvb_post_all(void)
 {
-	/* There is never a second one under way: the core gives none before hvb_core_posted(). */
-	static struct hvb_post post;
+	/* There is never a second one under way: the core gives none before hv_vmbus_posted(). */
+	static struct hv_vmbus_post post;
 	unsigned long flags;
 
 	flags = hvb_lock();
-	while (hvb_core_ready && hvb_core_next_post(&post)) {
+	while (hvb_core_ready && hv_vmbus_next_post(&hvb_bus, &post)) {
 		int ret;
 
 		hvb_unlock(flags);
 		ret = hvb_post_raw(post.connection_id, post.bytes, post.size, true);
 		trace_post(&post, ret);
 		flags = hvb_lock();
-		hvb_core_posted(!ret);
+		hv_vmbus_posted(&hvb_bus, !ret);
 	}
 	hvb_unlock(flags);
 }

@@ -97,7 +97,7 @@ void hvb_release_to_core(struct hvb_channel *bc)
 	if (!bc->held)
 		return;
 	/* The core wants the sub-channels first. */
-	bc->release_wanted = hvb_core_release(&bc->core) == HVB_BAD_STATE;
+	bc->release_wanted = hv_vmbus_release(&hvb_bus, &bc->core) == HV_BAD_STATE;
 	if (!bc->release_wanted)
 		bc->held = false;
 }

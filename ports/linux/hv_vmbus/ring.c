@@ -72,7 +72,7 @@ int hvb_ring_map(struct vmbus_channel *ch)
 	struct hvb_channel *bc = hvb_channel_of(ch);
 	u32 out_count = ch->ringbuffer_send_offset;
 	u32 in_count = ch->ringbuffer_pagecount - out_count;
-	enum hvb_error error = HVB_NO_MEMORY;
+	int status = HV_NO_MEMORY;
 	void *out, *in, *copy;
 
 	BUILD_BUG_ON(sizeof(struct hv_ring_buffer) != PAGE_SIZE);
@@ -85,10 +85,10 @@ int hvb_ring_map(struct vmbus_channel *ch)
 	copy = kvzalloc(ch->max_pkt_size, GFP_KERNEL);
 	if (!out || !in || !copy)
 		goto fail;
-	error = hvb_core_writer_init(&bc->writer, out, (size_t)out_count << PAGE_SHIFT);
-	if (!error)
-		error = hvb_core_reader_init(&bc->reader, in, (size_t)in_count << PAGE_SHIFT);
-	if (error)
+	status = hv_vmbus_writer_create(&bc->writer, out, (size_t)out_count << PAGE_SHIFT);
+	if (!status)
+		status = hv_vmbus_reader_create(&bc->reader, in, (size_t)in_count << PAGE_SHIFT);
+	if (status)
 		goto fail;
 
 	bc->out_broken = false;
@@ -106,7 +106,7 @@ fail:
 	vunmap(out);
 	vunmap(in);
 	kvfree(copy);
-	return hvb_errno(error);
+	return hvb_errno(status);
 }
 
 /* Nobody sends or receives any more. Safe to call when nothing is mapped. */
@@ -215,26 +215,25 @@ HV_HOT struct vmpacket_descriptor *hv_pkt_iter_first(struct vmbus_channel *chann
 {
 	struct hvb_channel *bc = hvb_channel_of(channel);
 	struct hv_ring_buffer_info *rbi = &channel->inbound;
-	enum hvb_error error;
-	int skipped;
+	int skipped, status;
 
 	if (unlikely(!bc->in_map || bc->in_broken))
 		return NULL;
 
 	for (skipped = 0; skipped < SKIP_AT_ONCE; skipped++) {
-		error = hvb_core_peek(&bc->reader, rbi->pkt_buffer, rbi->pkt_buffer_size);
-		switch (error) {
-		case HVB_OK:
+		status = hv_vmbus_peek(&bc->reader, rbi->pkt_buffer, rbi->pkt_buffer_size);
+		switch (status) {
+		case HV_OK:
 			return rbi->pkt_buffer;
-		case HVB_RING_EMPTY:
+		case HV_RING_EMPTY:
 			return NULL;
-		case HVB_BAD_LENGTH:
-		case HVB_BAD_VALUE:
+		case HV_BAD_LENGTH:
+		case HV_BAD_VALUE:
 			pr_warn_ratelimited("channel %u: packet of the host dropped: %s\n",
-					    channel->offermsg.child_relid, hvb_error_name(error));
+					    channel->offermsg.child_relid, hv_status_name(status));
 			break;
 		default:
-			hvb_ring_broken(channel, rbi, hvb_error_name(error));
+			hvb_ring_broken(channel, rbi, hv_status_name(status));
 			return NULL;
 		}
 	}
@@ -253,7 +252,7 @@ EXPORT_SYMBOL_GPL(hv_pkt_iter_first);
 HV_HOT struct vmpacket_descriptor *__hv_pkt_iter_next(struct vmbus_channel *channel,
 						      const struct vmpacket_descriptor *pkt)
 {
-	hvb_core_step(&hvb_channel_of(channel)->reader);
+	hv_vmbus_step(&hvb_channel_of(channel)->reader);
 	return hv_pkt_iter_first(channel);
 }
 EXPORT_SYMBOL_GPL(__hv_pkt_iter_next);
@@ -271,7 +270,7 @@ HV_HOT void hv_pkt_iter_close(struct vmbus_channel *channel)
 
 	if (unlikely(!bc->in_map || bc->in_broken))
 		return;
-	if (hvb_core_give_back(&bc->reader)) {
+	if (hv_vmbus_give_back(&bc->reader) == HV_SIGNAL) {
 		++channel->intr_in_full;
 		vmbus_setevent(channel);
 	}

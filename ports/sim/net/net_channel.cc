@@ -32,8 +32,8 @@ bool NetDriver::create_core(NetQueue& queue) {
   queue.memory.assign(netvsc::QueueMemory::bytes_needed(plan_), std::byte{0});
   queue.sent.resize(plan_.pages);
   const auto arrays = netvsc::QueueMemory::create(queue.memory, plan_);
-  queue.core = std::make_unique<netvsc::Queue>(writer.value(), reader.value(), plan_,
-                                               arrays.value(), queue.index == 0);
+  queue.core = std::make_unique<netvsc::Queue>(hv::vmbus::Rings{writer.take(), reader.take()},
+                                               plan_, arrays.value(), queue.index == 0);
   return true;
 }
 

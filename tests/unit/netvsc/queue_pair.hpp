@@ -16,7 +16,7 @@ class QueuePair {
 
   explicit QueuePair(netvsc::SlotPlan plan = {.sections = 4, .pages = 4}, bool primary = true)
       : memory(netvsc::QueueMemory::bytes_needed(plan)),
-        queue(out.writer(), in.reader(), plan, netvsc::QueueMemory::create(memory, plan).take(),
+        queue({out.writer(), in.reader()}, plan, netvsc::QueueMemory::create(memory, plan).take(),
               primary),
         host_in(out.reader()),
         host_out(in.writer()) {

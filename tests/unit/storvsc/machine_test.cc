@@ -14,18 +14,12 @@ using wire::storvsc::Operation;
 
 /// A channel that remembers ids, or fails.
 struct Wire {
-  Result<void> send_in_band(std::span<const std::byte> packet, uint64_t id) {
-    return send(packet, id, false);
-  }
-  Result<void> send_gpa_direct(std::span<const std::byte>, std::span<const std::byte> packet,
-                               uint64_t id) {
-    return send(packet, id, true);
-  }
-  Result<void> send(std::span<const std::byte> packet, uint64_t id, bool direct) {
+  Result<void> send(uint64_t id, std::span<const std::byte> ranges,
+                    std::span<const std::byte> packet) {
     if (full) return Error::RingFull;
     last.assign(packet.begin(), packet.end());
     ids.push_back(id);
-    was_direct = direct;
+    was_direct = !ranges.empty();
     return {};
   }
   bool full = false;

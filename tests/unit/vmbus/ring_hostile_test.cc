@@ -21,7 +21,8 @@ constexpr std::array<uint32_t, 8> kImpossible = {1, 4, 7, 4093, 4096, 4104, 0x80
 
 Result<void> stage(RingWriter& writer, size_t payload) {
   const std::vector<std::byte> bytes(payload);
-  return writer.stage(PacketType::DataInBand, 0, 0, {}, bytes);
+  HV_TRY(writer.stage(PacketType::DataInBand, 0, 0, {}, bytes));
+  return {};
 }
 
 class HostileRing : public testing::Test {

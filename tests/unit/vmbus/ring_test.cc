@@ -29,7 +29,8 @@ Bytes pattern(size_t size, uint32_t from) {
 
 Result<void> stage(RingWriter& writer, uint64_t id, std::span<const std::byte> payload,
                    std::span<const std::byte> extra = {}) {
-  return writer.stage(PacketType::DataInBand, 0, id, extra, payload);
+  HV_TRY(writer.stage(PacketType::DataInBand, 0, id, extra, payload));
+  return {};
 }
 
 /// One packet that takes `size` bytes of ring in all.

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ports/linux/hv_vmbus/core.h"
+#include "core/vmbus/vmbus.h"
 
 namespace hv::vmbus::test {
 namespace {
@@ -48,10 +48,10 @@ class Ring {
 class Outbound : public testing::Test {
  protected:
   Outbound() {
-    EXPECT_EQ(hvb_core_writer_init(&writer_, ring_.memory(), ring_.size()), HVB_OK);
+    EXPECT_EQ(hv_vmbus_writer_create(&writer_, ring_.memory(), ring_.size()), HV_OK);
     host_.emplace_back(RingReader::create(ring_.shared()).take());
   }
-  hvb_packet packet(std::string_view payload) {
+  hv_vmbus_packet packet(std::string_view payload) {
     return {.type = 6,
             .flags = 1,
             .extra = nullptr,
@@ -59,8 +59,14 @@ class Outbound : public testing::Test {
             .payload = payload.data(),
             .payload_size = payload.size()};
   }
+  int stage(const hv_vmbus_packet& packet) { return hv_vmbus_stage(&writer_, &packet, &staged_); }
+  bool publish(uint64_t id) {
+    hv_vmbus_set_id(&staged_, id);
+    return hv_vmbus_publish(&writer_) == HV_SIGNAL;
+  }
   Ring ring_;
-  hvb_core_writer writer_;
+  hv_vmbus_staged staged_;
+  hv_vmbus_writer writer_;
   std::vector<RingReader> host_;
   std::array<std::byte, 4096> buffer_;
 };
@@ -68,10 +74,10 @@ class Outbound : public testing::Test {
 TEST_F(Outbound, PutsTheIdIntoThePacketWhenItIsPublished) {
   // Round the ring more than once, so that the descriptor lies at every place.
   for (uint64_t id = 1; id < 300; id++) {
-    const hvb_packet p = packet("twelve bytes");
-    ASSERT_EQ(hvb_core_stage(&writer_, &p), HVB_OK);
+    const hv_vmbus_packet p = packet("twelve bytes");
+    ASSERT_EQ(stage(p), HV_OK);
     EXPECT_EQ(host_[0].read(buffer_).error(), Error::RingEmpty);
-    EXPECT_TRUE(hvb_core_publish(&writer_, id));
+    EXPECT_TRUE(publish(id));
     auto read = host_[0].read(buffer_);
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(read->transaction_id, id);
@@ -82,12 +88,12 @@ TEST_F(Outbound, PutsTheIdIntoThePacketWhenItIsPublished) {
 }
 
 TEST_F(Outbound, LeavesNoTraceOfAPacketThatIsUnstaged) {
-  const hvb_packet first = packet("not to be sent, as there is no id for it");
-  ASSERT_EQ(hvb_core_stage(&writer_, &first), HVB_OK);
-  hvb_core_unstage(&writer_);
-  const hvb_packet second = packet("sent");
-  ASSERT_EQ(hvb_core_stage(&writer_, &second), HVB_OK);
-  EXPECT_TRUE(hvb_core_publish(&writer_, 7));
+  const hv_vmbus_packet first = packet("not to be sent, as there is no id for it");
+  ASSERT_EQ(stage(first), HV_OK);
+  hv_vmbus_unstage(&writer_);
+  const hv_vmbus_packet second = packet("sent");
+  ASSERT_EQ(stage(second), HV_OK);
+  EXPECT_TRUE(publish(7));
   auto read = host_[0].read(buffer_);
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read->transaction_id, 7u);
@@ -99,11 +105,11 @@ TEST_F(Outbound, SaysFullAndLoosesNothingByIt) {
   const std::vector<char> big(1000);
   int sent = 0;
   for (;; sent++) {
-    const hvb_packet p = packet({big.data(), big.size()});
-    const hvb_error error = hvb_core_stage(&writer_, &p);
-    if (error == HVB_RING_FULL) break;
-    ASSERT_EQ(error, HVB_OK);
-    (void)hvb_core_publish(&writer_, static_cast<uint64_t>(sent));
+    const hv_vmbus_packet p = packet({big.data(), big.size()});
+    const int error = stage(p);
+    if (error == HV_RING_FULL) break;
+    ASSERT_EQ(error, HV_OK);
+    (void)publish(static_cast<uint64_t>(sent));
   }
   EXPECT_EQ(sent, 3);
   for (int i = 0; i < sent; i++) {
@@ -116,18 +122,18 @@ TEST_F(Outbound, SaysFullAndLoosesNothingByIt) {
 TEST_F(Outbound, RefusesAReadIndexThatCannotBe) {
   ring_.control().read_index = 4096;
   const std::vector<char> big(3000);
-  const hvb_packet p = packet({big.data(), big.size()});
-  ASSERT_EQ(hvb_core_stage(&writer_, &p), HVB_OK);  // there is room by what is known
-  (void)hvb_core_publish(&writer_, 1);
-  EXPECT_EQ(hvb_core_stage(&writer_, &p), HVB_RING_CORRUPT);
-  EXPECT_EQ(hvb_core_stage(&writer_, &p), HVB_RING_CORRUPT);
+  const hv_vmbus_packet p = packet({big.data(), big.size()});
+  ASSERT_EQ(stage(p), HV_OK);  // there is room by what is known
+  (void)publish(1);
+  EXPECT_EQ(stage(p), HV_RING_CORRUPT);
+  EXPECT_EQ(stage(p), HV_RING_CORRUPT);
 }
 
 /// What the host writes, and the module reads.
 class Inbound : public testing::Test {
  protected:
   Inbound() {
-    EXPECT_EQ(hvb_core_reader_init(&reader_, ring_.memory(), ring_.size()), HVB_OK);
+    EXPECT_EQ(hv_vmbus_reader_create(&reader_, ring_.memory(), ring_.size()), HV_OK);
     host_.emplace_back(RingWriter::create(ring_.shared()).take());
   }
   Signal send(uint64_t id, std::string_view payload) {
@@ -137,21 +143,21 @@ class Inbound : public testing::Test {
             .ok());
     return host_[0].commit();
   }
-  hvb_error peek() { return hvb_core_peek(&reader_, buffer_.data(), buffer_.size()); }
+  int peek() { return hv_vmbus_peek(&reader_, buffer_.data(), buffer_.size()); }
   wire::PacketDescriptor descriptor() const {
     wire::PacketDescriptor d;
     std::memcpy(&d, buffer_.data(), sizeof(d));
     return d;
   }
   Ring ring_;
-  hvb_core_reader reader_;
+  hv_vmbus_reader reader_;
   std::vector<RingWriter> host_;
   alignas(8) std::array<std::byte, 256> buffer_;
 };
 
 TEST_F(Inbound, GivesThePacketWithItsDescriptor) {
   (void)send(42, "twelve bytes");
-  ASSERT_EQ(peek(), HVB_OK);
+  ASSERT_EQ(peek(), HV_OK);
   EXPECT_EQ(descriptor().transaction_id, 42u);
   EXPECT_EQ(descriptor().data_offset8, 2);
   EXPECT_EQ(descriptor().length8, 4);
@@ -161,27 +167,27 @@ TEST_F(Inbound, GivesThePacketWithItsDescriptor) {
 TEST_F(Inbound, StaysBeforeAPacketUntilItIsSteppedOver) {
   (void)send(1, "one");
   (void)send(2, "two");
-  ASSERT_EQ(peek(), HVB_OK);
-  ASSERT_EQ(peek(), HVB_OK);
+  ASSERT_EQ(peek(), HV_OK);
+  ASSERT_EQ(peek(), HV_OK);
   EXPECT_EQ(descriptor().transaction_id, 1u);
-  hvb_core_step(&reader_);
-  ASSERT_EQ(peek(), HVB_OK);
+  hv_vmbus_step(&reader_);
+  ASSERT_EQ(peek(), HV_OK);
   EXPECT_EQ(descriptor().transaction_id, 2u);
 }
 
 TEST_F(Inbound, GivesBackOnlyWhatWasSteppedOver) {
   (void)send(1, "one");
   (void)send(2, "two");
-  ASSERT_EQ(peek(), HVB_OK);
-  hvb_core_step(&reader_);
-  ASSERT_EQ(peek(), HVB_OK);  // looked at, and left where it is
-  (void)hvb_core_give_back(&reader_);
+  ASSERT_EQ(peek(), HV_OK);
+  hv_vmbus_step(&reader_);
+  ASSERT_EQ(peek(), HV_OK);  // looked at, and left where it is
+  (void)hv_vmbus_give_back(&reader_);
   EXPECT_EQ(ring_.control().read_index, ring_.control().write_index / 2);
-  ASSERT_EQ(peek(), HVB_OK);
+  ASSERT_EQ(peek(), HV_OK);
   EXPECT_EQ(descriptor().transaction_id, 2u);
-  hvb_core_step(&reader_);
-  EXPECT_EQ(peek(), HVB_RING_EMPTY);
-  (void)hvb_core_give_back(&reader_);
+  hv_vmbus_step(&reader_);
+  EXPECT_EQ(peek(), HV_RING_EMPTY);
+  (void)hv_vmbus_give_back(&reader_);
   EXPECT_EQ(ring_.control().read_index, ring_.control().write_index);
 }
 
@@ -191,29 +197,29 @@ TEST_F(Inbound, SignalsAHostThatWaitsForRoomOnce) {
   // The host's own writer takes a packet of this size three times.
   for (; sent < 3; sent++) (void)send(static_cast<uint64_t>(sent), {big.data(), 200});
   ASSERT_TRUE(host_[0].wait_for_space(4000).ok());
-  ASSERT_EQ(peek(), HVB_OK);
-  hvb_core_step(&reader_);
-  EXPECT_FALSE(hvb_core_give_back(&reader_));
-  ASSERT_EQ(peek(), HVB_OK);
-  hvb_core_step(&reader_);
-  ASSERT_EQ(peek(), HVB_OK);
-  hvb_core_step(&reader_);
-  EXPECT_TRUE(hvb_core_give_back(&reader_));
-  EXPECT_FALSE(hvb_core_give_back(&reader_));
+  ASSERT_EQ(peek(), HV_OK);
+  hv_vmbus_step(&reader_);
+  EXPECT_FALSE(hv_vmbus_give_back(&reader_));
+  ASSERT_EQ(peek(), HV_OK);
+  hv_vmbus_step(&reader_);
+  ASSERT_EQ(peek(), HV_OK);
+  hv_vmbus_step(&reader_);
+  EXPECT_TRUE(hv_vmbus_give_back(&reader_));
+  EXPECT_FALSE(hv_vmbus_give_back(&reader_));
 }
 
 TEST_F(Inbound, StepsOverWhatDoesNotFit) {
   const std::vector<char> big(300);
   (void)send(1, {big.data(), big.size()});
   (void)send(2, "small");
-  EXPECT_EQ(peek(), HVB_BAD_LENGTH);
-  ASSERT_EQ(peek(), HVB_OK);
+  EXPECT_EQ(peek(), HV_BAD_LENGTH);
+  ASSERT_EQ(peek(), HV_OK);
   EXPECT_EQ(descriptor().transaction_id, 2u);
 }
 
 TEST_F(Inbound, RefusesAWriteIndexThatCannotBe) {
   ring_.control().write_index = 4097;
-  EXPECT_EQ(peek(), HVB_RING_CORRUPT);  // and hv_vmbus does not look again: see hvb_ring_broken()
+  EXPECT_EQ(peek(), HV_RING_CORRUPT);  // and hv_vmbus does not look again: see hvb_ring_broken()
 }
 
 }  // namespace
