@@ -15,6 +15,7 @@
 #include "host/control/socket.hpp"
 #include "host/hostile/methods.hpp"
 #include "host/hostile/server.hpp"
+#include "host/ic/methods.hpp"
 #include "host/netvsp/nic_methods.hpp"
 #include "host/netvsp/nics.hpp"
 #include "host/storvsp/disk_methods.hpp"
@@ -133,6 +134,7 @@ struct HyperVDevices::Parts {
   host::vmbus::Server& server;
   host::storvsp::DiskManager disks;
   host::netvsp::NicManager nics;
+  const std::shared_ptr<host::ic::Heartbeat> heartbeat = std::make_shared<host::ic::Heartbeat>();
   host::control::Methods methods;
   std::optional<host::control::ControlSocket> socket;
 };
@@ -144,6 +146,7 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, Pau
   try {
     for (const host::storvsp::DiskSpec& disk : options.disks) parts_->disks.add(disk);
     for (const host::netvsp::NicSpec& nic : options.nics) parts_->nics.add(nic);
+    parts_->server.add(parts_->heartbeat).take();
   } catch (const host::storvsp::DiskError& error) {
     throw Failure(error.what());
   } catch (const host::BackendError& error) {
@@ -160,6 +163,7 @@ HyperVDevices::HyperVDevices(const RunOptions& options, KvmMachine& machine, Pau
   host::control::add_fault_methods(parts_->methods, parts_->server.faults());
   host::storvsp::add_disk_methods(parts_->methods, parts_->disks);
   host::netvsp::add_nic_methods(parts_->methods, parts_->nics);
+  host::ic::add_ic_methods(parts_->methods, *parts_->heartbeat);
   add_machine_methods(parts_->methods, options, machine, pause, end);
   if (parts_->hostile)
     host::hostile::add_hostile_methods(parts_->methods, parts_->hostile->intent, *options.hostile);

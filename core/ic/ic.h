@@ -25,6 +25,18 @@ struct hv_ic_versions {
 int hv_ic_negotiate(void *body, size_t size, const struct hv_ic_versions *frameworks,
 		    const struct hv_ic_versions *services, int *framework, int *service);
 
+/* Storage of the guest's end of the heartbeat. */
+struct hv_ic_heartbeat {
+	uint64_t opaque[4];
+};
+
+void hv_ic_heartbeat_create(struct hv_ic_heartbeat *heartbeat);
+/*
+ * Makes a packet's payload, a private copy, its own answer, which is as long. Another status than
+ * HV_OK: there is no answer to it. One caller at a time.
+ */
+int hv_ic_heartbeat_answer(struct hv_ic_heartbeat *heartbeat, void *packet, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

@@ -25,8 +25,10 @@ int number(Version version) { return version.major << 16 | version.minor; }
 
 }  // namespace
 
-extern "C" int hv_ic_negotiate(void* body, size_t size, const hv_ic_versions* frameworks,
-                               const hv_ic_versions* services, int* framework, int* service) {
+extern "C" {
+
+int hv_ic_negotiate(void* body, size_t size, const hv_ic_versions* frameworks,
+                    const hv_ic_versions* services, int* framework, int* service) {
   const Versions ours(*frameworks);
   const Versions served(*services);
   const auto result =
@@ -35,4 +37,5 @@ extern "C" int hv_ic_negotiate(void* body, size_t size, const hv_ic_versions* fr
   if (framework) *framework = number(result->framework);
   if (service) *service = number(result->service);
   return result->agreed;
+}
 }

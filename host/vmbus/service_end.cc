@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -84,9 +85,16 @@ bool ServiceEnd::may_sleep(size_t room, bool takes) {
   return false;
 }
 
-void ServiceEnd::wait() {
+void ServiceEnd::wait(std::optional<std::chrono::steady_clock::time_point> until) {
+  using std::chrono::milliseconds;
   pollfd fds[] = {{channel_.signal_fd(), POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-  (void)::poll(fds, 2, -1);
+  int limit = -1;
+  if (until) {
+    const auto left =
+        std::chrono::ceil<milliseconds>(*until - std::chrono::steady_clock::now()).count();
+    limit = static_cast<int>(std::clamp<int64_t>(left, 0, 1 << 30));
+  }
+  (void)::poll(fds, 2, limit);
   if (fds[0].revents != 0) (void)channel_.take_signals();
   eventfd_t ignored;
   if (fds[1].revents != 0) (void)::eventfd_read(wake_fd_, &ignored);

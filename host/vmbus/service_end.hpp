@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,8 +45,9 @@ class ServiceEnd {
   /// Whether there is nothing to do but to wait. `room`: bytes in the ring to the guest that are
   /// waited for, 0: none; `takes`: packets would be taken. True: the guest will signal.
   bool may_sleep(size_t room, bool takes);
-  /// Until the guest signals or somebody wakes. For a service that waits for nothing else.
-  void wait();
+  /// Until the guest signals, somebody wakes, or that time has come. For a service that waits for
+  /// nothing else.
+  void wait(std::optional<std::chrono::steady_clock::time_point> until = {});
   /// The guest need not signal: its packets are looked for.
   void mask() { channel_.incoming().mask(); }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# The in-tree drivers of what this host does not offer: on any bus they load, find nothing, and go.
+# Drivers of what this host does not offer, in-tree but for hv_utils: on any bus they load and go.
 test_other_drivers_load_idle_and_unload() {
   local driver module
   for module in hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv hv_sock pci_hyperv \
