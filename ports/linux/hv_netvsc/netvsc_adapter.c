@@ -2,6 +2,7 @@
 /* An adapter as a whole: opened, closed, opened anew; and which of its queues are used. */
 #include <linux/cpumask.h>
 #include <linux/dma-mapping.h>
+#include <linux/etherdevice.h>
 #include <linux/jiffies.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -150,6 +151,21 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 }
 
+/* The host knows an adapter by its own address until it is told of another, each time anew. */
+static void netvsc_tell_mac(struct netvsc_adapter *adapter)
+{
+	struct net_device *dev = adapter->net->dev;
+	int ret;
+
+	if (!is_valid_ether_addr(dev->dev_addr) ||
+	    ether_addr_equal(dev->dev_addr, adapter->facts.mac))
+		return;
+	ret = netvsc_set_mac(adapter, dev->dev_addr);
+	if (ret && !netvsc_going(adapter->net))
+		netdev_warn(dev, "the host does not take the address %pM: error %d\n",
+			    dev->dev_addr, ret);
+}
+
 /* Opens the adapter up to where frames can go; who calls shows it to the stack. */
 int netvsc_open_adapter(struct netvsc_net *net)
 {
@@ -168,6 +184,7 @@ int netvsc_open_adapter(struct netvsc_net *net)
 		net->link_speed = adapter->facts.link_speed / 10000;
 		if (adapter->facts.most_mtu < net->dev->mtu)
 			net->dev->mtu = adapter->facts.most_mtu;
+		netvsc_tell_mac(adapter);
 		netvsc_more_channels(adapter);
 		if (READ_ONCE(adapter->broken))
 			ret = -EIO;

@@ -13,14 +13,28 @@ HV_HOT void netvsc_signal(struct netvsc_queue *queue, int signal)
 		vmbus_setevent(queue->vmbus);
 }
 
-/* Shows the host what is copied and staged. Returns enum hv_signal. */
+/* Under the queue's lock. Returns its argument. */
+static HV_HOT int netvsc_count_signal(struct netvsc_queue *queue, int signal)
+{
+	if (signal == HV_SIGNAL)
+		queue->vmbus->intr_out_empty++;
+	return signal;
+}
+
+/* Shows the host what is copied and staged. Under the queue's lock. Returns enum hv_signal. */
+HV_HOT int netvsc_publish_locked(struct netvsc_queue *queue)
+{
+	return netvsc_count_signal(queue, hv_netvsc_publish(queue->core));
+}
+
+/* The same without the lock. */
 int netvsc_publish(struct netvsc_queue *queue)
 {
 	unsigned long flags;
 	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	signal = hv_netvsc_publish(queue->core);
+	signal = netvsc_publish_locked(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return signal;
 }
@@ -75,6 +89,7 @@ static void netvsc_wait_expired(struct timer_list *timer)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	end = hv_netvsc_wait_expired(queue->core);
+	netvsc_count_signal(queue, end.signal);
 	if (end.arm_timer)
 		netvsc_start_wait(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -93,6 +108,7 @@ static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_
 
 	spin_lock_irqsave(&queue->lock, flags);
 	end = hv_netvsc_finish_round(queue->core, pay, may_wait);
+	netvsc_count_signal(queue, end.signal);
 	if (end.arm_timer && !timer_pending(&queue->wait))
 		netvsc_start_wait(queue);
 	netvsc_wake(queue);
@@ -159,7 +175,10 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	/* A full round is followed by the next one, which pays for both with one signal. */
 	if (!busy)
 		busy = netvsc_settle(queue, done < budget, done < budget);
-	netvsc_signal(queue, hv_netvsc_give_back(queue->core));
+	if (hv_netvsc_give_back(queue->core) == HV_SIGNAL) {
+		queue->vmbus->intr_in_full++;
+		netvsc_signal(queue, HV_SIGNAL);
+	}
 
 	/* While completions are owed there is no end: nobody would wake us for them. */
 	if (busy || done >= budget)

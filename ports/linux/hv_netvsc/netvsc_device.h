@@ -267,6 +267,7 @@ void netvsc_allow_sub_channels(struct netvsc_adapter *adapter);
 void netvsc_close_channels(struct netvsc_adapter *adapter);
 void netvsc_signal(struct netvsc_queue *queue, int signal);
 int netvsc_publish(struct netvsc_queue *queue);
+int netvsc_publish_locked(struct netvsc_queue *queue);
 void netvsc_drain(struct netvsc_adapter *adapter);
 
 /* netvsc_dialogue.c: what is asked and answered one by one; may sleep */

@@ -213,13 +213,13 @@ static int netvsc_set_mac_address(struct net_device *dev, void *address)
 	ret = eth_prepare_mac_addr_change(dev, address);
 	if (ret)
 		return ret;
-	if (!netvsc_adapter_of(net))
-		return -ENODEV;
 	memcpy(before.sa_data, dev->dev_addr, ETH_ALEN);
 	ret = vf ? dev_set_mac_address(vf, address, NULL) : 0;
 	if (ret)
 		return ret;
-	ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
+	/* An adapter that is opened anew is told then. */
+	if (netvsc_adapter_of(net))
+		ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
 	if (!ret)
 		eth_commit_mac_addr_change(dev, address);
 	else if (vf)
@@ -243,10 +243,9 @@ static int netvsc_set_own_features(struct net_device *dev, netdev_features_t fea
 	netdev_features_t change = features ^ dev->features;
 	int ret;
 
-	if (!(change & NETIF_F_LRO))
+	/* An adapter that is opened anew is told then. */
+	if (!(change & NETIF_F_LRO) || !netvsc_adapter_of(net))
 		return 0;
-	if (!netvsc_adapter_of(net))
-		return -ENODEV;
 	ret = netvsc_set_offloads(netvsc_adapter_of(net), features & NETIF_F_LRO);
 	/* The others have been taken over. */
 	if (ret)

@@ -263,12 +263,24 @@ void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
 	int signal;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	signal = hv_netvsc_publish(queue->core);
+	signal = netvsc_publish_locked(queue);
 	u64_stats_update_begin(&queue->tx->sync);
 	u64_stats_add(&queue->tx->of[NETVSC_XDP_XMIT], xdp_frames);
 	u64_stats_update_end(&queue->tx->sync);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	netvsc_signal(queue, signal);
+}
+
+/* Under the queue's lock. What sysfs says of frames that found the ring full. */
+static void netvsc_count_full(struct netvsc_queue *queue, bool full)
+{
+	struct vmbus_channel *vmbus = queue->vmbus;
+
+	if (likely(!full && !vmbus->out_full_flag))
+		return;
+	vmbus->out_full_total += full;
+	vmbus->out_full_first += full && !vmbus->out_full_flag;
+	vmbus->out_full_flag = full;
 }
 
 static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_queue *queue,
@@ -310,9 +322,10 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 		more = false;
 	}
 	if (!more || ret != HV_OK)
-		signal = hv_netvsc_publish(queue->core);
+		signal = netvsc_publish_locked(queue);
 	if (likely(ret == HV_OK))
 		netvsc_count_sent(queue, packets, frame.length);
+	netvsc_count_full(queue, ret == HV_RING_FULL);
 	if (ret == HV_RING_FULL || ret == HV_EXHAUSTED) {
 		/* It was not stopped in time. */
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, queue->index)))

@@ -42,6 +42,49 @@ test_network_changes_under_traffic() {
   driver_is_calm
 }
 
+# The host knows an adapter by its own address until it is told of another, and forgets that when
+# the adapter is opened anew: it has to be told again.
+test_network_keeps_an_address_set_by_hand() {
+  local device own command
+  wanted hv_netvsc || skip "the in-tree driver does not tell the host again"
+  mount_tools
+  network_answers "at first"
+  device=$(nic $NIC0)
+  own=$(cat /sys/class/net/"$device"/address)
+  ip link set "$device" down
+  ip link set "$device" address 00:15:5d:aa:bb:cc
+  ip link set "$device" up
+  ip addr replace 10.0.2.15/24 dev "$device"
+  within 30 answers 10.0.2.2 || fail "no answer to the new address"
+  for command in "ip link set $device mtu 1400" "ip link set $device mtu 1500" \
+    "tool ethtool -G $device rx 1000" "tool ethtool -L $device combined 1" \
+    "tool ethtool -L $device combined $CPUS"; do
+    $command || [ "$CPUS" = 1 ] || fail "$command: refused"
+    within 30 answers 10.0.2.2 || fail "no answer behind $command"
+    holds /sys/class/net/"$device"/address 00:15:5d:aa:bb:cc ||
+      fail "the address is $(cat /sys/class/net/"$device"/address) behind $command"
+  done
+  ip link set "$device" down
+  ip link set "$device" address "$own"
+  network_answers "with its own address again"
+  driver_is_calm
+}
+
+# sum_of_channels DEVICE NAME: of an interface's channels, what sysfs counts by that name.
+sum_of_channels() {
+  cat /sys/class/net/"$1"/device/channels/*/"$2" | awk '{ sum += $1 } END { print sum }'
+}
+# What the bus shows of each channel is counted for adapters, too.
+test_network_signals_are_counted() {
+  local device before
+  network_answers "at first"
+  device=$(nic $NIC0)
+  before=$(sum_of_channels "$device" intr_out_empty)
+  fetch
+  [ "$(sum_of_channels "$device" intr_out_empty)" -gt "$before" ] ||
+    fail "no signal of a ring that was empty is counted: $before"
+}
+
 # Two adapters behind address translation are in subnets of their own: each has its gateway, and a
 # port that leads to the first is answered by it.
 test_network_has_a_subnet_for_each_adapter_behind_translation() {
