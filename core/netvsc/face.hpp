@@ -5,7 +5,7 @@
 #include "core/netvsc/netvsc.h"
 #include "core/netvsc/offload.hpp"
 #include "core/netvsc/queue.hpp"
-#include "core/netvsc/recovery.hpp"
+#include "core/netvsc/stall.hpp"
 #include "core/netvsc/virtual_function.hpp"
 #include "core/vmbus/face.hpp"
 

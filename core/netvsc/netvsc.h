@@ -15,7 +15,6 @@ extern "C" {
 
 #define HV_NETVSC_ANSWER_SECONDS 30
 #define HV_NETVSC_DRAIN_SECONDS 10
-#define HV_NETVSC_STALL_SECONDS 15
 #define HV_NETVSC_PIGGYBACK_MS 20
 #define HV_NETVSC_MOST_QUEUES 64
 /* Bytes of the largest packet in an incoming ring, its descriptor not counted. */
@@ -56,18 +55,19 @@ struct hv_netvsc_function {
 	uint64_t opaque[6];
 };
 
-struct hv_netvsc_recovery {
-	uint64_t opaque[2];
+struct hv_netvsc_stall {
+	uint64_t opaque[3];
 };
 
-/*
- * --- an adapter that does not work: one caller; milliseconds of a clock that does not go back ---
- */
+/* --- a queue that is stopped: one caller --- */
 
-void hv_netvsc_recovery_create(struct hv_netvsc_recovery *recovery);
-void hv_netvsc_recovery_opened(struct hv_netvsc_recovery *recovery, uint64_t now);
-/* It broke, or did not open: close it, and open it after so long. */
-uint32_t hv_netvsc_recovery_broke(struct hv_netvsc_recovery *recovery, uint64_t now);
+void hv_netvsc_stall_create(struct hv_netvsc_stall *stall);
+/*
+ * The stop that was counted as `stops` goes on. Not 0: the host has lost its completions, the
+ * adapter is to be opened anew. now: milliseconds of a clock that does not go back; to be asked
+ * half a second apart.
+ */
+int hv_netvsc_stalled(struct hv_netvsc_stall *stall, uint32_t stops, uint64_t now);
 
 /* --- one channel --- */
 

@@ -48,8 +48,7 @@ static_assert(HV_NETVSC_FAILED == static_cast<int>(Opening::State::Failed));
 static_assert(HV_NETVSC_MOST_PACKET >= Receiver::kMostPacket && HV_NETVSC_MOST_PACKET % 8 == 0);
 static_assert(HV_NETVSC_ANSWER_SECONDS == kAnswerSeconds &&
               HV_NETVSC_DRAIN_SECONDS == kDrainSeconds);
-static_assert(HV_NETVSC_STALL_SECONDS == kStallSeconds &&
-              HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
+static_assert(HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
@@ -70,14 +69,10 @@ int hv_netvsc_queue_create(hv_netvsc_queue* queue, void* memory, size_t bytes,
       make_queue(queue, memory_at(memory, bytes), plan_of(*plan), *rings, primary != 0));
 }
 
-void hv_netvsc_recovery_create(hv_netvsc_recovery* recovery) { new (recovery) Recovery(); }
+void hv_netvsc_stall_create(hv_netvsc_stall* stall) { new (stall) Stall(); }
 
-void hv_netvsc_recovery_opened(hv_netvsc_recovery* recovery, uint64_t now) {
-  object<Recovery>(recovery).opened(now);
-}
-
-uint32_t hv_netvsc_recovery_broke(hv_netvsc_recovery* recovery, uint64_t now) {
-  return object<Recovery>(recovery).broke(now);
+int hv_netvsc_stalled(hv_netvsc_stall* stall, uint32_t stops, uint64_t now) {
+  return object<Stall>(stall).over(stops, now);
 }
 
 void hv_netvsc_opening_create(hv_netvsc_opening* opening, const hv_netvsc_wishes* wishes) {

@@ -204,6 +204,55 @@ HV_HOT void hv_vmbus_step(struct hv_vmbus_reader *reader);
 /* Gives the host the room of all that was stepped over. Returns enum hv_signal. */
 HV_HOT int hv_vmbus_give_back(struct hv_vmbus_reader *reader);
 
+/*
+ * --- the life of a device: lifecycle.hpp says what each part means. hv_life_broke(),
+ * hv_life_broken() and hv_life_state() from any context at any time; all others by one caller at a
+ * time. Times are milliseconds of a clock that does not go back. ---
+ */
+
+struct hv_life {
+	uint64_t opaque[8];
+};
+
+enum hv_life_state {
+	HV_LIFE_CLOSED,
+	HV_LIFE_OPENING,
+	HV_LIFE_RUNNING,
+	HV_LIFE_BROKEN,
+	HV_LIFE_WAITING,
+	HV_LIFE_SUSPENDED,
+	HV_LIFE_GONE,
+};
+
+#define HV_LIFE_NEVER 0xffffffffu
+
+struct hv_life_policy {
+	uint8_t must_let_go; /* opened again only when the host is known to have let go */
+	uint32_t most_breaks; /* in a row; 0: no end */
+	uint32_t patience; /* ms that requests wait for it; HV_LIFE_NEVER: for ever */
+};
+
+void hv_life_create(struct hv_life *life, const struct hv_life_policy *policy);
+HV_HOT enum hv_life_state hv_life_state(const struct hv_life *life);
+/* It is being opened. 0: it may not. */
+int hv_life_open(struct hv_life *life);
+/* It works. 0: it was broken meanwhile, and is to be closed. */
+int hv_life_opened(struct hv_life *life, uint64_t now);
+/* It did not open, and nothing of it is open. */
+void hv_life_failed(struct hv_life *life, uint64_t now);
+/* The host broke it. Not 0 for the first who says so: he sees to it that it is closed. */
+int hv_life_broke(struct hv_life *life);
+/* Not 0: the host broke it since it was opened last. */
+HV_HOT int hv_life_broken(const struct hv_life *life);
+/* It is closed, perhaps because it was broken. let_go: the host can reach none of its pages. */
+void hv_life_closed(struct hv_life *life, uint64_t now, int let_go);
+/* Milliseconds until it is to be opened again; HV_LIFE_NEVER: it is not. */
+uint32_t hv_life_due(const struct hv_life *life, uint64_t now);
+/* Not 0: a request may wait for it to run again. */
+int hv_life_worth_waiting(const struct hv_life *life, uint64_t now);
+void hv_life_suspended(struct hv_life *life);
+void hv_life_leave(struct hv_life *life);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,6 +27,8 @@ u32 netvsc_ring_bytes;
 static struct net_device *netvsc_alloc(struct hv_device *hv)
 {
 	struct net_device *dev;
+	/* Frames wait for nothing, and an adapter is opened again however often it breaks. */
+	static const struct hv_life_policy policy = { .patience = HV_LIFE_NEVER };
 	struct netvsc_net *net;
 
 	dev = alloc_etherdev_mq(sizeof(*net), HV_NETVSC_MOST_QUEUES);
@@ -59,7 +61,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->stall_work, netvsc_stall_work);
 	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
-	hv_netvsc_recovery_create(&net->recovery);
+	hv_life_create(&net->life, &policy);
 	if (netvsc_create_stats(net)) {
 		free_netdev(dev);
 		return NULL;
@@ -146,7 +148,7 @@ static int netvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 close:
 	netvsc_close_adapter(net);
 free:
-	net->leaving = true;
+	hv_life_leave(&net->life);
 	rtnl_unlock();
 	netvsc_free(net);
 	return ret;
@@ -164,7 +166,7 @@ static void netvsc_remove(struct hv_device *hv)
 	WRITE_ONCE(net->removing, true);
 	rtnl_lock();
 	WRITE_ONCE(net->removing, false);
-	net->leaving = true;
+	hv_life_leave(&net->life);
 	netvsc_vf_unlist(net);
 	unregister_netdevice(dev);
 	netvsc_close_adapter(net);
@@ -190,7 +192,7 @@ static int netvsc_suspend(struct hv_device *hv)
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
 	hv_netvsc_function_forget(&net->function);
-	net->recovering = false;
+	hv_life_suspended(&net->life);
 	rtnl_unlock();
 	return 0;
 }
@@ -205,6 +207,9 @@ static int netvsc_resume(struct hv_device *hv)
 	if (!ret) {
 		netvsc_use_queues(net);
 		netvsc_attach(net);
+	} else {
+		netif_carrier_off(net->dev);
+		netvsc_plan_recovery(net);
 	}
 	rtnl_unlock();
 	return ret;

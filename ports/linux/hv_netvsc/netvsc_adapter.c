@@ -123,7 +123,7 @@ void netvsc_queues_work(struct work_struct *work)
 		return;
 	}
 	adapter = netvsc_adapter_of(net);
-	if (adapter && !net->leaving && netvsc_open_queues(adapter) != adapter->active)
+	if (adapter && !netvsc_left(net) && netvsc_open_queues(adapter) != adapter->active)
 		netvsc_use_queues(net);
 	rtnl_unlock();
 }
@@ -169,12 +169,17 @@ static void netvsc_tell_mac(struct netvsc_adapter *adapter)
 /* Opens the adapter up to where frames can go; who calls shows it to the stack. */
 int netvsc_open_adapter(struct netvsc_net *net)
 {
-	struct netvsc_adapter *adapter = netvsc_alloc_adapter(net);
+	struct netvsc_adapter *adapter;
 	struct netvsc_queue *queue;
 	int ret;
 
-	if (!adapter)
+	if (!hv_life_open(&net->life))
+		return -ENODEV;
+	adapter = netvsc_alloc_adapter(net);
+	if (!adapter) {
+		hv_life_failed(&net->life, netvsc_now());
 		return -ENOMEM;
+	}
 	queue = netvsc_open_channel(adapter, net->hv->channel, 0);
 	ret = PTR_ERR_OR_ZERO(queue);
 	if (!ret)
@@ -186,16 +191,16 @@ int netvsc_open_adapter(struct netvsc_net *net)
 			net->dev->mtu = adapter->facts.most_mtu;
 		netvsc_tell_mac(adapter);
 		netvsc_more_channels(adapter);
-		if (READ_ONCE(adapter->broken))
+		if (!hv_life_opened(&net->life, netvsc_now()))
 			ret = -EIO;
 	}
 	if (ret) {
 		netvsc_destroy_adapter(adapter);
+		hv_life_failed(&net->life, netvsc_now());
 		return ret;
 	}
 	hv_netvsc_function_opened(&net->function, adapter->opened.version, netvsc_must_map());
 	rcu_assign_pointer(net->adapter, adapter);
-	hv_netvsc_recovery_opened(&net->recovery, netvsc_now());
 	netvsc_adopt_features(net);
 	return 0;
 }
@@ -213,7 +218,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 	/* Behind this no sender holds it. */
 	synchronize_net();
 
-	if (!netvsc_rescinded(net) && !READ_ONCE(adapter->broken)) {
+	if (!netvsc_rescinded(net) && !hv_life_broken(&net->life)) {
 		netvsc_set_filter(adapter, 0);
 		/* Behind the halt the host refuses frames. */
 		netvsc_drain(adapter);
@@ -227,6 +232,8 @@ void netvsc_close_adapter(struct netvsc_net *net)
 		}
 	}
 	netvsc_destroy_adapter(adapter);
+	/* What the host may still write to is not given back: the adapter may be opened again. */
+	hv_life_closed(&net->life, netvsc_now(), true);
 }
 
 /* Opens the adapter otherwise than it was, and waits for its channels. It is closed. */
@@ -246,7 +253,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 	hv_wait_begin(&wait, NETVSC_CHANNELS_SECONDS);
 	while (!wait_event_timeout(adapter->opened_one,
 				   READ_ONCE(adapter->open) >= adapter->granted ||
-				   READ_ONCE(adapter->broken) || netvsc_going(net), HZ / 2) &&
+				   hv_life_broken(&net->life) || netvsc_going(net), HZ / 2) &&
 	       !hv_wait_over(&wait))
 		;
 	netvsc_use_queues(net);
@@ -270,7 +277,7 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 	unsigned int mtu_before = net->dev->mtu;
 	int ret;
 
-	if (net->leaving || netvsc_going(net))
+	if (netvsc_left(net) || netvsc_going(net))
 		return -ENODEV;
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
@@ -279,7 +286,7 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 		if (!netvsc_going(net))
 			netdev_err(net->dev, "the adapter does not open: it is tried again\n");
 		netif_carrier_off(net->dev);
-		netvsc_recover(net);
+		netvsc_plan_recovery(net);
 		return ret;
 	}
 	netvsc_attach(net);

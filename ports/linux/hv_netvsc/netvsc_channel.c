@@ -160,7 +160,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	int done;
 
 	/* Pairs with netvsc_start_polling(), which schedules anew. */
-	if (!smp_load_acquire(&queue->ready) || READ_ONCE(queue->adapter->broken)) {
+	if (!smp_load_acquire(&queue->ready) || hv_life_broken(&queue->adapter->net->life)) {
 		napi_complete_done(napi, 0);
 		return 0;
 	}
@@ -232,6 +232,7 @@ static struct netvsc_queue *netvsc_alloc_queue(struct netvsc_adapter *adapter,
 	queue->index = index;
 	spin_lock_init(&queue->lock);
 	timer_setup(&queue->wait, netvsc_wait_expired, 0);
+	hv_netvsc_stall_create(&queue->stall);
 	queue->rx = &adapter->net->queue_traffic[index].rx;
 	queue->tx = &adapter->net->queue_traffic[index].tx;
 	queue->core = kvzalloc(sizeof(*queue->core), GFP_KERNEL);
@@ -450,7 +451,7 @@ void netvsc_drain(struct netvsc_adapter *adapter)
 	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	netvsc_flush_all(adapter);
 	while (netvsc_in_flight(adapter)) {
-		if (netvsc_going(adapter->net) || READ_ONCE(adapter->broken))
+		if (netvsc_going(adapter->net) || hv_life_broken(&adapter->net->life))
 			return;
 		if (hv_wait_over(&wait)) {
 			netdev_warn(adapter->net->dev, "the host still has frames of ours\n");

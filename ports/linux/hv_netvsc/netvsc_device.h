@@ -17,6 +17,7 @@
 
 #include "compat_net.h"
 #include "core/netvsc/netvsc.h"
+#include "core/vmbus/vmbus.h"
 #include "patience.h"
 #include "status.h"
 
@@ -87,8 +88,7 @@ struct netvsc_queue {
 	void *memory;			/* the core's */
 	u32 index;
 	u32 stops;			/* counted */
-	u32 stop_seen;			/* stall_work's: the stop that it waits for the end of */
-	struct hv_patience stall;	/* stall_work's */
+	struct hv_netvsc_stall stall;	/* stall_work's */
 	bool opened;			/* the channel is to be closed */
 	bool ready;			/* the rings are known: packets may be read */
 	struct timer_list wait;		/* runs while completions wait for a frame */
@@ -128,7 +128,6 @@ struct netvsc_adapter {
 	unsigned int wanted;		/* channels that share the buffers */
 	unsigned int granted;		/* channels that will be there, the primary one included */
 	unsigned int active;		/* queues that carry frames */
-	bool broken;			/* a ring makes no sense any more */
 	unsigned int open;		/* channels; under net->channels_lock */
 	wait_queue_head_t opened_one;
 
@@ -181,7 +180,7 @@ struct netvsc_net {
 	struct netvsc_config config;
 	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
-	bool leaving;				/* under RTNL */
+	struct hv_life life;			/* changed under RTNL */
 	bool removing;				/* who is to remove it waits for RTNL */
 
 	struct mutex channels_lock;		/* opening and closing of channels */
@@ -207,8 +206,6 @@ struct netvsc_net {
 	struct delayed_work queues_work;
 	struct work_struct filter_work;
 	struct work_struct broken_work;
-	bool recovering;			/* recover_work is due; under RTNL */
-	struct hv_netvsc_recovery recovery;	/* under RTNL */
 	struct delayed_work recover_work;
 	struct delayed_work stall_work;
 	u32 alive_id;				/* of the host's last "are you alive" */
@@ -225,6 +222,12 @@ struct netvsc_net {
 static inline struct netvsc_adapter *netvsc_adapter_of(struct netvsc_net *net)
 {
 	return rtnl_dereference(net->adapter);
+}
+
+/* It is being removed, or could not be made. Under RTNL. */
+static inline bool netvsc_left(const struct netvsc_net *net)
+{
+	return hv_life_state(&net->life) == HV_LIFE_GONE;
 }
 
 static inline bool netvsc_rescinded(const struct netvsc_net *net)
@@ -289,7 +292,7 @@ void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_
 u64 netvsc_now(void);
 #define NETVSC_RING_BROKEN "ring broken by the host"
 void netvsc_break(struct netvsc_queue *queue, const char *why);
-void netvsc_recover(struct netvsc_net *net);
+void netvsc_plan_recovery(struct netvsc_net *net);
 void netvsc_broken_work(struct work_struct *work);
 void netvsc_recover_work(struct work_struct *work);
 void netvsc_stall_work(struct work_struct *work);

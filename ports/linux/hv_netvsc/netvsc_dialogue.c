@@ -7,13 +7,13 @@
 
 static bool netvsc_hopeless(struct netvsc_adapter *adapter)
 {
-	return netvsc_going(adapter->net) || READ_ONCE(adapter->broken);
+	return netvsc_going(adapter->net) || hv_life_broken(&adapter->net->life);
 }
 
 static int netvsc_why_hopeless(struct netvsc_adapter *adapter)
 {
 	return netvsc_going(adapter->net) ? -ENODEV :
-	       READ_ONCE(adapter->broken) ? -EIO :
+	       hv_life_broken(&adapter->net->life) ? -EIO :
 					    -ETIMEDOUT;
 }
 

@@ -15,36 +15,35 @@ u64 netvsc_now(void)
 void netvsc_break(struct netvsc_queue *queue, const char *why)
 {
 	struct netvsc_adapter *adapter = queue->adapter;
+	struct netvsc_net *net = adapter->net;
 
-	if (xchg(&adapter->broken, true))
+	if (!hv_life_broke(&net->life))
 		return;
-	netdev_err(adapter->net->dev, "%s: the adapter is closed\n", why);
+	netdev_err(net->dev, "%s: the adapter is closed\n", why);
 	wake_up(&adapter->opened_one);
-	schedule_work(&adapter->net->broken_work);
+	schedule_work(&net->broken_work);
 }
 
-/* There is no adapter, and there should be: the next try is due. Under RTNL. */
-void netvsc_recover(struct netvsc_net *net)
+/* Has the adapter opened again when that is due. Under RTNL. */
+void netvsc_plan_recovery(struct netvsc_net *net)
 {
-	u32 wait = hv_netvsc_recovery_broke(&net->recovery, netvsc_now());
+	u32 wait = hv_life_due(&net->life, netvsc_now());
 
-	net->recovering = true;
-	schedule_delayed_work(&net->recover_work, msecs_to_jiffies(wait));
+	if (wait != HV_LIFE_NEVER)
+		schedule_delayed_work(&net->recover_work, msecs_to_jiffies(wait));
 }
 
 void netvsc_broken_work(struct work_struct *work)
 {
 	struct netvsc_net *net = container_of(work, struct netvsc_net, broken_work);
-	struct netvsc_adapter *adapter;
 
 	rtnl_lock();
-	adapter = netvsc_adapter_of(net);
 	/* It may be another one than that which broke. */
-	if (!net->leaving && adapter && READ_ONCE(adapter->broken)) {
+	if (hv_life_state(&net->life) == HV_LIFE_BROKEN && netvsc_adapter_of(net)) {
 		netif_carrier_off(net->dev);
 		netif_device_detach(net->dev);
 		netvsc_close_adapter(net);
-		netvsc_recover(net);
+		netvsc_plan_recovery(net);
 	}
 	rtnl_unlock();
 }
@@ -52,31 +51,17 @@ void netvsc_broken_work(struct work_struct *work)
 void netvsc_recover_work(struct work_struct *work)
 {
 	struct netvsc_net *net = container_of(work, struct netvsc_net, recover_work.work);
+	u32 wait;
 
 	rtnl_lock();
-	if (!net->recovering || net->leaving || netvsc_going(net))
-		goto unlock;
-	net->recovering = false;
-	if (netvsc_reopen_once(net, &net->config, net->dev->mtu)) {
-		netvsc_recover(net);
-		goto unlock;
+	wait = netvsc_going(net) ? HV_LIFE_NEVER : hv_life_due(&net->life, netvsc_now());
+	if (wait == 0 && !netvsc_reopen_once(net, &net->config, net->dev->mtu)) {
+		netdev_info(net->dev, "the adapter is open again\n");
+		netvsc_attach(net);
+	} else if (wait != HV_LIFE_NEVER) {
+		netvsc_plan_recovery(net);
 	}
-	netdev_info(net->dev, "the adapter is open again\n");
-	netvsc_attach(net);
-unlock:
 	rtnl_unlock();
-}
-
-/* Whether a queue is stopped for so long that the host has forgotten all that it had of it. */
-static bool netvsc_stalled(struct netvsc_queue *queue)
-{
-	u32 stops = READ_ONCE(queue->stops);
-
-	if (queue->stop_seen == stops)
-		return hv_wait_over(&queue->stall);
-	queue->stop_seen = stops;
-	hv_wait_begin(&queue->stall, HV_NETVSC_STALL_SECONDS);
-	return false;
 }
 
 /* Looks while a queue is stopped. */
@@ -93,14 +78,14 @@ void netvsc_stall_work(struct work_struct *work)
 		return;
 	}
 	adapter = netvsc_adapter_of(net);
-	if (net->leaving || !netif_running(net->dev))
+	if (netvsc_left(net) || !netif_running(net->dev))
 		adapter = NULL;
 	for (i = 0; adapter && i < adapter->active; i++) {
 		struct netvsc_queue *queue = adapter->queues[i];
 
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, i)))
 			continue;
-		if (netvsc_stalled(queue))
+		if (hv_netvsc_stalled(&queue->stall, READ_ONCE(queue->stops), netvsc_now()))
 			netvsc_break(queue, "the host completes nothing");
 		else
 			look_again = true;
@@ -120,7 +105,7 @@ void netvsc_alive_work(struct work_struct *work)
 		schedule_delayed_work(&net->alive_work, HZ / 50 + 1);
 		return;
 	}
-	if (!net->leaving && netvsc_adapter_of(net))
+	if (!netvsc_left(net) && netvsc_adapter_of(net))
 		netvsc_keep_alive(netvsc_adapter_of(net), READ_ONCE(net->alive_id));
 	rtnl_unlock();
 }

@@ -25,7 +25,7 @@ void netvsc_link_work(struct work_struct *work)
 		schedule_delayed_work(&net->link_work, HZ / 50 + 1);
 		return;
 	}
-	if (!net->leaving && net->dev->reg_state == NETREG_REGISTERED) {
+	if (!netvsc_left(net) && net->dev->reg_state == NETREG_REGISTERED) {
 		netvsc_show_link(net);
 		if (xchg(&net->notify_peers, false) && netif_carrier_ok(net->dev))
 			__netdev_notify_peers(net->dev);

@@ -76,7 +76,7 @@ void netvsc_filter_work(struct work_struct *work)
 	struct netvsc_net *net = container_of(work, struct netvsc_net, filter_work);
 
 	rtnl_lock();
-	if (!net->leaving)
+	if (!netvsc_left(net))
 		netvsc_apply_filter(net);
 	rtnl_unlock();
 }

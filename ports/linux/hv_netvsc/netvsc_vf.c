@@ -55,7 +55,7 @@ static struct netvsc_net *netvsc_vf_owner(const struct net_device *vf)
 	list_for_each_entry(net, &netvsc_nets, vf_list) {
 		int match = hv_netvsc_function_match(&net->function, &candidate);
 
-		if (net->leaving || match <= best)
+		if (netvsc_left(net) || match <= best)
 			continue;
 		best = match;
 		owner = net;
@@ -270,7 +270,7 @@ void netvsc_vf_setup_work(struct work_struct *work)
 	struct netvsc_net *net = container_of(work, struct netvsc_net, vf_setup_work.work);
 
 	rtnl_lock();
-	if (!net->leaving)
+	if (!netvsc_left(net))
 		netvsc_vf_take_over(net);
 	rtnl_unlock();
 }
@@ -320,7 +320,7 @@ void netvsc_vf_work(struct work_struct *work)
 	struct netvsc_net *net = container_of(work, struct netvsc_net, vf_work);
 
 	rtnl_lock();
-	if (!net->leaving && net->dev->reg_state == NETREG_REGISTERED) {
+	if (!netvsc_left(net) && net->dev->reg_state == NETREG_REGISTERED) {
 		netvsc_vf_look(net);
 		netvsc_vf_settle(net);
 	}
