@@ -90,10 +90,10 @@ attack() { # attack SEED
 
 test_an_honest_host_is_served() {
   local module
+  load_all
   for module in hv_vmbus hv_storvsc; do
     ! wanted $module || ours $module || fail "$module is not ours"
   done
-  load_all
   unload
 }
 

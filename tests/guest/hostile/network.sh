@@ -17,6 +17,9 @@ nic_works_when_up() {
   nic_works
 }
 
+# It works, or the host has withdrawn it, as it may: then nothing brings it back.
+nic_is_settled() { nic_works_when_up || ! nic $NIC0 >/dev/null; }
+
 # The test before may have failed in the middle.
 load_nic() {
   ask_host hostile.stop
@@ -82,8 +85,8 @@ attack_nic() { # attack_nic SEED
   else
     ask_host hostile.stop
     # Answers that were lost are waited for until their time is over; then the adapter is opened
-    # anew, at intervals up to a minute (core/netvsc/recovery.hpp).
-    if ! within 160 nic_works_when_up; then
+    # anew, at intervals up to a minute (core/vmbus/lifecycle.hpp).
+    if ! within 160 nic_is_settled; then
       dmesg | grep -E "hv_netvsc|vmbus" | tail -n 20
       ! nic $NIC0 >/dev/null ||
         dmesg | grep -q 'the adapter is closed\|the adapter does not open' ||
