@@ -151,6 +151,18 @@ HV_HOT int hv_storvsc_receive(struct hv_storvsc *machine, struct hv_storvsc_chan
 /* Gives the room of what was received back. Returns enum hv_signal. */
 HV_HOT int hv_storvsc_give_back(struct hv_storvsc_channel *channel);
 
+/* --- which disk it is --- */
+
+enum hv_storvsc_identity {
+	HV_STORVSC_SAME_DISK = 0,
+	HV_STORVSC_OTHER_DISK = 1,
+	HV_STORVSC_UNKNOWN_DISK = 2,
+};
+
+/* Compares two answers to INQUIRY for page 83h: see identity.hpp. Any context. */
+enum hv_storvsc_identity hv_storvsc_compare_identity(const void *known, size_t known_length,
+						     const void *now, size_t now_length);
+
 enum hv_storvsc_verdict {
 	HV_STORVSC_DONE = 0,
 	HV_STORVSC_REQUEUE = 1,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The machine's face for C: translation alone.
+#include "core/storvsc/identity.hpp"
 #include "core/storvsc/machine.hpp"
 #include "core/storvsc/storvsc.h"
 #include "core/vmbus/face.hpp"
@@ -58,6 +59,8 @@ static_assert(HV_STORVSC_PASS_THROUGH == static_cast<int>(hv::storvsc::Verdict::
 static_assert(HV_STORVSC_RESCAN_HOST == static_cast<int>(hv::storvsc::Chore::RescanHost));
 static_assert(HV_STORVSC_DETAIL == static_cast<int>(hv::storvsc::Report::Detail));
 static_assert(HV_STORVSC_RESET == static_cast<int>(Machine::Control::Reset));
+static_assert(HV_STORVSC_OTHER_DISK == static_cast<int>(hv::storvsc::Identity::Other) &&
+              HV_STORVSC_UNKNOWN_DISK == static_cast<int>(hv::storvsc::Identity::Unknown));
 
 }  // namespace
 
@@ -155,6 +158,13 @@ int hv_storvsc_receive(hv_storvsc* machine, hv_storvsc_channel* channel, hv_stor
 
 int hv_storvsc_give_back(hv_storvsc_channel* channel) {
   return signal_of(of(channel).finish_round().signal);
+}
+
+enum hv_storvsc_identity hv_storvsc_compare_identity(const void* known, size_t known_length,
+                                                     const void* now, size_t now_length) {
+  return static_cast<hv_storvsc_identity>(
+      hv::storvsc::compare_identity(hv::face::bytes_at(known, known_length),
+                                    hv::face::bytes_at(now, now_length)));
 }
 
 void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,

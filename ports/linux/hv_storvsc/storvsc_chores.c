@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices come, change and go: what is done about it in process context. */
 #include <linux/bitops.h>
+#include <linux/slab.h>
 
 #include "storvsc_device.h"
 
@@ -31,32 +32,77 @@ void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
 	storvsc_queue_chores(dev);
 }
 
+/* Bytes of the page that says which disk it is; the kernel keeps as many. */
+#define STORVSC_IDENTITY_BYTES 252
+
+/* Whether another disk has taken the place of the one that was found there. */
+static bool storvsc_is_another(struct scsi_device *sdev)
+{
+	u8 *page = kzalloc(STORVSC_IDENTITY_BYTES, GFP_KERNEL);
+	const struct scsi_vpd *known;
+	bool another = false;
+
+	if (!page)
+		return false;
+	if (!scsi_get_vpd_page(sdev, 0x83, page, STORVSC_IDENTITY_BYTES)) {
+		rcu_read_lock();
+		known = rcu_dereference(sdev->vpd_pg83);
+		another = known && hv_storvsc_compare_identity(known->data, known->len, page,
+							       STORVSC_IDENTITY_BYTES) ==
+				   HV_STORVSC_OTHER_DISK;
+		rcu_read_unlock();
+	}
+	kfree(page);
+	return another;
+}
+
+/* What is still to be written is the old disk's, and must not reach the new one. */
+static void storvsc_replace(struct scsi_device *sdev)
+{
+	sdev_printk(KERN_NOTICE, sdev, "another disk has taken its place\n");
+	mutex_lock(&sdev->state_mutex);
+	scsi_device_set_state(sdev, SDEV_OFFLINE);
+	mutex_unlock(&sdev->state_mutex);
+	set_bit(STORVSC_LUN_REMOVE, (unsigned long *)&sdev->hostdata);
+}
+
 /*
- * The host does not say which devices are gone. A command to each makes it say so: the completion
- * marks the device.
+ * The host does not say which devices are gone, or others now. A command to each makes it say so:
+ * the completion marks the device.
  */
 static void storvsc_find_gone(struct storvsc_device *dev)
 {
 	struct scsi_device *sdev;
 
 	mutex_lock(&dev->host->scan_mutex);
-	shost_for_each_device(sdev, dev->host)
+	shost_for_each_device(sdev, dev->host) {
 		scsi_test_unit_ready(sdev, STORVSC_READY_SECONDS * HZ, 1, NULL);
+		if (storvsc_is_another(sdev))
+			storvsc_replace(sdev);
+	}
 	mutex_unlock(&dev->host->scan_mutex);
 }
 
-static void storvsc_tend_luns(struct storvsc_device *dev)
+/* Returns whether devices were taken away in whose places there are others. */
+static bool storvsc_tend_luns(struct storvsc_device *dev)
 {
 	struct scsi_device *sdev;
+	bool replaced = false;
 
 	shost_for_each_device(sdev, dev->host) {
 		unsigned long *wishes = (unsigned long *)&sdev->hostdata;
 
+		/* Looked at anew, it would have the other disk's identity. */
+		if (test_bit(STORVSC_LUN_RESCAN, wishes) && storvsc_is_another(sdev)) {
+			storvsc_replace(sdev);
+			replaced = true;
+		}
 		if (test_and_clear_bit(STORVSC_LUN_REMOVE, wishes))
 			scsi_remove_device(sdev);
 		else if (test_and_clear_bit(STORVSC_LUN_RESCAN, wishes))
 			scsi_rescan_device(sdev);
 	}
+	return replaced;
 }
 
 void storvsc_chores(struct work_struct *work)
@@ -66,7 +112,6 @@ void storvsc_chores(struct work_struct *work)
 
 	if (scan)
 		storvsc_find_gone(dev);
-	storvsc_tend_luns(dev);
-	if (scan && !READ_ONCE(dev->leaving))
+	if ((storvsc_tend_luns(dev) || scan) && !READ_ONCE(dev->leaving))
 		scsi_scan_host(dev->host);
 }

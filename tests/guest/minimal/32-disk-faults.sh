@@ -100,10 +100,46 @@ asked_has_sectors() {
   has_sectors "$DISK" "$1"
 }
 
-# A guest that looks only once finds something there, and may go on with what it knew. The disk says
-# what it is when it is asked.
+# is_another_disk SECTORS SERIAL: at LUN 9 there is a device of that size and of another serial
+# number. It may have the name of the one before.
+is_another_disk() {
+  DISK=/dev/$(device $SCSI 9) && [ -b "$DISK" ] && has_sectors "$DISK" "$1" && [ "$(serial)" != "$2" ]
+}
+# one_becomes_another ARGS SECTORS: who read from the one has an error, and the other is found.
+one_becomes_another() {
+  local reader serial
+  serial=$(serial)
+  (while dd if="$DISK" of=/dev/null bs=64k count=1 iflag=direct 2>/tmp/dd-beside; do :; done) &
+  reader=$!
+  sleep 1
+  kill -0 $reader || fail "the disk cannot be read: $(cat /tmp/dd-beside)"
+  # shellcheck disable=SC2086
+  ask_host disk.replace $1
+  within 60 eval "! kill -0 $reader 2>/dev/null" || fail "the old disk is still read"
+  within 60 is_another_disk "$2" "$serial" || fail "$DISK: $(sectors "$DISK") sectors, $(serial)"
+  dmesg | grep -q 'another disk has taken its place' || fail "nothing was said of it"
+}
+
+# A guest that looks only once finds something there. It has to see that it is another disk: whoever
+# used the one before must not go on with this one.
+test_another_disk_is_another_device() {
+  local DISK
+  wanted hv_storvsc || skip "the in-tree driver takes it for the old one"
+  mount_tools
+  faulty_disk
+  one_becomes_another 'name=hot path=/tmp/guest/grow.raw as=other' $((16 << 11))
+  [ "$(dd if="$DISK" bs=64k count=16 iflag=direct 2>/dev/null | tr -d '\000' | wc -c)" = 0 ] ||
+    fail "the old disk's data are on the new one"
+  one_becomes_another 'name=other path=/tmp/guest/hot.raw as=hot' $((32 << 11))
+  reads_whole || fail "its data are not what they were"
+  umount /tools
+  faulty_disk_goes
+}
+
+# The in-tree driver goes on with what it knew. The disk says what it is when it is asked.
 test_another_disk_takes_the_place_of_one_at_once() {
   local DISK serial
+  ! wanted hv_storvsc || skip "ours takes it for another"
   mount_tools
   faulty_disk
   serial=$(serial)
