@@ -72,6 +72,7 @@ test_virtual_function_takes_over_and_falls_back() {
   ! by_function || fail "frames go by a function that the host has not given"
   within 60 by_channels || fail "frames do not go by the channels any more"
   ask_host nic.vf name=nic0 present=true serial=5
+  ! grep ' vf0$' /proc/net/if_inet6 || fail "it has an IPv6 address of its own"
   within 60 by_function || { dmesg | tail -n 20; fail "frames do not go by the function"; }
   before=$(counted "$device" packets)
   answers -c 100 -s 1400 10.0.2.2 || fail "nobody answers behind the function"
