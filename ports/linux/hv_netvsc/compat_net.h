@@ -22,6 +22,13 @@
 #define HV_XDP_FEATURES
 #endif
 
+/* An interface without addresses of its own says so; before, each slave was one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define HV_NO_ADDRCONF IFF_NO_ADDRCONF
+#else
+#define HV_NO_ADDRCONF 0
+#endif
+
 /* The bus does not give the memory that it shares with a host in a confidential machine a view. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define HV_SNP_NEEDS_VIEW

@@ -203,6 +203,7 @@ static int netvsc_vf_join(struct netvsc_net *net, struct net_device *vf)
 	}
 	/* Without addresses of its own. */
 	vf->flags |= IFF_SLAVE;
+	vf->priv_flags |= HV_NO_ADDRCONF;
 	dev_hold(vf);
 	rcu_assign_pointer(net->vf, vf);
 	hv_netvsc_function_joined(&net->function);
@@ -239,6 +240,7 @@ void netvsc_vf_leave(struct netvsc_net *net)
 	netdev_rx_handler_unregister(vf);
 	netdev_upper_dev_unlink(vf, dev);
 	vf->flags &= ~IFF_SLAVE;
+	vf->priv_flags &= ~(u64)HV_NO_ADDRCONF;
 	dev->needed_headroom = 0;
 	netdev_info(dev, "%s left\n", vf->name);
 	dev_put(vf);
