@@ -21,8 +21,9 @@ concept RequestSink = requires(S& sink, std::span<const std::byte> bytes, uint64
 /// memory, may be empty. Errors: BadId, BadState (the slot is alive already), and the sink's.
 /// Nothing stays behind after an error.
 template <RequestSink S>
-Result<void> send_request(S& sink, SlotTable& slots, size_t slot, std::span<const std::byte> ranges,
-                          std::span<const std::byte> payload) {
+HV_HOT_INLINE Result<void> send_request(S& sink, SlotTable& slots, size_t slot,
+                                        std::span<const std::byte> ranges,
+                                        std::span<const std::byte> payload) {
   const uint64_t id = HV_TRY(slots.arm(slot));
   const Result<void> sent = sink.send(id, ranges, payload);
   if (!sent) (void)slots.cancel(slot).ok();
@@ -70,8 +71,6 @@ class Outbound {
 template <size_t kMost>
 class Inbound {
  public:
-  static constexpr size_t kMostReceived = kMost;
-
   explicit Inbound(RingReader ring) : ring_(ring) {}
 
   /// The next packet, in this object until the next read. Errors: as RingReader::read.

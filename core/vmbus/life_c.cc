@@ -27,11 +27,7 @@ static_assert(HV_LIFE_NEVER == Lifecycle::kNever);
 
 extern "C" {
 
-void hv_life_create(hv_life* life, const hv_life_policy* policy) {
-  new (life) Lifecycle({.must_let_go = policy->must_let_go != 0,
-                        .most_breaks = policy->most_breaks,
-                        .patience = policy->patience});
-}
+void hv_life_create(hv_life* life) { new (life) Lifecycle(); }
 
 enum hv_life_state hv_life_state(const hv_life* life) {
   return static_cast<enum hv_life_state>(of(life).state());
@@ -42,13 +38,8 @@ int hv_life_opened(hv_life* life, uint64_t now) { return of(life).opened(now); }
 void hv_life_failed(hv_life* life, uint64_t now) { of(life).failed(now); }
 int hv_life_broke(hv_life* life) { return of(life).broke(); }
 int hv_life_broken(const hv_life* life) { return of(life).broken(); }
-
-void hv_life_closed(hv_life* life, uint64_t now, int let_go) { of(life).closed(now, let_go != 0); }
-
+void hv_life_closed(hv_life* life, uint64_t now) { of(life).closed(now); }
 uint32_t hv_life_due(const hv_life* life, uint64_t now) { return of(life).due(now); }
-
-int hv_life_worth_waiting(const hv_life* life, uint64_t now) { return of(life).worth_waiting(now); }
-
 void hv_life_suspended(hv_life* life) { of(life).suspended(); }
 void hv_life_leave(hv_life* life) { of(life).leave(); }
 }

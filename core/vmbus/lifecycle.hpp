@@ -8,8 +8,7 @@ namespace hv::vmbus {
 
 /// The life of one device, as every driver lives it: opened, broken by its host, closed, opened
 /// again, suspended, gone. The port says what has happened and carries out what comes of it; it
-/// keeps no state, deadline or number of tries of its own. Each state has an end: by an answer, by
-/// a time, or by the device's removal.
+/// keeps no state, deadline or number of tries of its own.
 ///
 ///     Closed -> Opening -> Running -> Suspended -> Opening ...
 ///                  \          |
@@ -24,30 +23,18 @@ class Lifecycle {
   enum class State : uint8_t {
     Closed,     ///< nothing is open; it never was
     Opening,    ///< the channel is opened, the dialogue goes on
-    Running,    ///< requests go to the host
+    Running,    ///< it works, or is being closed in order
     Broken,     ///< the host broke a ring or does not answer: to be closed
     Waiting,    ///< closed; it is opened again in `due`
     Suspended,  ///< closed until `open`
     Gone,       ///< for good
   };
-  struct Policy {
-    /// A device whose host may still write to pages of requests stays gone: `closed` has to say
-    /// that it has let go.
-    bool must_let_go = false;
-    /// Breaks in a row, without kCalm between them, behind which it stays gone; 0: no end.
-    uint32_t most_breaks = 0;
-    /// How long requests wait for it to be opened again, from the break on; kNever: for ever.
-    uint32_t patience = kNever;
-  };
-
   static constexpr uint32_t kNever = ~uint32_t{0};
   /// Tries come soon at first, then at intervals that grow, so that a host that breaks it again and
   /// again costs bounded work and few messages. What ran for kCalm is trusted again.
   static constexpr uint32_t kFirst = 250;
   static constexpr uint32_t kMost = 60'000;
   static constexpr uint64_t kCalm = 120'000;
-
-  explicit Lifecycle(const Policy& policy) : policy_(policy) {}
 
   State state() const { return state_.load(std::memory_order_acquire); }
 
@@ -90,34 +77,15 @@ class Lifecycle {
   }
   /// The host broke it since it was opened last: there is no talking with it, whatever the state.
   bool broken() const { return broken_.load(std::memory_order_acquire); }
-  /// What was broken is closed. `let_go`: the host cannot reach any page of it any more.
-  void closed(uint64_t now, bool let_go) {
-    if (state() != State::Broken) return;
-    if (policy_.must_let_go && !let_go) return leave();
-    wait_from(now);
+  /// It is closed. What was broken is opened again when `due`.
+  void closed(uint64_t now) {
+    if (state() == State::Broken) wait_from(now);
   }
   /// Milliseconds until it is to be opened again; kNever: it is not.
   uint32_t due(uint64_t now) const {
     if (state() != State::Waiting) return kNever;
     return now < next_ ? static_cast<uint32_t>(next_ - now) : 0;
   }
-  /// Whether a request may wait for it to run again. Else it is failed, if it does not run.
-  bool worth_waiting(uint64_t now) const {
-    switch (state()) {
-      case State::Closed:
-      case State::Gone:
-        return false;
-      case State::Waiting:
-        return policy_.patience == kNever || now < broken_since_ + policy_.patience;
-      case State::Opening:
-      case State::Running:
-      case State::Broken:
-      case State::Suspended:
-        break;
-    }
-    return true;
-  }
-
   /// It is closed, until `open`.
   void suspended() {
     if (state() != State::Gone) state_.store(State::Suspended, std::memory_order_release);
@@ -127,31 +95,20 @@ class Lifecycle {
 
  private:
   void wait_from(uint64_t now) {
-    if (open_since_calm(now)) {
-      interval_ = kFirst;
-      breaks_ = 0;
-    }
-    // What waits has waited since it ran last.
-    if (since_ != kNotOpen || breaks_ == 0) broken_since_ = now;
+    if (since_ != kNotOpen && now - since_ >= kCalm) interval_ = kFirst;
     since_ = kNotOpen;
-    breaks_++;
-    if (policy_.most_breaks != 0 && breaks_ > policy_.most_breaks) return leave();
     next_ = now + interval_;
     interval_ = interval_ < kMost / 2 ? interval_ * 2 : kMost;
     state_.store(State::Waiting, std::memory_order_release);
   }
-  bool open_since_calm(uint64_t now) const { return since_ != kNotOpen && now - since_ >= kCalm; }
 
   static constexpr uint64_t kNotOpen = ~uint64_t{0};
 
-  const Policy policy_;
   std::atomic<State> state_{State::Closed};
   std::atomic<bool> broken_{false};
   bool ran_ = false;
   uint32_t interval_ = kFirst;  ///< until the next try
-  uint32_t breaks_ = 0;         ///< in a row
   uint64_t since_ = kNotOpen;   ///< when it was opened
-  uint64_t broken_since_ = 0;   ///< when it ran last
   uint64_t next_ = 0;           ///< when it is opened again
 };
 

@@ -3,8 +3,8 @@
 #define HV_CORE_VMBUS_H
 
 /*
- * The bus for ports written in C: the connection to the host, and the rings of a channel. Plain
- * types, the caller's memory, no calls back. connection.hpp and ring.hpp say what each part means;
+ * The bus for ports written in C: the connection to the host, the rings of a channel, the life of a
+ * device. Plain types, the caller's memory, no calls back. connection.hpp and ring.hpp say what each part means;
  * functions return enum hv_status unless they say otherwise.
  */
 #include "core/port.h"
@@ -100,7 +100,6 @@ int hv_vmbus_next_violation(struct hv_vmbus *bus, struct hv_vmbus_violation *vio
 
 uint32_t hv_vmbus_version(const struct hv_vmbus *bus);
 uint32_t hv_vmbus_connection_id(const struct hv_vmbus *bus);
-int hv_vmbus_connected(const struct hv_vmbus *bus);
 
 /* Not 0 when the next offer would find no storage. */
 int hv_vmbus_needs_storage(const struct hv_vmbus *bus);
@@ -211,7 +210,7 @@ HV_HOT int hv_vmbus_give_back(struct hv_vmbus_reader *reader);
  */
 
 struct hv_life {
-	uint64_t opaque[8];
+	uint64_t opaque[4];
 };
 
 enum hv_life_state {
@@ -226,13 +225,7 @@ enum hv_life_state {
 
 #define HV_LIFE_NEVER 0xffffffffu
 
-struct hv_life_policy {
-	uint8_t must_let_go; /* opened again only when the host is known to have let go */
-	uint32_t most_breaks; /* in a row; 0: no end */
-	uint32_t patience; /* ms that requests wait for it; HV_LIFE_NEVER: for ever */
-};
-
-void hv_life_create(struct hv_life *life, const struct hv_life_policy *policy);
+void hv_life_create(struct hv_life *life);
 HV_HOT enum hv_life_state hv_life_state(const struct hv_life *life);
 /* It is being opened. 0: it may not. */
 int hv_life_open(struct hv_life *life);
@@ -244,12 +237,10 @@ void hv_life_failed(struct hv_life *life, uint64_t now);
 int hv_life_broke(struct hv_life *life);
 /* Not 0: the host broke it since it was opened last. */
 HV_HOT int hv_life_broken(const struct hv_life *life);
-/* It is closed, perhaps because it was broken. let_go: the host can reach none of its pages. */
-void hv_life_closed(struct hv_life *life, uint64_t now, int let_go);
+/* It is closed, perhaps because it was broken. */
+void hv_life_closed(struct hv_life *life, uint64_t now);
 /* Milliseconds until it is to be opened again; HV_LIFE_NEVER: it is not. */
 uint32_t hv_life_due(const struct hv_life *life, uint64_t now);
-/* Not 0: a request may wait for it to run again. */
-int hv_life_worth_waiting(const struct hv_life *life, uint64_t now);
 void hv_life_suspended(struct hv_life *life);
 void hv_life_leave(struct hv_life *life);
 

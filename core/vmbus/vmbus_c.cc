@@ -126,9 +126,6 @@ int hv_vmbus_next_violation(hv_vmbus* bus, hv_vmbus_violation* violation) {
 
 uint32_t hv_vmbus_version(const hv_vmbus* bus) { return static_cast<uint32_t>(of(bus).version()); }
 uint32_t hv_vmbus_connection_id(const hv_vmbus* bus) { return of(bus).message_connection_id(); }
-int hv_vmbus_connected(const hv_vmbus* bus) {
-  return of(bus).state() == Connection::State::Connected;
-}
 
 int hv_vmbus_needs_storage(const hv_vmbus* bus) { return of(bus).needs_storage(); }
 

@@ -51,7 +51,6 @@ inline constexpr uint8_t kFlagRequest = 2;
 inline constexpr uint8_t kFlagResponse = 4;
 
 inline constexpr uint32_t kStatusSuccess = 0;
-inline constexpr uint32_t kStatusFail = 0x80004005;
 
 /// In front of the versions: of the framework, best last, and behind them those of the service.
 struct [[gnu::packed]] Negotiate {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/base/bytes.hpp"
 #include "host/ic/offer.hpp"
@@ -62,20 +63,21 @@ void HeartbeatService::take_answers() {
 
 /// What is no answer to what was asked last is of no interest: a guest may be slow, and not worse.
 void HeartbeatService::take(std::span<const std::byte> packet) {
+  using State = HeartbeatStatus::State;
+  const bool negotiating = dialogue_.state() == Dialogue::State::Negotiating;
   const auto answer = dialogue_.answered(packet);
   if (!answer) return;
-  using State = HeartbeatStatus::State;
-  if (dialogue_.state() != Dialogue::State::Ready)
-    return board_.change([](HeartbeatStatus& status) { status.state = State::Refused; });
-  if (answer->empty()) {
+  if (negotiating) {
     return board_.change([this](HeartbeatStatus& status) {
       status.framework = dialogue_.framework();
       status.version = dialogue_.version();
+      if (dialogue_.state() == Dialogue::State::Refused) status.state = State::Refused;
     });
   }
   const auto heard = ByteReader(*answer).take_at_least<proto::Heartbeat>(proto::kLeastHeartbeat);
   if (!heard || heard->sequence != sequence_ + 1) return;
   sequence_ = heard->sequence;
+  asked_ = false;
   board_.change([&](HeartbeatStatus& status) {
     status.state = State::Ok;
     status.answered++;
@@ -86,7 +88,7 @@ void HeartbeatService::take(std::span<const std::byte> packet) {
 
 void HeartbeatService::beat() {
   if (dialogue_.state() != Dialogue::State::Ready) return;
-  if (dialogue_.waits()) {
+  if (std::exchange(asked_, true)) {
     board_.change([](HeartbeatStatus& status) {
       if (++status.missed >= kMostMissed) status.state = HeartbeatStatus::State::Lost;
     });
@@ -102,7 +104,9 @@ Heartbeat::Heartbeat(std::chrono::milliseconds interval)
 bool Heartbeat::opened(vmbus::OpenChannel& channel) {
   board_.change(
       [](HeartbeatStatus& status) { status = {.state = HeartbeatStatus::State::Negotiating}; });
-  return channels_.start("heartbeat", channel, board_, interval_);
+  if (channels_.start("heartbeat", channel, board_, interval_)) return true;
+  closed(channel);
+  return false;
 }
 
 void Heartbeat::closed(vmbus::OpenChannel& channel) {

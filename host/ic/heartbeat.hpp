@@ -16,7 +16,7 @@ namespace hv::host::ic {
 struct HeartbeatStatus {
   enum class State : uint8_t {
     NoContact,    ///< no driver of the guest has opened the channel
-    Negotiating,  ///< the guest has not said which versions it speaks
+    Negotiating,  ///< the guest has not answered a first beat yet
     Refused,      ///< it speaks none of ours
     Ok,
     Lost,  ///< kMostMissed in a row were not answered
@@ -73,6 +73,7 @@ class HeartbeatService {
   const std::chrono::milliseconds interval_;
   Dialogue dialogue_;
   uint64_t sequence_ = 0;
+  bool asked_ = false;  ///< and not answered as it should be
 };
 
 /// The heartbeat of a guest: a VMBus device. Concurrency: the Device methods by the server,

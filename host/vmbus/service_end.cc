@@ -70,12 +70,15 @@ void ServiceEnd::end_round() {
 
 bool ServiceEnd::may_sleep(size_t room, bool takes) {
   if (broken()) return true;
-  const auto there = channel_.outgoing().wait_for_space(static_cast<uint32_t>(room));
-  if (!there) {
-    break_off(fmt::format("outgoing ring: {}", hv::name(there.error())));
-    return true;
+  if (room != 0 || wished_) {
+    const auto there = channel_.outgoing().wait_for_space(static_cast<uint32_t>(room));
+    if (!there) {
+      break_off(fmt::format("outgoing ring: {}", hv::name(there.error())));
+      return true;
+    }
+    wished_ = room != 0 && !*there;
+    if (room != 0 && *there) return false;
   }
-  if (room != 0 && *there) return false;
   // What is not taken need not be signalled.
   if (!takes) return true;
   const auto more = channel_.incoming().unmask();

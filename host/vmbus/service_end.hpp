@@ -43,7 +43,8 @@ class ServiceEnd {
   void end_round();
 
   /// Whether there is nothing to do but to wait. `room`: bytes in the ring to the guest that are
-  /// waited for, 0: none; `takes`: packets would be taken. True: the guest will signal.
+  /// waited for, 0: none; `takes`: packets would be taken. True: the guest signals when there is
+  /// something for us, unless the channel is broken.
   bool may_sleep(size_t room, bool takes);
   /// Until the guest signals, somebody wakes, or that time has come. For a service that waits for
   /// nothing else.
@@ -67,6 +68,7 @@ class ServiceEnd {
   bool taken_ = false;   ///< something for `give_back`
   bool staged_ = false;  ///< something for `end_round`
   bool signal_due_ = false;
+  bool wished_ = false;  ///< for room: the guest was asked to signal
   std::vector<std::byte> packet_;
 };
 

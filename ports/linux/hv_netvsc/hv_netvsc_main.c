@@ -27,8 +27,6 @@ u32 netvsc_ring_bytes;
 static struct net_device *netvsc_alloc(struct hv_device *hv)
 {
 	struct net_device *dev;
-	/* Frames wait for nothing, and an adapter is opened again however often it breaks. */
-	static const struct hv_life_policy policy = { .patience = HV_LIFE_NEVER };
 	struct netvsc_net *net;
 
 	dev = alloc_etherdev_mq(sizeof(*net), HV_NETVSC_MOST_QUEUES);
@@ -61,7 +59,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->stall_work, netvsc_stall_work);
 	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
-	hv_life_create(&net->life, &policy);
+	hv_life_create(&net->life);
 	if (netvsc_create_stats(net)) {
 		free_netdev(dev);
 		return NULL;

@@ -232,8 +232,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 		}
 	}
 	netvsc_destroy_adapter(adapter);
-	/* What the host may still write to is not given back: the adapter may be opened again. */
-	hv_life_closed(&net->life, netvsc_now(), true);
+	hv_life_closed(&net->life, netvsc_now());
 }
 
 /* Opens the adapter otherwise than it was, and waits for its channels. It is closed. */

@@ -21,6 +21,19 @@ static HV_HOT int netvsc_count_signal(struct netvsc_queue *queue, int signal)
 	return signal;
 }
 
+/* Under the queue's lock. What sysfs says of packets that found the ring full. */
+HV_HOT void netvsc_count_full(struct netvsc_queue *queue, bool full)
+{
+	struct vmbus_channel *vmbus = queue->vmbus;
+
+	if (likely(!full && !queue->full))
+		return;
+	vmbus->out_full_total += full;
+	vmbus->out_full_first += full && !queue->full;
+	vmbus->out_full_flag = full;
+	queue->full = full;
+}
+
 /* Shows the host what is copied and staged. Under the queue's lock. Returns enum hv_signal. */
 HV_HOT int netvsc_publish_locked(struct netvsc_queue *queue)
 {
@@ -109,6 +122,8 @@ static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_
 	spin_lock_irqsave(&queue->lock, flags);
 	end = hv_netvsc_finish_round(queue->core, pay, may_wait);
 	netvsc_count_signal(queue, end.signal);
+	if (end.again)
+		netvsc_count_full(queue, true);
 	if (end.arm_timer && !timer_pending(&queue->wait))
 		netvsc_start_wait(queue);
 	netvsc_wake(queue);

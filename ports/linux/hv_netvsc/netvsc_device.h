@@ -104,6 +104,7 @@ struct netvsc_queue {
 	/* Serialises sending; taken with interrupts off, as consoles send from anywhere. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	struct netvsc_counters *tx;
+	bool full;			/* the last packet found no room */
 };
 
 /* Memory that host and guest share for as long as the adapter is open. */
@@ -180,7 +181,7 @@ struct netvsc_net {
 	struct netvsc_config config;
 	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
-	struct hv_life life;			/* changed under RTNL */
+	struct hv_life life;			/* under RTNL; it may break at any time */
 	bool removing;				/* who is to remove it waits for RTNL */
 
 	struct mutex channels_lock;		/* opening and closing of channels */
@@ -271,6 +272,7 @@ void netvsc_close_channels(struct netvsc_adapter *adapter);
 void netvsc_signal(struct netvsc_queue *queue, int signal);
 int netvsc_publish(struct netvsc_queue *queue);
 int netvsc_publish_locked(struct netvsc_queue *queue);
+void netvsc_count_full(struct netvsc_queue *queue, bool full);
 void netvsc_drain(struct netvsc_adapter *adapter);
 
 /* netvsc_dialogue.c: what is asked and answered one by one; may sleep */
@@ -288,7 +290,7 @@ void netvsc_unmap_page(struct netvsc_adapter *adapter);
 void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
 void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
 
-/* netvsc_health.c: what is done about an adapter that does not work */
+/* netvsc_health.c: adapters that their host broke */
 u64 netvsc_now(void);
 #define NETVSC_RING_BROKEN "ring broken by the host"
 void netvsc_break(struct netvsc_queue *queue, const char *why);

@@ -11,7 +11,7 @@ u64 netvsc_now(void)
 	return ktime_to_ms(ktime_get());
 }
 
-/* Any context. Once for each adapter, and so is the message. */
+/* Any context. Once for each opening, and so is the message. */
 void netvsc_break(struct netvsc_queue *queue, const char *why)
 {
 	struct netvsc_adapter *adapter = queue->adapter;

@@ -213,13 +213,13 @@ static int netvsc_set_mac_address(struct net_device *dev, void *address)
 	ret = eth_prepare_mac_addr_change(dev, address);
 	if (ret)
 		return ret;
+	if (!netvsc_adapter_of(net))
+		return -ENODEV;
 	memcpy(before.sa_data, dev->dev_addr, ETH_ALEN);
 	ret = vf ? dev_set_mac_address(vf, address, NULL) : 0;
 	if (ret)
 		return ret;
-	/* An adapter that is opened anew is told then. */
-	if (netvsc_adapter_of(net))
-		ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
+	ret = netvsc_set_mac(netvsc_adapter_of(net), wanted->sa_data);
 	if (!ret)
 		eth_commit_mac_addr_change(dev, address);
 	else if (vf)
@@ -247,6 +247,8 @@ static int netvsc_set_own_features(struct net_device *dev, netdev_features_t fea
 	if (!(change & NETIF_F_LRO) || !netvsc_adapter_of(net))
 		return 0;
 	ret = netvsc_set_offloads(netvsc_adapter_of(net), features & NETIF_F_LRO);
+	if (ret && hv_life_broken(&net->life))
+		return 0;
 	/* The others have been taken over. */
 	if (ret)
 		dev->features = features ^ NETIF_F_LRO;

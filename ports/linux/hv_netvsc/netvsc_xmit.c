@@ -250,6 +250,7 @@ int netvsc_send_bytes(struct netvsc_queue *queue, const void *bytes,
 		memcpy(place, bytes, frame->length);
 	else if (ret == HV_EXHAUSTED || ret == HV_BAD_LENGTH)
 		ret = netvsc_send_copy_in_pages(queue, bytes, frame);
+	netvsc_count_full(queue, ret == HV_RING_FULL);
 	if (likely(ret == HV_OK))
 		netvsc_count_sent(queue, 1, frame->length);
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -269,18 +270,6 @@ void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
 	u64_stats_update_end(&queue->tx->sync);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	netvsc_signal(queue, signal);
-}
-
-/* Under the queue's lock. What sysfs says of frames that found the ring full. */
-static void netvsc_count_full(struct netvsc_queue *queue, bool full)
-{
-	struct vmbus_channel *vmbus = queue->vmbus;
-
-	if (likely(!full && !vmbus->out_full_flag))
-		return;
-	vmbus->out_full_total += full;
-	vmbus->out_full_first += full && !vmbus->out_full_flag;
-	vmbus->out_full_flag = full;
 }
 
 static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_queue *queue,

@@ -32,8 +32,14 @@ void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
 	storvsc_queue_chores(dev);
 }
 
-/* Bytes of the page that says which disk it is; the kernel keeps as many. */
+/* Bytes of the page that says which disk it is; what is behind them is not looked at. */
 #define STORVSC_IDENTITY_BYTES 252
+
+/* Commands of ours would wait for the end of a suspension, which waits for us. */
+static bool storvsc_is_quiet(struct scsi_device *sdev)
+{
+	return sdev->sdev_state != SDEV_RUNNING || blk_queue_pm_only(sdev->request_queue);
+}
 
 /* Whether another disk has taken the place of the one that was found there. */
 static bool storvsc_is_another(struct scsi_device *sdev)
@@ -56,14 +62,13 @@ static bool storvsc_is_another(struct scsi_device *sdev)
 	return another;
 }
 
-/* What is still to be written is the old disk's, and must not reach the new one. */
+/* What is still to be written is the old disk's, and must not reach the new one. It is to go. */
 static void storvsc_replace(struct scsi_device *sdev)
 {
 	sdev_printk(KERN_NOTICE, sdev, "another disk has taken its place\n");
 	mutex_lock(&sdev->state_mutex);
 	scsi_device_set_state(sdev, SDEV_OFFLINE);
 	mutex_unlock(&sdev->state_mutex);
-	set_bit(STORVSC_LUN_REMOVE, (unsigned long *)&sdev->hostdata);
 }
 
 /*
@@ -76,9 +81,13 @@ static void storvsc_find_gone(struct storvsc_device *dev)
 
 	mutex_lock(&dev->host->scan_mutex);
 	shost_for_each_device(sdev, dev->host) {
+		if (storvsc_is_quiet(sdev))
+			continue;
 		scsi_test_unit_ready(sdev, STORVSC_READY_SECONDS * HZ, 1, NULL);
-		if (storvsc_is_another(sdev))
+		if (storvsc_is_another(sdev)) {
 			storvsc_replace(sdev);
+			set_bit(STORVSC_LUN_REMOVE, (unsigned long *)&sdev->hostdata);
+		}
 	}
 	mutex_unlock(&dev->host->scan_mutex);
 }
@@ -92,15 +101,19 @@ static bool storvsc_tend_luns(struct storvsc_device *dev)
 	shost_for_each_device(sdev, dev->host) {
 		unsigned long *wishes = (unsigned long *)&sdev->hostdata;
 
-		/* Looked at anew, it would have the other disk's identity. */
-		if (test_bit(STORVSC_LUN_RESCAN, wishes) && storvsc_is_another(sdev)) {
-			storvsc_replace(sdev);
-			replaced = true;
-		}
-		if (test_and_clear_bit(STORVSC_LUN_REMOVE, wishes))
+		if (test_and_clear_bit(STORVSC_LUN_REMOVE, wishes)) {
 			scsi_remove_device(sdev);
-		else if (test_and_clear_bit(STORVSC_LUN_RESCAN, wishes))
-			scsi_rescan_device(sdev);
+		} else if (!storvsc_is_quiet(sdev) &&
+			   test_and_clear_bit(STORVSC_LUN_RESCAN, wishes)) {
+			/* Looked at anew, it would have the other disk's identity. */
+			if (storvsc_is_another(sdev)) {
+				storvsc_replace(sdev);
+				scsi_remove_device(sdev);
+				replaced = true;
+			} else {
+				scsi_rescan_device(sdev);
+			}
+		}
 	}
 	return replaced;
 }

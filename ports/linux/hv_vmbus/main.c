@@ -16,7 +16,7 @@
 /* The ACPI device below which ours appear; NULL: there is no bus. */
 struct device *hvb_parent;
 
-/* What a caller gave us wrong has one name for all of them, as in tree. */
+/* As in tree: one name for all that a caller gave us wrong, and one for a host without buffers. */
 int hvb_errno(int status)
 {
 	switch (status) {
@@ -27,6 +27,8 @@ int hvb_errno(int status)
 	case HV_BAD_STATE:
 	case HV_OVERFLOW:
 		return -EINVAL;
+	case HV_EXHAUSTED:
+		return -ENOBUFS;
 	default:
 		return hv_status_errno(status);
 	}

@@ -168,8 +168,11 @@ static HV_HOT int receive(struct vmbus_channel *ch, void *buffer, u32 bufferlen,
 
 	/* No packet is no error: its length is 0. */
 	desc = hv_pkt_iter_first(ch);
-	if (!desc)
+	if (!desc) {
+		/* What was dropped has to leave the ring, too: else there is always more. */
+		hv_pkt_iter_close(ch);
 		return 0;
+	}
 
 	*actual = raw ? hv_pkt_len(desc) : hv_pkt_datalen(desc);
 	*requestid = desc->trans_id;

@@ -8,29 +8,25 @@ namespace {
 
 using State = Lifecycle::State;
 
-constexpr Lifecycle::Policy kNetwork{};
-constexpr Lifecycle::Policy kStorage{.must_let_go = true, .most_breaks = 4, .patience = 180'000};
-
 void run(Lifecycle& life, uint64_t now) {
   ASSERT_TRUE(life.open());
   ASSERT_TRUE(life.opened(now));
   ASSERT_EQ(life.state(), State::Running);
 }
-void close_broken(Lifecycle& life, uint64_t now, bool let_go = true) {
+void close_broken(Lifecycle& life, uint64_t now) {
   ASSERT_TRUE(life.broke());
   ASSERT_EQ(life.state(), State::Broken);
-  life.closed(now, let_go);
+  life.closed(now);
 }
 
 TEST(Lifecycle, BeginsClosed) {
-  const Lifecycle life(kNetwork);
+  const Lifecycle life;
   EXPECT_EQ(life.state(), State::Closed);
   EXPECT_EQ(life.due(0), Lifecycle::kNever);
-  EXPECT_FALSE(life.worth_waiting(0));
 }
 
 TEST(Lifecycle, ADeviceThatNeverRanIsNotTriedAgain) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   ASSERT_TRUE(life.open());
   EXPECT_EQ(life.state(), State::Opening);
   life.failed(5);
@@ -39,7 +35,7 @@ TEST(Lifecycle, ADeviceThatNeverRanIsNotTriedAgain) {
 }
 
 TEST(Lifecycle, OneOfAllWhoSeeItBreakClosesIt) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   EXPECT_FALSE(life.broke()) << "nothing is open";
   run(life, 0);
   EXPECT_FALSE(life.broken()) << "what broke before it was opened does not count";
@@ -50,7 +46,7 @@ TEST(Lifecycle, OneOfAllWhoSeeItBreakClosesIt) {
 }
 
 TEST(Lifecycle, WhatBreaksWhileItOpensDoesNotRun) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   ASSERT_TRUE(life.open());
   EXPECT_TRUE(life.broke());
   EXPECT_FALSE(life.opened(1));
@@ -60,7 +56,7 @@ TEST(Lifecycle, WhatBreaksWhileItOpensDoesNotRun) {
 }
 
 TEST(Lifecycle, IsOpenedAgainSoonAtFirstThenAtGrowingIntervals) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   uint64_t now = 1000;
   run(life, now);
   close_broken(life, now);
@@ -82,7 +78,7 @@ TEST(Lifecycle, IsOpenedAgainSoonAtFirstThenAtGrowingIntervals) {
 }
 
 TEST(Lifecycle, WhatBreaksAtOnceIsNotTrustedAgain) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   uint64_t now = 0;
   uint32_t last = 0;
   for (int i = 0; i < 5; i++) {
@@ -97,54 +93,11 @@ TEST(Lifecycle, WhatBreaksAtOnceIsNotTrustedAgain) {
   EXPECT_EQ(life.due(now), Lifecycle::kFirst) << "it worked for long";
 }
 
-TEST(Lifecycle, ADeviceWhosePagesMayBeWrittenToStaysGone) {
-  Lifecycle storage(kStorage);
-  run(storage, 0);
-  close_broken(storage, 1, false);
-  EXPECT_EQ(storage.state(), State::Gone);
-  EXPECT_FALSE(storage.open());
-  EXPECT_FALSE(storage.worth_waiting(1));
-  Lifecycle network(kNetwork);
-  run(network, 0);
-  close_broken(network, 1, false);
-  EXPECT_EQ(network.state(), State::Waiting);
-}
-
-TEST(Lifecycle, ADeviceThatBreaksAgainAndAgainEndsInOneState) {
-  Lifecycle life(kStorage);
-  uint64_t now = 0;
-  for (uint32_t i = 0; i < kStorage.most_breaks; i++) {
-    run(life, now);
-    close_broken(life, ++now);
-    ASSERT_EQ(life.state(), State::Waiting) << i;
-  }
-  run(life, now);
-  close_broken(life, ++now);
-  EXPECT_EQ(life.state(), State::Gone);
-}
-
-TEST(Lifecycle, RequestsWaitFromWhenItRanLast) {
-  Lifecycle life(kStorage);
-  run(life, 0);
-  EXPECT_TRUE(life.worth_waiting(1'000'000));
-  ASSERT_TRUE(life.broke());
-  EXPECT_TRUE(life.worth_waiting(1'000'000)) << "it is being closed";
-  life.closed(1'000'000, true);
-  EXPECT_TRUE(life.worth_waiting(1'179'999));
-  ASSERT_TRUE(life.open());
-  life.failed(1'170'000);
-  EXPECT_TRUE(life.worth_waiting(1'179'999)) << "a try in vain is no new break";
-  EXPECT_FALSE(life.worth_waiting(1'180'000));
-  run(life, 1'200'000);
-  EXPECT_TRUE(life.worth_waiting(1'200'000));
-}
-
 TEST(Lifecycle, SleepsAndIsTriedAgainWhenItDoesNotWake) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   run(life, 0);
   life.suspended();
   EXPECT_EQ(life.state(), State::Suspended);
-  EXPECT_TRUE(life.worth_waiting(1'000'000));
   EXPECT_EQ(life.due(1), Lifecycle::kNever);
   EXPECT_FALSE(life.broke());
   ASSERT_TRUE(life.open());
@@ -154,13 +107,13 @@ TEST(Lifecycle, SleepsAndIsTriedAgainWhenItDoesNotWake) {
 }
 
 TEST(Lifecycle, LeavesFromAnyStateForGood) {
-  Lifecycle life(kNetwork);
+  Lifecycle life;
   run(life, 0);
   ASSERT_TRUE(life.broke());
   life.leave();
   EXPECT_EQ(life.state(), State::Gone);
   EXPECT_TRUE(life.broken()) << "and nobody talks with that host in closing it";
-  life.closed(1, true);
+  life.closed(1);
   life.failed(2);
   life.suspended();
   EXPECT_EQ(life.state(), State::Gone);
