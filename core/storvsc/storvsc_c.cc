@@ -162,9 +162,8 @@ int hv_storvsc_give_back(hv_storvsc_channel* channel) {
 
 enum hv_storvsc_identity hv_storvsc_compare_identity(const void* known, size_t known_length,
                                                      const void* now, size_t now_length) {
-  return static_cast<hv_storvsc_identity>(
-      hv::storvsc::compare_identity(hv::face::bytes_at(known, known_length),
-                                    hv::face::bytes_at(now, now_length)));
+  return static_cast<hv_storvsc_identity>(hv::storvsc::compare_identity(
+      hv::face::bytes_at(known, known_length), hv::face::bytes_at(now, now_length)));
 }
 
 void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,

@@ -4,8 +4,9 @@
 
 /*
  * The bus for ports written in C: the connection to the host, the rings of a channel, the life of a
- * device. Plain types, the caller's memory, no calls back. connection.hpp and ring.hpp say what each part means;
- * functions return enum hv_status unless they say otherwise.
+ * device. Plain types, the caller's memory, no calls back. connection.hpp, ring.hpp and
+ * lifecycle.hpp say what each part means; functions return enum hv_status unless they say
+ * otherwise.
  */
 #include "core/port.h"
 

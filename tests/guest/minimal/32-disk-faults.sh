@@ -103,7 +103,8 @@ asked_has_sectors() {
 # is_another_disk SECTORS SERIAL: at LUN 9 there is a device of that size and of another serial
 # number. It may have the name of the one before.
 is_another_disk() {
-  DISK=/dev/$(device $SCSI 9) && [ -b "$DISK" ] && has_sectors "$DISK" "$1" && [ "$(serial)" != "$2" ]
+  DISK=/dev/$(device $SCSI 9) && [ -b "$DISK" ] && has_sectors "$DISK" "$1" || return 1
+  [ "$(serial)" != "$2" ]
 }
 # one_becomes_another ARGS SECTORS: who read from the one has an error, and the other is found.
 one_becomes_another() {
