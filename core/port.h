@@ -67,7 +67,7 @@ enum hv_signal { HV_NO_SIGNAL = 0, HV_SIGNAL = 1 };
 /* All that a port has to do at the end of a round of receiving. Each is 0 or 1. */
 struct hv_round_end {
 	uint8_t signal;    /* signal the host, behind the lock */
-	uint8_t arm_timer; /* what was left for later is not left for ever */
+	uint8_t arm_timer; /* start the timer: something was left for later */
 	uint8_t again;	   /* another round at once: nobody would wake us for what is left */
 	uint8_t broken;	   /* the ring makes no sense any more: close the channel */
 };

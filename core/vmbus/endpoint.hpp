@@ -92,7 +92,7 @@ class Inbound {
 /// What a round of receiving ends with: all that the port has to do.
 struct [[nodiscard]] RoundEnd {
   Signal signal = Signal::No;  ///< to the host
-  bool arm_timer = false;      ///< what is left for later is not left for ever
+  bool arm_timer = false;      ///< start the timer: something was left for later
   bool again = false;          ///< another round at once: nobody would wake us for what is left
   bool broken = false;         ///< the ring makes no sense any more
 };

@@ -61,7 +61,7 @@ void HeartbeatService::take_answers() {
   end_.give_back();
 }
 
-/// What is no answer to what was asked last is of no interest: a guest may be slow, and not worse.
+/// Only the answer to the last question counts. An older one is ignored: the guest may be slow.
 void HeartbeatService::take(std::span<const std::byte> packet) {
   using State = HeartbeatStatus::State;
   const bool negotiating = dialogue_.state() == Dialogue::State::Negotiating;

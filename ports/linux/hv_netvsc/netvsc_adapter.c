@@ -151,7 +151,7 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 }
 
-/* The host knows an adapter by its own address until it is told of another, each time anew. */
+/* At each opening the host takes the adapter's own address: it is told of another each time. */
 static void netvsc_tell_mac(struct netvsc_adapter *adapter)
 {
 	struct net_device *dev = adapter->net->dev;

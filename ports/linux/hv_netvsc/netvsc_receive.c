@@ -102,7 +102,7 @@ HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_ne
 	u64_stats_update_begin(&queue->rx->sync);
 	u64_stats_inc(&queue->rx->of[NETVSC_PACKETS]);
 	u64_stats_add(&queue->rx->of[NETVSC_BYTES], event->length);
-	/* As in tree: to many, whichever way. */
+	/* As in tree, this counter has broadcasts, too. */
 	if (skb->pkt_type == PACKET_MULTICAST || skb->pkt_type == PACKET_BROADCAST)
 		u64_stats_inc(&queue->rx->of[NETVSC_MULTICAST]);
 	u64_stats_update_end(&queue->rx->sync);
