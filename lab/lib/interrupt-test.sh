@@ -73,14 +73,21 @@ no_process_of() {
   return 1
 }
 
-# A cache of its own, with what the other has: there nobody else leaves files meanwhile.
-test_interrupts() {
-  local bad=0 moment name RUN_PID
+# A cache of its own in $SCRATCH/cache, with what the other has: there nobody else leaves files
+# meanwhile.
+own_cache() {
+  local name
   scratch_dir
+  rm -rf "$SCRATCH/cache"
   mkdir -p "$SCRATCH/cache/tmp"
   for name in "$CACHE_DIR"/*; do
     case ${name##*/} in tmp | lock | *.part | *.tree) ;; *) ln -s "$name" "$SCRATCH/cache/" ;; esac
   done
+}
+
+test_interrupts() {
+  local bad=0 moment name RUN_PID
+  own_cache
   for moment in at_its_start at_its_first_line with_the_node_there with_the_command_there; do
     interrupted_when "$moment" run --guest minimal --drivers inbox --accel "$ACCEL" \
       --control "$SCRATCH/ctl.sock" --exec 'echo the command runs; sleep 100000'

@@ -8,7 +8,7 @@ cat /sys/devices/system/clockevents/clockevent0/current_device
 grep HVS /proc/interrupts
 cat /sys/bus/vmbus/devices/*/monitor_id | head -n 1 | sed "s/^/monitor /"
 for i in $(seq 20); do
-  for module in hv_netvsc hv_storvsc hv_vmbus; do rmmod $module; done 2>/dev/null
+  for module in hv_utils hv_netvsc hv_storvsc hv_vmbus; do rmmod $module; done 2>/dev/null
   modprobe hv_storvsc
 done
 echo "contacts: $(dmesg | grep -c "Vmbus version")"

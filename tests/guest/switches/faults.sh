@@ -69,8 +69,19 @@ test_a_driver_unloads_while_its_channel_moves() {
 # bind DRIVER DEVICE, unbind DRIVER DEVICE
 bind() { echo "$2" >"/sys/bus/vmbus/drivers/$1/bind" 2>/dev/null; }
 unbind() { echo "$2" >"/sys/bus/vmbus/drivers/$1/unbind"; }
-refused() {
+# refuse_next_open DEVICE. It may come late, or meet a sub-channel: whoever wants to see it asks
+# until it was so, and for no more then.
+refuse_next_open() {
+  ask_host fault.set name=refuse-open value=1 device="$1"
+  sleep 1
+}
+refuse_no_more() {
+  ask_host fault.set name=refuse-open value=0 device="$1"
+  sleep 1
+}
+refused() { # refused DRIVER VMBUS-DEVICE DEVICE
   [ ! -e "/sys/bus/vmbus/drivers/$1/$2" ] || unbind "$1" "$2"
+  refuse_next_open "$3"
   ! bind "$1" "$2" || return 1
   [ ! -e "/sys/bus/vmbus/drivers/$1/$2" ]
 }
@@ -88,8 +99,8 @@ test_a_disk_controller_whose_open_is_refused_can_be_opened_later() {
   local controller
   controller=$(vmbus_device $SCSI)
   umount -a -t ext4,iso9660 2>/dev/null || :
-  ask_host fault.set name=refuse-open value=1 device=scsi
-  within 60 refused hv_storvsc "$controller" || fail "the host has not refused"
+  within 60 refused hv_storvsc "$controller" scsi || fail "the host has not refused"
+  refuse_no_more scsi
   bind hv_storvsc "$controller" || fail "the controller cannot be opened any more"
   within 60 device $SCSI 0 >/dev/null || fail "no disk came back"
   some_io || fail "the disk does not answer any more"
@@ -99,8 +110,8 @@ test_an_adapter_whose_open_is_refused_can_be_opened_later() {
   local adapter
   network_comes_up
   adapter=$(basename "$(readlink -f "/sys/class/net/$(nic $NIC0)/device")")
-  ask_host fault.set name=refuse-open value=1 device=nic0
-  within 60 refused hv_netvsc "$adapter" || fail "the host has not refused"
+  within 60 refused hv_netvsc "$adapter" nic0 || fail "the host has not refused"
+  refuse_no_more nic0
   bind hv_netvsc "$adapter" || fail "the adapter cannot be opened any more"
   network_comes_up
   answers 10.0.2.2 || fail "nothing passes any more"
@@ -108,14 +119,16 @@ test_an_adapter_whose_open_is_refused_can_be_opened_later() {
 
 # An adapter is opened anew to change its MTU: as it was, when that is refused.
 mtu_is_refused() {
-  ip link set "$1" mtu 1500 && ! ip link set "$1" mtu 1400
+  ip link set "$1" mtu 1500 || return 1
+  refuse_next_open nic0
+  ! ip link set "$1" mtu 1400
 }
 test_an_adapter_that_cannot_be_changed_works_as_before() {
   local device
   wanted hv_netvsc || skip "in tree a worker was seen to wait for ever behind it (6.1)"
   device=$(nic $NIC0)
-  ask_host fault.set name=refuse-open value=1 device=nic0
   within 60 mtu_is_refused "$device" || fail "the host has not refused"
+  refuse_no_more nic0
   [ "$(cat "/sys/class/net/$device/mtu")" = 1500 ] ||
     fail "its MTU is $(cat "/sys/class/net/$device/mtu")"
   answers 10.0.2.2 || fail "nothing passes any more"

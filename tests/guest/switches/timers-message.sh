@@ -68,10 +68,12 @@ test_cpus_go_and_come_under_io() {
   every_cpu_ticks
 }
 
+# The bus, and before it whatever stands on it.
 unload_everything() {
-  local module
-  for module in hv_netvsc hv_storvsc hv_vmbus; do
-    [ ! -e "/sys/module/$module" ] || unload $module || fail "$module cannot be unloaded"
+  local holder module
+  for holder in /sys/module/hv_vmbus/holders/* /sys/module/hv_vmbus; do
+    module=${holder##*/}
+    [ ! -e "$holder" ] || unload "$module" || fail "$module cannot be unloaded"
   done
 }
 
