@@ -32,14 +32,14 @@ struct Event {
 ///
 /// Requests live in slots. The port chooses the slot (its block layer's tag), so the two meet
 /// without a search; slots [0, requests) are for SCSI commands, the kControlSlots behind them for
-/// the dialogue and for resets. Concurrency: `submit` and `receive` from any number of CPUs, one at
-/// a time per channel and direction, and one at a time per slot. `adopt` before the first submit.
-/// Trust: nothing in a packet is believed: an id is good once and while its request lives, lengths
-/// are bounded.
+/// the dialogue, for resets and for recognising units before commands go on. Concurrency: `submit`
+/// and `receive` from any number of CPUs, one at a time per channel and direction, and one at a
+/// time per slot. `adopt` before the first submit. Trust: nothing in a packet is believed: an id is
+/// good once and while its request lives, lengths are bounded.
 class Machine {
  public:
-  static constexpr size_t kControlSlots = 2;
-  enum class Control : uint8_t { Dialogue = 0, Reset = 1 };
+  static constexpr size_t kControlSlots = 3;
+  enum class Control : uint8_t { Dialogue = 0, Reset = 1, Recognition = 2 };
 
   /// `slots`: zeroed, one per request and kControlSlots more; outlives the machine. Errors:
   /// BadLength.
@@ -64,9 +64,13 @@ class Machine {
   Result<void> submit(S& channel, size_t slot, const Request& request,
                       std::span<const std::byte> ranges) {
     if (slot >= requests()) return Error::BadId;
-    HV_TRY(check_request(dialect_, request));
-    const Packet packet = execute_packet(dialect_, request);
-    return vmbus::send_request(channel, slots_, slot, ranges, packet.bytes(dialect_));
+    return execute(channel, slot, request, ranges);
+  }
+  /// The same for a request of the recognition's, which its control slot stands for.
+  template <vmbus::RequestSink S>
+  Result<void> submit_recognition(S& channel, const Request& request,
+                                  std::span<const std::byte> ranges) {
+    return execute(channel, slot_of(Control::Recognition), request, ranges);
   }
 
   /// Stages a packet of the dialogue or a reset. Errors: as `submit`.
@@ -91,6 +95,14 @@ class Machine {
 
  private:
   explicit Machine(std::span<Slot> slots) : slots_(slots) {}
+
+  template <vmbus::RequestSink S>
+  Result<void> execute(S& channel, size_t slot, const Request& request,
+                       std::span<const std::byte> ranges) {
+    HV_TRY(check_request(dialect_, request));
+    const Packet packet = execute_packet(dialect_, request);
+    return vmbus::send_request(channel, slots_, slot, ranges, packet.bytes(dialect_));
+  }
 
   SlotTable slots_;
   Dialect dialect_ = kDialects.front();

@@ -8,6 +8,7 @@
  * they say otherwise.
  */
 #include "core/port.h"
+#include "core/vmbus/vmbus.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,7 +16,7 @@ extern "C" {
 
 #define HV_STORVSC_PACKET_SIZE 64
 #define HV_STORVSC_CDB_SIZE 16
-#define HV_STORVSC_CONTROL_SLOTS 2
+#define HV_STORVSC_CONTROL_SLOTS 3
 #define HV_STORVSC_ANSWER_SECONDS 180
 #define HV_STORVSC_REQUEST_SECONDS 180
 
@@ -43,7 +44,11 @@ struct hv_storvsc_slot {
 	uint32_t opaque;
 };
 
-enum hv_storvsc_control { HV_STORVSC_DIALOGUE = 0, HV_STORVSC_RESET = 1 };
+enum hv_storvsc_control {
+	HV_STORVSC_DIALOGUE = 0,
+	HV_STORVSC_RESET = 1,
+	HV_STORVSC_RECOGNITION = 2,
+};
 
 int hv_storvsc_create(struct hv_storvsc *machine, struct hv_storvsc_slot *slots, size_t count);
 int hv_storvsc_channel_create(struct hv_storvsc_channel *channel,
@@ -162,6 +167,51 @@ enum hv_storvsc_identity {
 /* Compares two answers to INQUIRY for page 83h: see identity.hpp. Any context. */
 enum hv_storvsc_identity hv_storvsc_compare_identity(const void *known, size_t known_length,
 						     const void *now, size_t now_length);
+
+/* What was known of a unit before its controller was lost: see recognition.hpp. */
+struct hv_storvsc_known {
+	uint8_t port;
+	uint8_t path;
+	uint8_t target;
+	uint8_t lun;
+	uint64_t bytes; /* 0: it is not asked for its size */
+	const void *identity; /* outlives the recognition */
+	size_t identity_length;
+};
+
+struct hv_storvsc_recognition {
+	uint64_t opaque[8];
+};
+
+enum hv_storvsc_recognised {
+	HV_STORVSC_RECOGNISED = 0,
+	HV_STORVSC_RESIZED = 1,
+	HV_STORVSC_ANOTHER = 2,
+	HV_STORVSC_NOBODY = 3,
+};
+
+#define HV_STORVSC_RECOGNITION_BYTES 252
+
+void hv_storvsc_recognition_create(struct hv_storvsc_recognition *recognition,
+				   const struct hv_storvsc_known *known);
+/* Not 0: hv_storvsc_recognition_verdict() is what was found out. */
+int hv_storvsc_recognition_done(const struct hv_storvsc_recognition *recognition);
+enum hv_storvsc_recognised
+hv_storvsc_recognition_verdict(const struct hv_storvsc_recognition *recognition);
+/*
+ * Stages the next command, answered in the control slot HV_STORVSC_RECOGNITION. Its bytes go to the
+ * HV_STORVSC_RECOGNITION_BYTES at the start of page `frame`. `range`: HV_STORVSC_RANGE_WORDS words
+ * and one more.
+ */
+int hv_storvsc_recognition_send(const struct hv_storvsc_recognition *recognition,
+				struct hv_storvsc *machine, struct hv_storvsc_channel *channel,
+				uint64_t frame, uint64_t *range);
+/* Takes the bytes of the answer, and what the page holds now. */
+void hv_storvsc_recognition_answer(struct hv_storvsc_recognition *recognition, const void *packet,
+				   size_t length, const void *page);
+
+/* The life of a controller: how patient its disks are. */
+void hv_storvsc_life_create(struct hv_life *life);
 
 enum hv_storvsc_verdict {
 	HV_STORVSC_DONE = 0,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 // The machine's face for C: translation alone.
 #include "core/storvsc/identity.hpp"
+#include "core/storvsc/life.hpp"
 #include "core/storvsc/machine.hpp"
+#include "core/storvsc/recognition.hpp"
 #include "core/storvsc/storvsc.h"
 #include "core/vmbus/face.hpp"
 
@@ -15,6 +17,7 @@ using hv::face::status_of;
 using hv::storvsc::Channel;
 using hv::storvsc::Handshake;
 using hv::storvsc::Machine;
+using hv::storvsc::Recognition;
 
 Machine& of(hv_storvsc* machine) { return object<Machine>(machine); }
 const Machine& of(const hv_storvsc* machine) { return object<Machine>(machine); }
@@ -22,21 +25,31 @@ Channel& of(hv_storvsc_channel* channel) { return object<Channel>(channel); }
 Handshake& of(hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 const Handshake& of(const hv_storvsc_handshake* handshake) { return object<Handshake>(handshake); }
 
+Recognition& of(hv_storvsc_recognition* recognition) { return object<Recognition>(recognition); }
+const Recognition& of(const hv_storvsc_recognition* recognition) {
+  return object<Recognition>(recognition);
+}
+
 /// Makes the channel where it is to live: it is too large for a kernel's stack.
 Result<void> make_channel(hv_storvsc_channel* place, const hv_port_rings& rings) {
   new (place) Channel(HV_TRY(hv::vmbus::Rings::create(rings)));
   return {};
 }
 
-/// The one range of a request; its head is written where the port left room.
+/// The one range of a request of `length` bytes, `offset` into the first of `count` frames; its
+/// head is written where the port left room.
+std::span<const std::byte> range_at(uint64_t* words, uint32_t length, uint32_t offset,
+                                    uint32_t count) {
+  const hv::wire::GpaDirectHeader header{.reserved = 0, .range_count = 1};
+  const hv::wire::GpaRangeHeader range{.byte_count = length, .byte_offset = offset};
+  __builtin_memcpy(&words[0], &header, sizeof(header));
+  __builtin_memcpy(&words[1], &range, sizeof(range));
+  return {reinterpret_cast<const std::byte*>(words),
+          (HV_STORVSC_RANGE_WORDS + size_t{count}) * sizeof(uint64_t)};
+}
 std::span<const std::byte> ranges_of(const hv_storvsc_request& request) {
   if (request.length == 0) return {};
-  const hv::wire::GpaDirectHeader header{.reserved = 0, .range_count = 1};
-  const hv::wire::GpaRangeHeader range{.byte_count = request.length, .byte_offset = request.offset};
-  __builtin_memcpy(&request.range[0], &header, sizeof(header));
-  __builtin_memcpy(&request.range[1], &range, sizeof(range));
-  return {reinterpret_cast<const std::byte*>(request.range),
-          (HV_STORVSC_RANGE_WORDS + size_t{request.frame_count}) * sizeof(uint64_t)};
+  return range_at(request.range, request.length, request.offset, request.frame_count);
 }
 
 static_assert(HV_STORVSC_RANGE_WORDS * sizeof(uint64_t) ==
@@ -58,7 +71,12 @@ static_assert(HV_STORVSC_IGNORED == static_cast<int>(hv::storvsc::Event::Kind::I
 static_assert(HV_STORVSC_PASS_THROUGH == static_cast<int>(hv::storvsc::Verdict::PassThrough));
 static_assert(HV_STORVSC_RESCAN_HOST == static_cast<int>(hv::storvsc::Chore::RescanHost));
 static_assert(HV_STORVSC_DETAIL == static_cast<int>(hv::storvsc::Report::Detail));
-static_assert(HV_STORVSC_RESET == static_cast<int>(Machine::Control::Reset));
+static_assert(HV_STORVSC_RESET == static_cast<int>(Machine::Control::Reset) &&
+              HV_STORVSC_RECOGNITION == static_cast<int>(Machine::Control::Recognition));
+static_assert(HV_STORVSC_RECOGNITION_BYTES == Recognition::kMostBytes);
+static_assert(HV_STORVSC_RESIZED == static_cast<int>(hv::storvsc::Recognised::Resized) &&
+              HV_STORVSC_ANOTHER == static_cast<int>(hv::storvsc::Recognised::Other) &&
+              HV_STORVSC_NOBODY == static_cast<int>(hv::storvsc::Recognised::Gone));
 static_assert(HV_STORVSC_OTHER_DISK == static_cast<int>(hv::storvsc::Identity::Other) &&
               HV_STORVSC_UNKNOWN_DISK == static_cast<int>(hv::storvsc::Identity::Unknown));
 
@@ -165,6 +183,41 @@ enum hv_storvsc_identity hv_storvsc_compare_identity(const void* known, size_t k
   return static_cast<hv_storvsc_identity>(hv::storvsc::compare_identity(
       hv::face::bytes_at(known, known_length), hv::face::bytes_at(now, now_length)));
 }
+
+void hv_storvsc_recognition_create(hv_storvsc_recognition* recognition,
+                                   const hv_storvsc_known* known) {
+  new (recognition)
+      Recognition({.address = {.path = known->path, .target = known->target, .lun = known->lun},
+                   .port = known->port,
+                   .bytes = known->bytes,
+                   .identity = hv::face::bytes_at(known->identity, known->identity_length)});
+}
+
+int hv_storvsc_recognition_done(const hv_storvsc_recognition* recognition) {
+  return of(recognition).done();
+}
+
+enum hv_storvsc_recognised hv_storvsc_recognition_verdict(
+    const hv_storvsc_recognition* recognition) {
+  return static_cast<hv_storvsc_recognised>(of(recognition).verdict());
+}
+
+int hv_storvsc_recognition_send(const hv_storvsc_recognition* recognition, hv_storvsc* machine,
+                                hv_storvsc_channel* channel, uint64_t frame, uint64_t* range) {
+  const auto request = of(recognition).request();
+  range[HV_STORVSC_RANGE_WORDS] = frame;
+  return status_of(of(machine).submit_recognition(of(channel).out, request,
+                                                  range_at(range, request.length, 0, 1)));
+}
+
+void hv_storvsc_recognition_answer(hv_storvsc_recognition* recognition, const void* packet,
+                                   size_t length, const void* page) {
+  of(recognition)
+      .heard(hv::face::bytes_at(packet, length),
+             hv::face::bytes_at(page, HV_STORVSC_RECOGNITION_BYTES));
+}
+
+void hv_storvsc_life_create(hv_life* life) { new (life) hv::vmbus::Lifecycle(hv::storvsc::kLife); }
 
 void hv_storvsc_judge(uint8_t opcode, int fibre_channel, uint32_t length, uint32_t least,
                       const hv_storvsc_completion* completion, hv_storvsc_outcome* outcome) {

@@ -33,12 +33,13 @@ enum hv_life_state hv_life_state(const hv_life* life) {
   return static_cast<enum hv_life_state>(of(life).state());
 }
 
-int hv_life_open(hv_life* life) { return of(life).open(); }
+int hv_life_open(hv_life* life, uint64_t now) { return of(life).open(now); }
 int hv_life_opened(hv_life* life, uint64_t now) { return of(life).opened(now); }
-void hv_life_failed(hv_life* life, uint64_t now) { of(life).failed(now); }
-int hv_life_broke(hv_life* life) { return of(life).broke(); }
+void hv_life_failed(hv_life* life, uint64_t now, int let_go) { of(life).failed(now, let_go != 0); }
+int hv_life_broke(hv_life* life, uint64_t now) { return of(life).broke(now); }
 int hv_life_broken(const hv_life* life) { return of(life).broken(); }
-void hv_life_closed(hv_life* life, uint64_t now) { of(life).closed(now); }
+int hv_life_in_time(const hv_life* life, uint64_t now) { return of(life).in_time(now); }
+void hv_life_closed(hv_life* life, uint64_t now, int let_go) { of(life).closed(now, let_go != 0); }
 uint32_t hv_life_due(const hv_life* life, uint64_t now) { return of(life).due(now); }
 void hv_life_suspended(hv_life* life) { of(life).suspended(); }
 void hv_life_leave(hv_life* life) { of(life).leave(); }

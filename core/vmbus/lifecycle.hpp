@@ -16,8 +16,8 @@ namespace hv::vmbus {
 ///     each -> Gone
 ///
 /// Times are milliseconds of a clock that does not go back.
-/// Concurrency: `broke`, `broken` and `state` from any context at any time; all others by one
-/// caller at a time (the port's lock of the device).
+/// Concurrency: `broke`, `broken`, `in_time` and `state` from any context at any time; all others
+/// by one caller at a time (the port's lock of the device).
 class Lifecycle {
  public:
   enum class State : uint8_t {
@@ -30,19 +30,29 @@ class Lifecycle {
     Gone,       ///< for good
   };
   static constexpr uint32_t kNever = ~uint32_t{0};
+  /// What a kind of device asks of its life.
+  struct Policy {
+    uint32_t patience = kNever;     ///< lost for so long, milliseconds, it is gone
+    uint32_t most_breaks = kNever;  ///< so many, none of them behind kCalm of work: it is gone
+    bool must_let_go = false;       ///< what is closed while the host keeps memory of it is gone
+  };
   /// Tries come soon at first, then at intervals that grow, so that a host that breaks it again and
   /// again costs bounded work and few messages. What ran for kCalm is trusted again.
   static constexpr uint32_t kFirst = 250;
   static constexpr uint32_t kMost = 60'000;
   static constexpr uint64_t kCalm = 120'000;
 
+  Lifecycle() = default;
+  explicit Lifecycle(const Policy& policy) : policy_(policy) {}
+
   State state() const { return state_.load(std::memory_order_acquire); }
 
   /// It is being opened: at first, when `due`, behind a suspension, or otherwise than it was.
-  /// False: it may not.
-  bool open() {
-    const State now = state();
-    if (now == State::Gone || now == State::Broken) return false;
+  /// False: it may not, now or for good (`state` says which).
+  bool open(uint64_t now) {
+    if (!in_time(now)) leave();
+    const State before = state();
+    if (before == State::Gone || before == State::Broken) return false;
     broken_.store(false, std::memory_order_relaxed);
     state_.store(State::Opening, std::memory_order_release);
     return true;
@@ -54,59 +64,87 @@ class Lifecycle {
       return false;
     ran_ = true;
     since_ = now;
+    lost_.store(kNotLost, std::memory_order_relaxed);
     return true;
   }
   /// It did not open, and nothing of it is open. A device that never ran is closed: its driver
-  /// gives it up. Any other is tried again.
-  void failed(uint64_t now) {
+  /// gives it up. Any other is tried again. `let_go`: as for `closed`.
+  void failed(uint64_t now, bool let_go) {
+    if (!let_go && policy_.must_let_go) leave();
     if (state() == State::Gone) return;
     if (!ran_) {
       state_.store(State::Closed, std::memory_order_release);
     } else {
+      lose(now);
       wait_from(now);
     }
   }
 
   /// The host broke it. True for the first who says so: he sees to it that it is closed.
-  bool broke() {
+  bool broke(uint64_t now) {
     broken_.store(true, std::memory_order_release);
-    for (State now = state(); now == State::Running || now == State::Opening;) {
-      if (state_.compare_exchange_weak(now, State::Broken, std::memory_order_acq_rel)) return true;
+    for (State before = state(); before == State::Running || before == State::Opening;) {
+      lose(now);
+      if (state_.compare_exchange_weak(before, State::Broken, std::memory_order_acq_rel))
+        return true;
     }
     return false;
   }
   /// The host broke it since it was opened last: there is no talking with it, whatever the state.
   bool broken() const { return broken_.load(std::memory_order_acquire); }
-  /// It is closed. What was broken is opened again when `due`.
-  void closed(uint64_t now) {
-    if (state() == State::Broken) wait_from(now);
+  /// False: it has been lost for as long as its policy allows; there is no point in waiting on.
+  bool in_time(uint64_t now) const {
+    const uint64_t lost = lost_.load(std::memory_order_relaxed);
+    return policy_.patience == kNever || lost == kNotLost || now < lost + policy_.patience;
   }
-  /// Milliseconds until it is to be opened again; kNever: it is not.
+  /// It is closed. What was broken is opened again when `due`. `let_go`: the host has no memory of
+  /// it any more.
+  void closed(uint64_t now, bool let_go) {
+    if (!let_go && policy_.must_let_go) leave();
+    if (state() != State::Broken) return;
+    if (since_ != kNotOpen) breaks_ = now - since_ >= kCalm ? 1 : breaks_ + 1;
+    wait_from(now);
+    if (breaks_ >= policy_.most_breaks) leave();
+  }
+  /// Milliseconds until `open` is to be called again; kNever: it is not.
   uint32_t due(uint64_t now) const {
     if (state() != State::Waiting) return kNever;
     return now < next_ ? static_cast<uint32_t>(next_ - now) : 0;
   }
-  /// It is closed, until `open`.
+  /// It is closed, until `open`. Its patience sleeps, too.
   void suspended() {
+    lost_.store(kNotLost, std::memory_order_relaxed);
     if (state() != State::Gone) state_.store(State::Suspended, std::memory_order_release);
   }
   /// The host has withdrawn it, it is removed, or given up.
   void leave() { state_.store(State::Gone, std::memory_order_release); }
 
  private:
+  /// Its patience begins, unless it has.
+  void lose(uint64_t now) {
+    uint64_t lost = kNotLost;
+    lost_.compare_exchange_strong(lost, now, std::memory_order_relaxed);
+  }
   void wait_from(uint64_t now) {
     if (since_ != kNotOpen && now - since_ >= kCalm) interval_ = kFirst;
     since_ = kNotOpen;
     next_ = now + interval_;
+    const uint64_t lost = lost_.load(std::memory_order_relaxed);
+    if (policy_.patience != kNever && lost != kNotLost && next_ > lost + policy_.patience)
+      next_ = lost + policy_.patience;
     interval_ = interval_ < kMost / 2 ? interval_ * 2 : kMost;
     state_.store(State::Waiting, std::memory_order_release);
   }
 
   static constexpr uint64_t kNotOpen = ~uint64_t{0};
+  static constexpr uint64_t kNotLost = ~uint64_t{0};
 
+  const Policy policy_{};
   std::atomic<State> state_{State::Closed};
   std::atomic<bool> broken_{false};
+  std::atomic<uint64_t> lost_{kNotLost};  ///< since when it does not run
   bool ran_ = false;
+  uint32_t breaks_ = 0;         ///< without kCalm between
   uint32_t interval_ = kFirst;  ///< until the next try
   uint64_t since_ = kNotOpen;   ///< when it was opened
   uint64_t next_ = 0;           ///< when it is opened again

@@ -206,12 +206,12 @@ HV_HOT int hv_vmbus_give_back(struct hv_vmbus_reader *reader);
 
 /*
  * --- the life of a device: lifecycle.hpp says what each part means. hv_life_broke(),
- * hv_life_broken() and hv_life_state() from any context at any time; all others by one caller at a
- * time. Times are milliseconds of a clock that does not go back. ---
+ * hv_life_broken(), hv_life_in_time() and hv_life_state() from any context at any time; all others
+ * by one caller at a time. Times are milliseconds of a clock that does not go back. ---
  */
 
 struct hv_life {
-	uint64_t opaque[4];
+	uint64_t opaque[8];
 };
 
 enum hv_life_state {
@@ -229,18 +229,20 @@ enum hv_life_state {
 void hv_life_create(struct hv_life *life);
 HV_HOT enum hv_life_state hv_life_state(const struct hv_life *life);
 /* It is being opened. 0: it may not. */
-int hv_life_open(struct hv_life *life);
+int hv_life_open(struct hv_life *life, uint64_t now);
 /* It works. 0: it was broken meanwhile, and is to be closed. */
 int hv_life_opened(struct hv_life *life, uint64_t now);
 /* It did not open, and nothing of it is open. */
-void hv_life_failed(struct hv_life *life, uint64_t now);
+void hv_life_failed(struct hv_life *life, uint64_t now, int let_go);
 /* The host broke it. Not 0 for the first who says so: he sees to it that it is closed. */
-int hv_life_broke(struct hv_life *life);
+int hv_life_broke(struct hv_life *life, uint64_t now);
 /* Not 0: the host broke it since it was opened last. */
 HV_HOT int hv_life_broken(const struct hv_life *life);
-/* It is closed, perhaps because it was broken. */
-void hv_life_closed(struct hv_life *life, uint64_t now);
-/* Milliseconds until it is to be opened again; HV_LIFE_NEVER: it is not. */
+/* Not 0: it may still be waited for. */
+int hv_life_in_time(const struct hv_life *life, uint64_t now);
+/* It is closed, perhaps because it was broken. `let_go`: the host has no memory of it any more. */
+void hv_life_closed(struct hv_life *life, uint64_t now, int let_go);
+/* Milliseconds until hv_life_open() is to be called again; HV_LIFE_NEVER: it is not. */
 uint32_t hv_life_due(const struct hv_life *life, uint64_t now);
 void hv_life_suspended(struct hv_life *life);
 void hv_life_leave(struct hv_life *life);

@@ -18,6 +18,8 @@ class Faults {
   Fault modify_delay{"modify-delay", Fault::Unit::Seconds,
                      "a channel moves to another vCPU, and the guest is answered, so late"};
   Fault refuse_open{"refuse-open", Fault::Unit::Next, "an opened channel is refused"};
+  Fault break_ring{"break-ring", Fault::Unit::Next,
+                   "a channel's ring to the guest makes no sense any more, once it was answered"};
   Fault read_error{"read-error", Fault::Unit::Every,
                    "a read of a disk fails by a medium error, with sense data 03/11"};
   Fault read_error_silent{"read-error-silent", Fault::Unit::Every,
@@ -37,8 +39,8 @@ class Faults {
   std::string help() const;
 
  private:
-  const std::array<Fault*, 5> all_{&modify_delay, &refuse_open, &read_error, &read_error_silent,
-                                   &rsc_stale_sum};
+  const std::array<Fault*, 6> all_{&modify_delay, &refuse_open,       &break_ring,
+                                   &read_error,   &read_error_silent, &rsc_stale_sum};
 };
 
 /// What a value of that unit is, as "N: ...".

@@ -29,6 +29,7 @@ class Channel final : public vmbus::OpenChannel {
   void signal_guest() override;
   host::Machine& machine() override { return inner_.machine(); }
   uint32_t vp() const override { return inner_.vp(); }
+  bool breaks() override { return inner_.breaks(); }
   void fail(const std::string& why) override { inner_.fail(why); }
 
   /// A packet out of nothing, or a scribble over the rings.

@@ -28,8 +28,10 @@ Result<MappedRing> map_ring(Machine& machine, std::span<const uint64_t> frames) 
 
 }  // namespace
 
-ServedChannel::ServedChannel(Machine& machine, const OpenRings& rings, std::string name, Log& log)
+ServedChannel::ServedChannel(Machine& machine, const OpenRings& rings, std::string name,
+                             Faults& faults, Log& log)
     : machine_(machine),
+      faults_(faults),
       log_(log),
       name_(std::move(name)),
       index_(rings.index),
@@ -40,8 +42,10 @@ ServedChannel::ServedChannel(Machine& machine, const OpenRings& rings, std::stri
 
 Result<std::unique_ptr<ServedChannel>> ServedChannel::create(Machine& machine,
                                                              const OpenRings& rings,
-                                                             std::string name, Log& log) {
-  std::unique_ptr<ServedChannel> channel(new ServedChannel(machine, rings, std::move(name), log));
+                                                             std::string name, Faults& faults,
+                                                             Log& log) {
+  std::unique_ptr<ServedChannel> channel(
+      new ServedChannel(machine, rings, std::move(name), faults, log));
   HV_TRY(channel->map(rings));
   return channel;
 }

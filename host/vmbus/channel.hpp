@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/result.hpp"
+#include "host/faults/faults.hpp"
 #include "host/vmbus/control.hpp"
 #include "host/vmbus/device.hpp"
 #include "host/vmbus/log.hpp"
@@ -21,7 +22,7 @@ class ServedChannel final : public OpenChannel {
   /// Errors: NoMemory (no eventfd), BadValue (a page is not RAM), Exhausted (the signal's id is
   /// taken), and the ring's own.
   static Result<std::unique_ptr<ServedChannel>> create(Machine& machine, const OpenRings& rings,
-                                                       std::string name, Log& log);
+                                                       std::string name, Faults& faults, Log& log);
   ~ServedChannel() override;
 
   uint16_t index() const override { return index_; }
@@ -32,6 +33,7 @@ class ServedChannel final : public OpenChannel {
   Machine& machine() override { return machine_; }
   uint32_t vp() const override { return vp_.load(std::memory_order_relaxed); }
   void fail(const std::string& why) override;
+  bool breaks() override { return faults_.break_ring.strikes(name_); }
 
   /// No interrupt goes to the old VP once this has returned.
   void retarget(uint32_t vp);
@@ -40,10 +42,12 @@ class ServedChannel final : public OpenChannel {
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
  private:
-  ServedChannel(Machine& machine, const OpenRings& rings, std::string name, Log& log);
+  ServedChannel(Machine& machine, const OpenRings& rings, std::string name, Faults& faults,
+                Log& log);
   Result<void> map(const OpenRings& rings);
 
   Machine& machine_;
+  Faults& faults_;
   Log& log_;
   std::string name_;
   uint16_t index_;

@@ -39,6 +39,9 @@ class OpenChannel {
   /// The guest broke the ring or the protocol: said once, and the channel is not served any more.
   /// The guest may close it.
   virtual void fail(const std::string& why) = 0;
+  /// A round that sent something ends: whether its ring makes no sense from here on (a fault of
+  /// this host's).
+  virtual bool breaks() { return false; }
 
   /// Empties `signal_fd` and counts the signals that were in it; does not block. Returns their
   /// number.

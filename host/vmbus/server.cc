@@ -343,7 +343,7 @@ void Server::open(const OpenRings& rings, Actions& more) {
       log_.line(fmt::format("{}: channel {} is refused", device.name(), rings.index));
       return control_.opened(rings.channel, false, more);
     }
-    auto channel = ServedChannel::create(machine_, rings, device.name(), log_);
+    auto channel = ServedChannel::create(machine_, rings, device.name(), faults_, log_);
     if (!channel) {
       log_.line(fmt::format("{}: channel {} cannot be opened: {}", device.name(), rings.index,
                             hv::name(channel.error())));

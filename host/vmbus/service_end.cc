@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/vmbus/shared.hpp"
+
 namespace hv::host::vmbus {
 namespace {
 
@@ -63,8 +65,10 @@ bool ServiceEnd::send(wire::PacketType type, uint64_t transaction_id,
 }
 
 void ServiceEnd::end_round() {
-  if (std::exchange(staged_, false) && !broken() && channel_.outgoing().commit() == Signal::Yes)
-    signal_due_ = true;
+  if (std::exchange(staged_, false) && !broken()) {
+    if (channel_.outgoing().commit() == Signal::Yes) signal_due_ = true;
+    if (channel_.breaks()) spoil_ring();
+  }
   if (std::exchange(signal_due_, false)) channel_.signal_guest();
 }
 
@@ -102,6 +106,13 @@ void ServiceEnd::wait(std::optional<std::chrono::steady_clock::time_point> until
   eventfd_t ignored;
   if (fds[1].revents != 0) (void)::eventfd_read(wake_fd_, &ignored);
   mask();
+}
+
+void ServiceEnd::spoil_ring() {
+  auto& control = channel_.outgoing().memory().control();
+  hv::vmbus::shared::store_ordered(control.write_index, ~0u);
+  break_off("the fault break-ring");
+  signal_due_ = true;
 }
 
 void ServiceEnd::break_off(const std::string& why) {

@@ -61,6 +61,8 @@ class ServiceEnd {
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
 
  private:
+  void spoil_ring();
+
   OpenChannel& channel_;
   int wake_fd_;
   std::atomic<bool> stopping_{false};

@@ -10,8 +10,9 @@ test_busy_port() {
     kill -0 "$holder" 2>/dev/null || { echo "no port to hold"; return 1; }
     sleep 0.1
   done
-  out=$(ENLIGHTEN_CACHE="$SCRATCH/cache" "$TOP_DIR/enlighten" run --guest minimal --drivers inbox --accel "$ACCEL" \
-    --forward "tcp:127.0.0.1:$port-:22" --exec true 2>&1 </dev/null) || status=$?
+  out=$(ENLIGHTEN_CACHE="$SCRATCH/cache" "$TOP_DIR/enlighten" run --guest minimal \
+    --drivers inbox --accel "$ACCEL" --forward "tcp:127.0.0.1:$port-:22" --exec true \
+    2>&1 </dev/null) || status=$?
   kill "$holder"
   wait "$holder" 2>/dev/null || :
   if [ "$status" != 2 ] || [[ $(tail -n 1 <<<"$out") != *"$port"*cannot\ be\ had* ]]; then

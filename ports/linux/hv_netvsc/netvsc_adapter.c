@@ -173,11 +173,11 @@ int netvsc_open_adapter(struct netvsc_net *net)
 	struct netvsc_queue *queue;
 	int ret;
 
-	if (!hv_life_open(&net->life))
+	if (!hv_life_open(&net->life, hv_now()))
 		return -ENODEV;
 	adapter = netvsc_alloc_adapter(net);
 	if (!adapter) {
-		hv_life_failed(&net->life, netvsc_now());
+		hv_life_failed(&net->life, hv_now(), true);
 		return -ENOMEM;
 	}
 	queue = netvsc_open_channel(adapter, net->hv->channel, 0);
@@ -191,12 +191,12 @@ int netvsc_open_adapter(struct netvsc_net *net)
 			net->dev->mtu = adapter->facts.most_mtu;
 		netvsc_tell_mac(adapter);
 		netvsc_more_channels(adapter);
-		if (!hv_life_opened(&net->life, netvsc_now()))
+		if (!hv_life_opened(&net->life, hv_now()))
 			ret = -EIO;
 	}
 	if (ret) {
 		netvsc_destroy_adapter(adapter);
-		hv_life_failed(&net->life, netvsc_now());
+		hv_life_failed(&net->life, hv_now(), true);
 		return ret;
 	}
 	hv_netvsc_function_opened(&net->function, adapter->opened.version, netvsc_must_map());
@@ -232,7 +232,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 		}
 	}
 	netvsc_destroy_adapter(adapter);
-	hv_life_closed(&net->life, netvsc_now());
+	hv_life_closed(&net->life, hv_now(), true);
 }
 
 /* Opens the adapter otherwise than it was, and waits for its channels. It is closed. */

@@ -397,7 +397,11 @@ void netvsc_allow_sub_channels(struct netvsc_adapter *adapter)
 	vmbus_set_sc_create_callback(net->hv->channel, netvsc_on_sub_channel);
 }
 
-/* Closes all channels, however far they were opened, and lets go of what the host had. */
+/*
+ * Closes all channels, however far they were opened, and lets go of what the host had. Not under
+ * channels_lock: vmbus_close() waits for a sub-channel that is being withdrawn, whose opening may
+ * wait for that. Behind `accepting` nobody adds a queue.
+ */
 void netvsc_close_channels(struct netvsc_adapter *adapter)
 {
 	struct netvsc_net *net = adapter->net;
@@ -407,6 +411,7 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 	mutex_lock(&net->channels_lock);
 	if (net->accepting == adapter)
 		net->accepting = NULL;
+	mutex_unlock(&net->channels_lock);
 	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
 		queue = adapter->queues[i];
 		if (!queue)
@@ -428,7 +433,6 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 			netvsc_forget_frames(queue);
 		netvsc_free_queue(queue);
 	}
-	mutex_unlock(&net->channels_lock);
 }
 
 static size_t netvsc_in_flight(struct netvsc_adapter *adapter)

@@ -291,7 +291,6 @@ void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_e
 void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
 
 /* netvsc_health.c: adapters that their host broke */
-u64 netvsc_now(void);
 #define NETVSC_RING_BROKEN "ring broken by the host"
 void netvsc_break(struct netvsc_queue *queue, const char *why);
 void netvsc_plan_recovery(struct netvsc_net *net);

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* An adapter that does not work any more: closed, and opened anew when the core says so. */
-#include <linux/ktime.h>
 #include <linux/rtnetlink.h>
 
 #include "netvsc_device.h"
-
-/* What the core measures by. Milliseconds. */
-u64 netvsc_now(void)
-{
-	return ktime_to_ms(ktime_get());
-}
 
 /* Any context. Once for each opening, and so is the message. */
 void netvsc_break(struct netvsc_queue *queue, const char *why)
@@ -17,7 +10,7 @@ void netvsc_break(struct netvsc_queue *queue, const char *why)
 	struct netvsc_adapter *adapter = queue->adapter;
 	struct netvsc_net *net = adapter->net;
 
-	if (!hv_life_broke(&net->life))
+	if (!hv_life_broke(&net->life, hv_now()))
 		return;
 	netdev_err(net->dev, "%s: the adapter is closed\n", why);
 	wake_up(&adapter->opened_one);
@@ -27,7 +20,7 @@ void netvsc_break(struct netvsc_queue *queue, const char *why)
 /* Has the adapter opened again when that is due. Under RTNL. */
 void netvsc_plan_recovery(struct netvsc_net *net)
 {
-	u32 wait = hv_life_due(&net->life, netvsc_now());
+	u32 wait = hv_life_due(&net->life, hv_now());
 
 	if (wait != HV_LIFE_NEVER)
 		schedule_delayed_work(&net->recover_work, msecs_to_jiffies(wait));
@@ -54,7 +47,7 @@ void netvsc_recover_work(struct work_struct *work)
 	u32 wait;
 
 	rtnl_lock();
-	wait = netvsc_going(net) ? HV_LIFE_NEVER : hv_life_due(&net->life, netvsc_now());
+	wait = netvsc_going(net) ? HV_LIFE_NEVER : hv_life_due(&net->life, hv_now());
 	if (wait == 0 && !netvsc_reopen_once(net, &net->config, net->dev->mtu)) {
 		netdev_info(net->dev, "the adapter is open again\n");
 		netvsc_attach(net);
@@ -85,7 +78,7 @@ void netvsc_stall_work(struct work_struct *work)
 
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, i)))
 			continue;
-		if (hv_netvsc_stalled(&queue->stall, READ_ONCE(queue->stops), netvsc_now()))
+		if (hv_netvsc_stalled(&queue->stall, READ_ONCE(queue->stops), hv_now()))
 			netvsc_break(queue, "the host completes nothing");
 		else
 			look_again = true;

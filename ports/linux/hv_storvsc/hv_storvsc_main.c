@@ -96,11 +96,6 @@ static unsigned int storvsc_hw_queues(bool is_ide)
 	return wanted ?: num_present_cpus();
 }
 
-static void storvsc_abandon_work(struct work_struct *work)
-{
-	storvsc_abandon(container_of(work, struct storvsc_device, abandon_work));
-}
-
 static void storvsc_free(struct storvsc_device *dev)
 {
 	if (dev->wq)
@@ -108,6 +103,7 @@ static void storvsc_free(struct storvsc_device *dev)
 	kvfree(dev->slots);
 	kfree(dev->map);
 	kfree(dev->channels);
+	storvsc_free_recognition(dev);
 	scsi_host_put(dev->host);
 }
 
@@ -135,11 +131,12 @@ static struct storvsc_device *storvsc_alloc(struct hv_device *hv, enum storvsc_k
 	dev->host = host;
 	dev->is_fc = kind == STORVSC_FC;
 	dev->is_ide = kind == STORVSC_IDE;
-	dev->state = STORVSC_OPENING;
+	hv_storvsc_life_create(&dev->life);
 	spin_lock_init(&dev->map_lock);
 	mutex_init(&dev->open_lock);
+	mutex_init(&dev->life_lock);
 	INIT_WORK(&dev->chores_work, storvsc_chores);
-	INIT_WORK(&dev->abandon_work, storvsc_abandon_work);
+	INIT_DELAYED_WORK(&dev->life_work, storvsc_life_work);
 	for (i = 0; i < ARRAY_SIZE(dev->answers); i++)
 		init_completion(&dev->answers[i].done);
 
@@ -150,9 +147,10 @@ static struct storvsc_device *storvsc_alloc(struct hv_device *hv, enum storvsc_k
 	dev->map = kcalloc(dev->map_size, sizeof(*dev->map), GFP_KERNEL);
 	dev->channels = kcalloc(dev->channel_limit, sizeof(*dev->channels), GFP_KERNEL);
 	dev->slots = kvcalloc(slots, sizeof(*dev->slots), GFP_KERNEL);
-	dev->wq = alloc_ordered_workqueue("storvsc_error_wq_%d", 0, host->host_no);
+	/* Frozen before devices are suspended: what a chore sends would wait for their resume. */
+	dev->wq = alloc_ordered_workqueue("storvsc_error_wq_%d", WQ_FREEZABLE, host->host_no);
 	if (!dev->map || !dev->channels || !dev->slots || !dev->wq ||
-	    hv_storvsc_create(&dev->core, dev->slots, slots)) {
+	    storvsc_alloc_recognition(dev) || hv_storvsc_create(&dev->core, dev->slots, slots)) {
 		storvsc_free(dev);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -178,6 +176,18 @@ static int storvsc_ide_target(struct hv_device *hv)
 	return hv->dev_instance.b[5] << 8 | hv->dev_instance.b[4];
 }
 
+/*
+ * A host that has withdrawn the controller answers nothing any more: what waits for it must not. Nor
+ * is one opened again that is to go.
+ */
+static void storvsc_begin_removal(struct storvsc_device *dev)
+{
+	WRITE_ONCE(dev->leaving, true);
+	if (dev->hv->channel->rescind || hv_life_state(&dev->life) != HV_LIFE_RUNNING)
+		storvsc_abandon(dev);
+	cancel_work_sync(&dev->chores_work);
+}
+
 static int storvsc_add(struct storvsc_device *dev)
 {
 	struct Scsi_Host *host = dev->host;
@@ -195,12 +205,6 @@ static int storvsc_add(struct storvsc_device *dev)
 	host->tag_set.flags |= BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	/* The block layer has mapped CPUs to queues now. */
 	storvsc_rebuild_map(dev);
-	storvsc_set_state(dev, STORVSC_RUNNING);
-	if (READ_ONCE(dev->broken)) {
-		ret = -EIO;
-		goto remove;
-	}
-
 	if (dev->is_ide)
 		ret = scsi_add_device(host, 0, storvsc_ide_target(dev->hv), 0);
 	else
@@ -210,24 +214,11 @@ static int storvsc_add(struct storvsc_device *dev)
 	if (!ret)
 		return 0;
 
-remove:
-	WRITE_ONCE(dev->leaving, true);
-	cancel_work_sync(&dev->chores_work);
+	storvsc_begin_removal(dev);
 	if (dev->is_fc)
 		storvsc_fc_remove(dev);
 	scsi_remove_host(host);
 	return ret;
-}
-
-/* Ends all traffic; no command is left and none can come. */
-static void storvsc_disconnect(struct storvsc_device *dev)
-{
-	storvsc_set_state(dev, STORVSC_GONE);
-	if (storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS))
-		storvsc_abandon(dev);
-	else
-		storvsc_close(dev);
-	cancel_work_sync(&dev->abandon_work);
 }
 
 static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *id)
@@ -235,13 +226,14 @@ static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *
 	struct storvsc_device *dev;
 	int ret;
 
+	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
 	dev = storvsc_alloc(hv, id->driver_data);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	hv_set_drvdata(hv, dev);
-	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
-
+	mutex_lock(&dev->life_lock);
 	ret = storvsc_connect(dev);
+	mutex_unlock(&dev->life_lock);
 	if (ret) {
 		dev_err(&hv->device, "the host does not open the controller: error %d\n", ret);
 		goto free;
@@ -257,6 +249,7 @@ static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *
 disconnect:
 	storvsc_disconnect(dev);
 free:
+	cancel_delayed_work_sync(&dev->life_work);
 	hv_set_drvdata(hv, NULL);
 	storvsc_free(dev);
 	return ret;
@@ -266,14 +259,7 @@ static void storvsc_remove(struct hv_device *hv)
 {
 	struct storvsc_device *dev = hv_get_drvdata(hv);
 
-	WRITE_ONCE(dev->leaving, true);
-	/*
-	 * A host that has withdrawn the controller answers nothing any more: what waits for it must
-	 * not.
-	 */
-	if (hv->channel->rescind)
-		storvsc_abandon(dev);
-	cancel_work_sync(&dev->chores_work);
+	storvsc_begin_removal(dev);
 	if (dev->is_fc)
 		storvsc_fc_remove(dev);
 	scsi_remove_host(dev->host);
@@ -295,37 +281,12 @@ static int storvsc_driver_remove(struct hv_device *hv)
 
 static int storvsc_suspend(struct hv_device *hv)
 {
-	struct storvsc_device *dev = hv_get_drvdata(hv);
-	int ret;
-
-	/* Chores that are asked for from here on wait for the resume, as their commands do. */
-	flush_work(&dev->chores_work);
-	storvsc_set_state(dev, STORVSC_SUSPENDED);
-	ret = storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
-	if (ret) {
-		storvsc_set_state(dev, STORVSC_RUNNING);
-		return ret;
-	}
-	storvsc_close(dev);
-	return 0;
+	return storvsc_sleep(hv_get_drvdata(hv));
 }
 
 static int storvsc_resume(struct hv_device *hv)
 {
-	struct storvsc_device *dev = hv_get_drvdata(hv);
-	u32 before = dev->properties.max_transfer;
-	int ret;
-
-	ret = storvsc_connect(dev);
-	if (ret)
-		return ret;
-	if (dev->properties.max_transfer < before) {
-		dev_err(&hv->device, "this host takes smaller transfers than the one before\n");
-		storvsc_close(dev);
-		return -EOPNOTSUPP;
-	}
-	storvsc_set_state(dev, STORVSC_RUNNING);
-	return READ_ONCE(dev->broken) ? -EIO : 0;
+	return storvsc_awake(hv_get_drvdata(hv));
 }
 
 static struct hv_driver storvsc_driver = {

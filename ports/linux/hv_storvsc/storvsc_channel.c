@@ -16,11 +16,6 @@
 /* The largest packet that hosts send: a descriptor and a storvsc packet. */
 #define STORVSC_MAX_RECEIVED (sizeof(struct vmpacket_descriptor) + HV_STORVSC_PACKET_SIZE)
 
-static void storvsc_signal(struct storvsc_channel *chan)
-{
-	vmbus_setevent(chan->vmbus);
-}
-
 /* Shows the host all that is staged, by whomever. */
 HV_HOT void storvsc_publish(struct storvsc_channel *chan)
 {
@@ -34,7 +29,7 @@ HV_HOT void storvsc_publish(struct storvsc_channel *chan)
 	spin_unlock_irqrestore(&chan->lock, flags);
 
 	if (signal == HV_SIGNAL)
-		storvsc_signal(chan);
+		vmbus_setevent(chan->vmbus);
 }
 
 /* Under RCU, or while no channel can be closed. */
@@ -65,19 +60,6 @@ static void storvsc_event(struct storvsc_device *dev, const struct hv_storvsc_ev
 	}
 }
 
-/* The ring makes no sense any more, and a packet in it less. */
-static void storvsc_break(struct storvsc_channel *chan)
-{
-	struct storvsc_device *dev = chan->dev;
-
-	storvsc_log(dev, STORVSC_LOG_ERROR, "ring broken by the host: giving up\n");
-	WRITE_ONCE(chan->ready, false);
-	WRITE_ONCE(dev->broken, true);
-	/* Who holds the dialogue sees to it before that. */
-	if (READ_ONCE(dev->state) == STORVSC_RUNNING)
-		schedule_work(&dev->abandon_work);
-}
-
 /* From the bus, in a tasklet; one at a time per channel. */
 static HV_HOT void storvsc_on_channel(void *context)
 {
@@ -96,7 +78,8 @@ static HV_HOT void storvsc_on_channel(void *context)
 		if (ret == HV_RING_EMPTY)
 			break;
 		if (ret == HV_RING_CORRUPT) {
-			storvsc_break(chan);
+			WRITE_ONCE(chan->ready, false);
+			storvsc_break(dev, STORVSC_RING_BROKEN);
 			return;
 		}
 		if (ret == HV_OK)
@@ -106,7 +89,7 @@ static HV_HOT void storvsc_on_channel(void *context)
 	}
 	if (hv_storvsc_give_back(&chan->rings) == HV_SIGNAL) {
 		chan->vmbus->intr_in_full++;
-		storvsc_signal(chan);
+		vmbus_setevent(chan->vmbus);
 	}
 }
 
@@ -318,20 +301,23 @@ int storvsc_ready_primary(struct storvsc_device *dev)
 }
 
 /*
- * Closes all channels. No submitter is left: the state has been changed. Process context; does
- * nothing the second time.
+ * Closes all channels. No submitter is left: the state has been changed. Returns whether the host
+ * has let go of the rings, and so of all that was sent by them. Process context; the second time
+ * it does nothing, and says the same.
  */
-void storvsc_close(struct storvsc_device *dev)
+bool storvsc_close(struct storvsc_device *dev)
 {
-	struct storvsc_channel *chan;
+	struct storvsc_channel *chan, *opened;
 	unsigned long flags;
+	bool open;
 
 	mutex_lock(&dev->open_lock);
+	open = dev->open;
+	opened = dev->opened;
 	dev->sub_channels_allowed = false;
-	if (dev->open) {
-		vmbus_close(dev->hv->channel);
-		dev->open = false;
-	}
+	dev->open = false;
+	dev->opened = NULL;
+	mutex_unlock(&dev->open_lock);
 
 	spin_lock_irqsave(&dev->map_lock, flags);
 	dev->channel_count = 0;
@@ -340,23 +326,25 @@ void storvsc_close(struct storvsc_device *dev)
 	/* Whoever publishes what is staged looks at the channels under RCU. */
 	synchronize_rcu();
 
-	while (dev->opened) {
-		chan = dev->opened;
-		dev->opened = chan->next;
+	if (open) {
+		if (vmbus_disconnect_ring(dev->hv->channel))
+			dev->kept = true;
+		else
+			vmbus_free_ring(dev->hv->channel);
+	}
+	while (opened) {
+		chan = opened;
+		opened = chan->next;
 		kvfree(chan->range);
 		kfree(chan);
 	}
-	mutex_unlock(&dev->open_lock);
+	return !dev->kept;
 }
 
-/* When this returns, no submitter is left that has seen the old state. */
-void storvsc_set_state(struct storvsc_device *dev, enum storvsc_state state)
-{
-	WRITE_ONCE(dev->state, state);
-	synchronize_rcu();
-}
-
-/* Waits until the host has nothing of ours: -EBUSY when it still has after so long. */
+/*
+ * Waits until the host has nothing of ours: -EBUSY when it still has after so long, -EIO when
+ * nothing more can come.
+ */
 int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
 {
 	struct hv_patience wait;
@@ -367,35 +355,12 @@ int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
 	storvsc_publish_all(dev);
 	rcu_read_unlock();
 	while (hv_storvsc_in_flight(&dev->core)) {
+		if (hv_life_broken(&dev->life))
+			return -EIO;
 		if (hv_wait_over(&wait))
 			return -EBUSY;
 		msleep(pause);
 		pause = min(pause * 2, 50U);
 	}
 	return 0;
-}
-
-/*
- * How long a host that has withdrawn a controller gets for what it has already done to reach us.
- * Seconds.
- */
-#define STORVSC_GRACE_SECONDS 1
-
-/*
- * Ends the controller without its host: closes the channels, then fails what the host still had.
- * Closed channels are what tells us that it writes to none of our pages any more.
- */
-void storvsc_abandon(struct storvsc_device *dev)
-{
-	u32 slots = dev->map_size << dev->slot_shift;
-	u32 slot;
-
-	storvsc_set_state(dev, STORVSC_GONE);
-	storvsc_drain(dev, STORVSC_GRACE_SECONDS);
-	storvsc_close(dev);
-	for (slot = 0; slot < slots; slot++) {
-		if (hv_storvsc_alive(&dev->core, slot) &&
-		    hv_storvsc_cancel(&dev->core, slot) == HV_OK)
-			storvsc_fail_slot(dev, slot);
-	}
 }

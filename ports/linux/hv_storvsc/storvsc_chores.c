@@ -35,12 +35,6 @@ void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
 /* Bytes of the page that says which disk it is; what is behind them is not looked at. */
 #define STORVSC_IDENTITY_BYTES 252
 
-/* Commands of ours would wait for the end of a suspension, which waits for us. */
-static bool storvsc_is_quiet(struct scsi_device *sdev)
-{
-	return sdev->sdev_state != SDEV_RUNNING || blk_queue_pm_only(sdev->request_queue);
-}
-
 /* Whether another disk has taken the place of the one that was found there. */
 static bool storvsc_is_another(struct scsi_device *sdev)
 {
@@ -71,6 +65,26 @@ static void storvsc_replace(struct scsi_device *sdev)
 	mutex_unlock(&sdev->state_mutex);
 }
 
+/* What was found out of a device before commands go to it again. */
+void storvsc_recognised(struct storvsc_device *dev, struct scsi_device *sdev,
+			enum hv_storvsc_recognised verdict)
+{
+	switch (verdict) {
+	case HV_STORVSC_RECOGNISED:
+		break;
+	case HV_STORVSC_RESIZED:
+		storvsc_want_lun(dev, sdev, STORVSC_LUN_RESCAN);
+		break;
+	case HV_STORVSC_ANOTHER:
+		storvsc_replace(sdev);
+		fallthrough;
+	case HV_STORVSC_NOBODY:
+		storvsc_want_lun(dev, sdev, STORVSC_LUN_REMOVE);
+		storvsc_want_scan(dev);
+		break;
+	}
+}
+
 /*
  * The host does not say which devices are gone, or others now. A command to each makes it say so:
  * the completion marks the device.
@@ -81,7 +95,7 @@ static void storvsc_find_gone(struct storvsc_device *dev)
 
 	mutex_lock(&dev->host->scan_mutex);
 	shost_for_each_device(sdev, dev->host) {
-		if (storvsc_is_quiet(sdev))
+		if (sdev->sdev_state != SDEV_RUNNING)
 			continue;
 		scsi_test_unit_ready(sdev, STORVSC_READY_SECONDS * HZ, 1, NULL);
 		if (storvsc_is_another(sdev)) {
@@ -103,7 +117,7 @@ static bool storvsc_tend_luns(struct storvsc_device *dev)
 
 		if (test_and_clear_bit(STORVSC_LUN_REMOVE, wishes)) {
 			scsi_remove_device(sdev);
-		} else if (!storvsc_is_quiet(sdev) &&
+		} else if (sdev->sdev_state == SDEV_RUNNING &&
 			   test_and_clear_bit(STORVSC_LUN_RESCAN, wishes)) {
 			/* Looked at anew, it would have the other disk's identity. */
 			if (storvsc_is_another(sdev)) {

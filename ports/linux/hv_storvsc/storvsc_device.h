@@ -17,17 +17,11 @@
 #include "patience.h"
 #include "status.h"
 
-/* Who may do what with a controller. */
-enum storvsc_state {
-	STORVSC_OPENING,	/* the dialogue alone */
-	STORVSC_RUNNING,	/* commands go to the host */
-	STORVSC_SUSPENDED,	/* commands wait in the block layer */
-	STORVSC_GONE,		/* commands fail; nothing reaches the host */
-};
-
 enum storvsc_log_level { STORVSC_LOG_NONE, STORVSC_LOG_ERROR, STORVSC_LOG_WARN };
 
 struct storvsc_device;
+
+#define STORVSC_RING_BROKEN "a ring makes no sense any more"
 
 /* One open channel. */
 struct storvsc_channel {
@@ -48,6 +42,13 @@ struct storvsc_answer {
 	u8 packet[HV_STORVSC_PACKET_SIZE];
 };
 
+/* What is needed to look whether a disk is the one that was known. The host writes to `page`. */
+struct storvsc_recognition {
+	u8 known[HV_STORVSC_RECOGNITION_BYTES];
+	void *page;
+	dma_addr_t address;
+};
+
 enum storvsc_chore_bits { STORVSC_CHORE_SCAN };
 enum storvsc_lun_bits { STORVSC_LUN_RESCAN, STORVSC_LUN_REMOVE };
 
@@ -58,8 +59,13 @@ struct storvsc_device {
 	bool is_fc;
 	bool is_ide;
 	bool leaving;			/* no new chores */
-	bool broken;			/* a ring makes no sense any more */
-	int state;			/* enum storvsc_state; changed, then synchronize_rcu() */
+	bool kept;			/* the host has not let go of the rings */
+
+	struct hv_life life;
+	struct mutex life_lock;		/* of opening and closing as a whole; outermost */
+	struct delayed_work life_work;
+	struct storvsc_recognition recognition;
+	u32 max_transfer;		/* what requests are cut to; bytes */
 
 	struct hv_storvsc core;
 	struct hv_storvsc_slot *slots;
@@ -77,7 +83,10 @@ struct storvsc_device {
 	unsigned int channel_count;
 	unsigned int channel_limit;
 	spinlock_t map_lock;		/* of map and channels */
-	/* Opening and closing of channels. The bus's channel mutex nests inside. */
+	/*
+	 * Of the channels that are open. Not held where a channel is closed: that waits for a
+	 * sub-channel that is being withdrawn, whose opening may wait for this.
+	 */
 	struct mutex open_lock;
 	bool open;
 	bool sub_channels_allowed;
@@ -85,7 +94,6 @@ struct storvsc_device {
 
 	struct workqueue_struct *wq;
 	struct work_struct chores_work;
-	struct work_struct abandon_work;
 	unsigned long chores;		/* enum storvsc_chore_bits */
 
 	struct fc_rport *rport;
@@ -112,29 +120,45 @@ do {											\
 int storvsc_open_primary(struct storvsc_device *dev);
 int storvsc_ready_primary(struct storvsc_device *dev);
 void storvsc_allow_sub_channels(struct storvsc_device *dev);
-void storvsc_close(struct storvsc_device *dev);
+bool storvsc_close(struct storvsc_device *dev);
 void storvsc_rebuild_map(struct storvsc_device *dev);
 void storvsc_publish(struct storvsc_channel *chan);
 void storvsc_publish_all(struct storvsc_device *dev);
-void storvsc_set_state(struct storvsc_device *dev, enum storvsc_state state);
 int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
+
+/* storvsc_life.c: opened, broken, opened again, gone */
+void storvsc_break(struct storvsc_device *dev, const char *why);
+int storvsc_connect(struct storvsc_device *dev);
 void storvsc_abandon(struct storvsc_device *dev);
+void storvsc_disconnect(struct storvsc_device *dev);
+int storvsc_sleep(struct storvsc_device *dev);
+int storvsc_awake(struct storvsc_device *dev);
+void storvsc_life_work(struct work_struct *work);
+
+/* storvsc_recognition.c: whether the disks are those that were known */
+int storvsc_alloc_recognition(struct storvsc_device *dev);
+void storvsc_free_recognition(struct storvsc_device *dev);
+int storvsc_recognise_all(struct storvsc_device *dev);
 
 /* storvsc_dialogue.c: what is asked and answered one by one */
-int storvsc_connect(struct storvsc_device *dev);
+int storvsc_converse(struct storvsc_device *dev);
 int storvsc_reset_bus(struct storvsc_device *dev);
+int storvsc_ask_recognition(struct storvsc_device *dev,
+			    struct hv_storvsc_recognition *recognition);
 void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event);
 
 /* storvsc_scsi.c: the SCSI layer's callbacks */
 extern struct scsi_host_template storvsc_host_template;
 void storvsc_complete(struct storvsc_device *dev, const struct hv_storvsc_event *event);
-void storvsc_fail_slot(struct storvsc_device *dev, u32 slot);
+void storvsc_fail_slot(struct storvsc_device *dev, u32 slot, int host_byte);
 
 /* storvsc_chores.c: devices come, change and go */
 void storvsc_chores(struct work_struct *work);
 void storvsc_want_scan(struct storvsc_device *dev);
 void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
 		      enum storvsc_lun_bits what);
+void storvsc_recognised(struct storvsc_device *dev, struct scsi_device *sdev,
+			enum hv_storvsc_recognised verdict);
 
 /* storvsc_fc.c: Fibre Channel attributes */
 int storvsc_fc_init(void);

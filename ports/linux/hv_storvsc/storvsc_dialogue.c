@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is asked and answered one by one: the opening dialogue, and resets. */
-#include <linux/slab.h>
+#include <linux/dma-mapping.h>
 
 #include "storvsc_device.h"
 
@@ -20,6 +20,14 @@ static bool storvsc_rescinded(struct storvsc_device *dev)
 	return READ_ONCE(dev->hv->channel->rescind);
 }
 
+/* No answer is to be expected, or none is worth waiting for. */
+static bool storvsc_hopeless(struct storvsc_device *dev)
+{
+	return storvsc_rescinded(dev) || hv_life_broken(&dev->life) ||
+	       !hv_life_in_time(&dev->life, hv_now()) ||
+	       (READ_ONCE(dev->leaving) && hv_life_state(&dev->life) != HV_LIFE_RUNNING);
+}
+
 /*
  * Waits for the answer to what was sent from a control slot. When this returns, no answer can
  * arrive any more: it was taken, or its id was.
@@ -31,22 +39,32 @@ static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control con
 	struct hv_patience wait;
 
 	hv_wait_begin(&wait, HV_STORVSC_ANSWER_SECONDS);
-	while (!storvsc_rescinded(dev) && !READ_ONCE(dev->broken) && !hv_wait_over(&wait)) {
+	while (!storvsc_hopeless(dev) && !hv_wait_over(&wait)) {
 		if (wait_for_completion_timeout(&answer->done, HZ / 2))
 			return 0;
 	}
 	if (hv_storvsc_cancel(&dev->core, slot) == HV_OK)
 		return storvsc_rescinded(dev) ? -ENODEV :
-		       READ_ONCE(dev->broken) ? -EIO :
-						-ETIMEDOUT;
+		       hv_life_broken(&dev->life) ? -EIO :
+						    -ETIMEDOUT;
 	/* It is being taken this moment. */
 	wait_for_completion(&answer->done);
 	return 0;
 }
 
+/* What was staged with `status` is shown to the host, and its answer awaited. */
+static int storvsc_ask(struct storvsc_channel *chan, enum hv_storvsc_control control, int status)
+{
+	if (status)
+		return hv_status_errno(status);
+	storvsc_publish(chan);
+	return storvsc_await(chan->dev, control);
+}
+
 /* One packet of the dialogue and its answer. */
-static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake,
-		       struct storvsc_channel *chan)
+static int storvsc_ask_handshake(struct storvsc_device *dev,
+				 struct hv_storvsc_handshake *handshake,
+				 struct storvsc_channel *chan)
 {
 	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_DIALOGUE];
 	unsigned long flags;
@@ -54,20 +72,44 @@ static int storvsc_ask(struct storvsc_device *dev, struct hv_storvsc_handshake *
 
 	reinit_completion(&answer->done);
 	spin_lock_irqsave(&chan->lock, flags);
-	ret = hv_status_errno(hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings));
+	ret = hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings);
 	spin_unlock_irqrestore(&chan->lock, flags);
-	if (ret)
-		return ret;
-	storvsc_publish(chan);
-
-	ret = storvsc_await(dev, HV_STORVSC_DIALOGUE);
+	ret = storvsc_ask(chan, HV_STORVSC_DIALOGUE, ret);
 	if (ret)
 		return ret;
 	ret = hv_storvsc_handshake_answer(handshake, answer->packet, answer->length);
 	return hv_status_errno(ret);
 }
 
-static int storvsc_converse(struct storvsc_device *dev)
+/* One command of the recognition and its answer. Under life_lock: nobody closes the channels. */
+int storvsc_ask_recognition(struct storvsc_device *dev,
+			    struct hv_storvsc_recognition *recognition)
+{
+	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_RECOGNITION];
+	struct storvsc_channel *chan = dev->channels[0];
+	u64 frame = dev->recognition.address >> HV_HYP_PAGE_SHIFT;
+	u64 range[HV_STORVSC_RANGE_WORDS + 1];
+	unsigned long flags;
+	int ret;
+
+	reinit_completion(&answer->done);
+	spin_lock_irqsave(&chan->lock, flags);
+	ret = hv_storvsc_recognition_send(recognition, &dev->core, &chan->rings, frame, range);
+	spin_unlock_irqrestore(&chan->lock, flags);
+	ret = storvsc_ask(chan, HV_STORVSC_RECOGNITION, ret);
+	if (ret)
+		return ret;
+	dma_sync_single_for_cpu(&dev->hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+				DMA_FROM_DEVICE);
+	hv_storvsc_recognition_answer(recognition, answer->packet, answer->length,
+				      dev->recognition.page);
+	dma_sync_single_for_device(&dev->hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+				   DMA_FROM_DEVICE);
+	return 0;
+}
+
+/* The dialogue that opens a controller. */
+int storvsc_converse(struct storvsc_device *dev)
 {
 	struct storvsc_channel *chan = dev->opened;
 	struct hv_storvsc_handshake handshake;
@@ -78,7 +120,7 @@ static int storvsc_converse(struct storvsc_device *dev)
 	hv_storvsc_handshake_create(&handshake, dev->is_fc, sub_channels);
 	while (!hv_storvsc_handshake_done(&handshake) &&
 	       !hv_storvsc_handshake_at_sub_channels(&handshake)) {
-		ret = storvsc_ask(dev, &handshake, chan);
+		ret = storvsc_ask_handshake(dev, &handshake, chan);
 		if (ret)
 			return ret;
 	}
@@ -89,23 +131,10 @@ static int storvsc_converse(struct storvsc_device *dev)
 
 	/* With one channel, too, the controller works. */
 	storvsc_allow_sub_channels(dev);
-	ret = storvsc_ask(dev, &handshake, chan);
+	ret = storvsc_ask_handshake(dev, &handshake, chan);
 	if (ret && ret != -ENODEV)
 		dev_warn(&dev->hv->device, "no sub-channels: error %d\n", ret);
 	return ret == -ENODEV || ret == -EIO ? ret : 0;
-}
-
-/* Opens the controller, up to where I/O may begin. */
-int storvsc_connect(struct storvsc_device *dev)
-{
-	int ret;
-
-	ret = storvsc_open_primary(dev);
-	if (!ret)
-		ret = storvsc_converse(dev);
-	if (ret)
-		storvsc_close(dev);
-	return ret;
 }
 
 /* Has the host end all that is in flight, and waits until it is. */
@@ -117,7 +146,7 @@ int storvsc_reset_bus(struct storvsc_device *dev)
 
 	reinit_completion(&dev->answers[HV_STORVSC_RESET].done);
 	rcu_read_lock();
-	if (READ_ONCE(dev->state) == STORVSC_RUNNING && storvsc_channel_count(dev)) {
+	if (hv_life_state(&dev->life) == HV_LIFE_RUNNING && storvsc_channel_count(dev)) {
 		chan = dev->channels[0];
 		spin_lock_irqsave(&chan->lock, flags);
 		ret = hv_status_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));

@@ -34,14 +34,14 @@ static void storvsc_end(struct scsi_cmnd *cmd, int host_byte)
 }
 
 /* A request of which the host will say nothing more. */
-void storvsc_fail_slot(struct storvsc_device *dev, u32 slot)
+void storvsc_fail_slot(struct storvsc_device *dev, u32 slot, int host_byte)
 {
 	struct scsi_cmnd *cmd = storvsc_cmd_of(dev, slot);
 
 	if (WARN_ON_ONCE(!cmd))
 		return;
 	scsi_dma_unmap(cmd);
-	storvsc_end(cmd, DID_NO_CONNECT);
+	storvsc_end(cmd, host_byte);
 }
 
 static void storvsc_report(struct storvsc_device *dev, struct scsi_cmnd *cmd,
@@ -260,7 +260,7 @@ static int storvsc_send(struct storvsc_device *dev, struct scsi_cmnd *cmd)
 	if (ret == HV_RING_FULL)
 		return SCSI_MLQUEUE_DEVICE_BUSY;
 	if (ret == HV_RING_CORRUPT)
-		schedule_work(&dev->abandon_work);
+		storvsc_break(dev, STORVSC_RING_BROKEN);
 refused:
 	if (ret != HV_NOT_SUPPORTED)
 		storvsc_log(dev, STORVSC_LOG_ERROR, "cmd 0x%x cannot be sent: %d\n", cmd->cmnd[0],
@@ -276,14 +276,14 @@ static HV_HOT int storvsc_queuecommand(struct Scsi_Host *host, struct scsi_cmnd 
 	int ret = 0;
 
 	rcu_read_lock();
-	switch (READ_ONCE(dev->state)) {
-	case STORVSC_RUNNING:
+	switch (hv_life_state(&dev->life)) {
+	case HV_LIFE_RUNNING:
 		if (likely(!dev->hv->channel->rescind)) {
 			ret = storvsc_send(dev, cmd);
 			break;
 		}
 		fallthrough;
-	case STORVSC_GONE:
+	case HV_LIFE_GONE:
 		storvsc_end(cmd, DID_NO_CONNECT);
 		break;
 	default:
@@ -313,7 +313,7 @@ static enum scsi_timeout_action storvsc_eh_timed_out(struct scsi_cmnd *cmd)
 	struct storvsc_device *dev = shost_priv(cmd->device->host);
 
 	if (READ_ONCE(dev->leaving))
-		schedule_work(&dev->abandon_work);
+		storvsc_break(dev, "the host does not answer");
 	else
 		storvsc_commit_rqs(dev->host, 0);
 	return SCSI_EH_RESET_TIMER;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A host that is slow, or refuses: the faults modify-delay and refuse-open (host/faults).
+# A host that is slow, refuses, or breaks a ring: the faults modify-delay, refuse-open and break-ring
+# (host/faults).
 
 # What the host was asked for takes effect a moment later. In hundredths of a second.
 hundredths() { local time; time=$(now); echo "${time%.*}${time#*.}"; }
@@ -134,4 +135,82 @@ test_an_adapter_that_cannot_be_changed_works_as_before() {
   answers 10.0.2.2 || fail "nothing passes any more"
   ip link set "$device" mtu 1400 || fail "it cannot be changed any more"
   answers 10.0.2.2 || fail "nothing passes any more"
+}
+
+# A host that breaks a ring: the device is closed and opened again.
+# opened_again WHAT TIMES: so often in this test.
+opened_again() { [ "$(dmesg | grep -c "$1 is open again")" -ge "$2" ]; }
+break_often() { # break_often DEVICE WHAT
+  local round
+  for round in 1 2 3; do
+    ask_host fault.set name=break-ring value=1 device="$1"
+    within 60 opened_again "$2" "$round" || fail "round $round: the $2 is not open again"
+  done
+}
+
+# writes_and_reads DISK: until /tmp/enough is there. What it reads must be what it wrote.
+writes_and_reads() {
+  local round=0
+  until [ -e /tmp/enough ]; do
+    round=$((round + 1))
+    yes "round $round" | head -c 1048576 >/tmp/written
+    dd if=/tmp/written of="$1" bs=64k seek=512 oflag=direct conv=notrunc 2>/tmp/dd-beside || exit 1
+    dd if="$1" of=/tmp/read bs=64k skip=512 count=16 iflag=direct 2>/tmp/dd-beside || exit 1
+    cmp /tmp/written /tmp/read >/tmp/dd-beside 2>&1 || exit 1
+  done
+}
+
+# Who reads and writes meanwhile waits, and loses nothing.
+test_a_disk_controller_that_breaks_is_opened_again() {
+  local io
+  wanted hv_storvsc || skip "in tree a ring is believed"
+  rm -f /tmp/enough
+  writes_and_reads "$(scsi 0)" &
+  io=$!
+  break_often scsi controller
+  : >/tmp/enough
+  wait $io || fail "the disk was disturbed: $(cat /tmp/dd-beside)"
+  ! dmesg | grep -E 'I/O error|rejecting I/O' || fail "the block layer has seen it"
+}
+
+# Nothing that is meant for the one may reach the other.
+test_a_disk_that_is_exchanged_while_its_controller_is_broken_is_another() {
+  local DISK serial
+  wanted hv_storvsc || skip "in tree a ring is believed"
+  mount_tools
+  faulty_disk
+  serial=$(serial)
+  ask_host fault.set name=break-ring value=1 device=scsi
+  ask_host disk.replace name=hot path=/tmp/guest/grow.raw as=other
+  within 60 opened_again controller 1 || fail "the controller is not open again"
+  within 60 is_another_disk $((16 << 11)) "$serial" ||
+    fail "$DISK: $(sectors "$DISK") sectors, $(serial)"
+  dmesg | grep -q 'another disk has taken its place' || fail "nothing was said of it"
+  some_io || fail "the other disk does not answer any more"
+  umount /tools
+  ask_host disk.remove name=other
+  within 60 gone 9 || fail "the disk did not go"
+}
+
+# One that breaks again and again is given up, and who waits for it is told.
+test_a_disk_controller_that_does_not_stop_breaking_is_given_up() {
+  wanted hv_storvsc || skip "in tree a ring is believed"
+  umount -a -t ext4,iso9660 2>/dev/null || :
+  ask_host fault.set name=break-ring value=1000000 device=scsi
+  within 170 eval '! some_io' || fail "the disk goes on"
+  dmesg | grep -q 'the controller is given up' || fail "nothing was said of it"
+  ask_host fault.set name=break-ring value=0
+  sleep 1
+  reload 1 hv_storvsc
+  within 60 device $SCSI 0 >/dev/null || fail "no disk came back"
+  some_io || fail "the disk does not answer any more"
+}
+
+test_an_adapter_that_breaks_is_opened_again() {
+  wanted hv_netvsc || skip "in tree a ring is believed"
+  network_comes_up
+  (while :; do answers 10.0.2.2 || :; done) >/dev/null 2>&1 &
+  break_often nic0 adapter
+  kill $!
+  within 60 answers 10.0.2.2 >/dev/null || fail "nothing passes any more"
 }
