@@ -41,6 +41,7 @@ kexec inbox 6.1 2
 kdump inbox 6.1 2
 hostile enlighten 6.1 2
 examples
+switch:faults enlighten 6.12 2
 switch:faults inbox 6.1 2
 switch:vmbus-version=5.2 inbox 6.1 2
 switch:vmbus-version=5.0 enlighten 6.12 1
