@@ -15,7 +15,7 @@
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 
-#include "compat_net.h"
+#include "compat/net.h"
 #include "core/netvsc/netvsc.h"
 #include "core/vmbus/vmbus.h"
 #include "patience.h"

@@ -12,7 +12,7 @@
 #include <scsi/scsi_device.h>
 #include <scsi/scsi_host.h>
 
-#include "compat.h"
+#include "compat/scsi.h"
 #include "core/storvsc/storvsc.h"
 #include "patience.h"
 #include "status.h"

@@ -4,7 +4,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "compat.h"
+#include "compat/driver.h"
 #include "core/ic/ic.h"
 
 /* Bytes of each ring's data: as every service of the kernel has them. */

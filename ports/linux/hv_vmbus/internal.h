@@ -4,7 +4,7 @@
 #define HV_VMBUS_INTERNAL_H
 
 #include "abi.h"
-#include "compat.h"
+#include "compat/bus.h"
 #include "core/vmbus/vmbus.h"
 #include "trace.h"
 

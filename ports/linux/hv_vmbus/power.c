@@ -12,7 +12,7 @@
 #include <linux/pm.h>
 #include <asm/mshyperv.h>
 
-#include "compat_power.h"
+#include "compat/bus_power.h"
 #include "internal.h"
 
 int hvb_cpuhp_state;

@@ -15,7 +15,7 @@
 #include <linux/io.h>
 #include <asm/mshyperv.h>
 
-#include "compat_memory.h"
+#include "compat/bus_memory.h"
 #include "internal.h"
 
 /*

@@ -9,7 +9,7 @@
 #include <linux/set_memory.h>
 #include <asm/mshyperv.h>
 
-#include "compat_memory.h"
+#include "compat/bus_memory.h"
 #include "internal.h"
 
 /* What is pending on a CPU that goes offline gets this long. */

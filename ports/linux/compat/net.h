@@ -2,15 +2,8 @@
 #ifndef ENLIGHTEN_COMPAT_NET_H
 #define ENLIGHTEN_COMPAT_NET_H
 
-/*
- * Where the interfaces of the kernels that hv_netvsc is built for differ. Nothing else of it looks
- * at the kernel's version.
- */
-#include <linux/version.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define HV_REMOVE_RETURNS_INT
-#endif
+/* Where the network stack differs between the kernels that hv_netvsc is built for. */
+#include "compat/driver.h"
 
 /* RSS is asked for and set by one structure. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* As compat.h, of the last step of going to sleep. */
+/* As bus.h, of the last step of going to sleep. */
 #ifndef HV_VMBUS_COMPAT_POWER_H
 #define HV_VMBUS_COMPAT_POWER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* As compat.h, of mapping memory that the host sees. */
+/* As bus.h, of mapping memory that the host sees. */
 #ifndef HV_VMBUS_COMPAT_MEMORY_H
 #define HV_VMBUS_COMPAT_MEMORY_H
 
@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "compat.h"
+#include "compat/bus.h"
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 
