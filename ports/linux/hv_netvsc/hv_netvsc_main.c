@@ -39,7 +39,8 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	netif_carrier_off(dev);
 
 	net = netdev_priv(dev);
-	net->hv = hv;
+	hv_client_create(&net->client, hv, &netvsc_client_ops);
+	hv_life_create(&net->client.life);
 	net->dev = dev;
 	net->msg_enable = netif_msg_init(debug, NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK |
 					 NETIF_MSG_IFUP | NETIF_MSG_IFDOWN | NETIF_MSG_TX_ERR);
@@ -47,19 +48,15 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	net->config.queues = NETVSC_DEFAULT_QUEUES;
 	net->config.receive_bytes = NETVSC_RECEIVE_BYTES;
 	net->config.send_bytes = NETVSC_SEND_BYTES;
-	mutex_init(&net->channels_lock);
 	netdev_rss_key_fill(net->rss_key, sizeof(net->rss_key));
 	INIT_DELAYED_WORK(&net->link_work, netvsc_link_work);
 	INIT_DELAYED_WORK(&net->queues_work, netvsc_queues_work);
 	INIT_WORK(&net->filter_work, netvsc_filter_work);
-	INIT_WORK(&net->broken_work, netvsc_broken_work);
 	INIT_DELAYED_WORK(&net->vf_setup_work, netvsc_vf_setup_work);
 	INIT_WORK(&net->vf_work, netvsc_vf_work);
-	INIT_DELAYED_WORK(&net->recover_work, netvsc_recover_work);
 	INIT_DELAYED_WORK(&net->stall_work, netvsc_stall_work);
 	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
-	hv_life_create(&net->life);
 	if (netvsc_create_stats(net)) {
 		free_netdev(dev);
 		return NULL;
@@ -75,11 +72,10 @@ static void netvsc_free(struct netvsc_net *net)
 	cancel_delayed_work_sync(&net->vf_setup_work);
 	cancel_work_sync(&net->vf_work);
 	cancel_work_sync(&net->filter_work);
-	cancel_work_sync(&net->broken_work);
-	cancel_delayed_work_sync(&net->recover_work);
+	hv_client_destroy(&net->client);
 	cancel_delayed_work_sync(&net->stall_work);
 	cancel_delayed_work_sync(&net->alive_work);
-	hv_set_drvdata(net->hv, NULL);
+	hv_set_drvdata(net->client.hv, NULL);
 	netvsc_destroy_stats(net);
 	free_netdev(net->dev);
 }
@@ -117,7 +113,7 @@ static int netvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 	if (!dev)
 		return -ENOMEM;
 	net = netdev_priv(dev);
-	hv_set_drvdata(hv, dev);
+	hv_set_drvdata(hv, &net->client);
 	dma_set_min_align_mask(&hv->device, HV_HYP_PAGE_SIZE - 1);
 
 	/*
@@ -146,7 +142,7 @@ static int netvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *i
 close:
 	netvsc_close_adapter(net);
 free:
-	hv_life_leave(&net->life);
+	hv_life_leave(&net->client.life);
 	rtnl_unlock();
 	netvsc_free(net);
 	return ret;
@@ -154,50 +150,40 @@ free:
 
 static void netvsc_remove(struct hv_device *hv)
 {
-	struct net_device *dev = hv_get_drvdata(hv);
+	struct hv_client *client = hv_get_drvdata(hv);
 	struct netvsc_net *net;
 
-	if (!dev)
+	if (!client)
 		return;
-	net = netdev_priv(dev);
+	net = netvsc_of(client);
 	/* Who holds RTNL now gives up. We then close the adapter and tell the host all of it. */
-	WRITE_ONCE(net->removing, true);
-	rtnl_lock();
-	WRITE_ONCE(net->removing, false);
-	hv_life_leave(&net->life);
+	hv_client_lock_soon(client);
+	hv_life_leave(&net->client.life);
 	netvsc_vf_unlist(net);
-	unregister_netdevice(dev);
+	unregister_netdevice(net->dev);
 	netvsc_close_adapter(net);
 	rtnl_unlock();
 	netvsc_free(net);
 }
 
-#ifdef HV_REMOVE_RETURNS_INT
-static int netvsc_driver_remove(struct hv_device *hv)
-{
-	netvsc_remove(hv);
-	return 0;
-}
-#else
-#define netvsc_driver_remove netvsc_remove
-#endif
+HV_DRIVER_REMOVE(netvsc_driver_remove, netvsc_remove)
 
 static int netvsc_suspend(struct hv_device *hv)
 {
-	struct netvsc_net *net = netdev_priv(hv_get_drvdata(hv));
+	struct netvsc_net *net = netvsc_of(hv_get_drvdata(hv));
 
 	rtnl_lock();
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
 	hv_netvsc_function_forget(&net->function);
-	hv_life_suspended(&net->life);
+	hv_life_suspended(&net->client.life);
 	rtnl_unlock();
 	return 0;
 }
 
 static int netvsc_resume(struct hv_device *hv)
 {
-	struct netvsc_net *net = netdev_priv(hv_get_drvdata(hv));
+	struct netvsc_net *net = netvsc_of(hv_get_drvdata(hv));
 	int ret;
 
 	rtnl_lock();
@@ -207,7 +193,7 @@ static int netvsc_resume(struct hv_device *hv)
 		netvsc_attach(net);
 	} else {
 		netif_carrier_off(net->dev);
-		netvsc_plan_recovery(net);
+		hv_client_plan(&net->client);
 	}
 	rtnl_unlock();
 	return ret;

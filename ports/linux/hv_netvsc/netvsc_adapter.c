@@ -29,24 +29,28 @@ static struct netvsc_adapter *netvsc_alloc_adapter(struct netvsc_net *net)
 	adapter->active = 1;
 	adapter->wanted = 1;
 	init_waitqueue_head(&adapter->opened_one);
-	init_completion(&adapter->setup_done);
+	hv_answer_create(&adapter->setup);
 	init_completion(&adapter->request_done);
 	mutex_init(&adapter->request_lock);
 	hv_netvsc_conversation_create(&adapter->conversation);
 	return adapter;
 }
 
-/* Closes what is open of it. No sender knows the adapter any more. */
-static void netvsc_destroy_adapter(struct netvsc_adapter *adapter)
+/*
+ * Closes what is open of it. No sender knows the adapter any more. Returns whether the host has let
+ * go of the rings.
+ */
+static bool netvsc_destroy_adapter(struct netvsc_adapter *adapter)
 {
 	struct netvsc_net *net = adapter->net;
+	bool let_go = netvsc_close_channels(adapter);
 
-	netvsc_close_channels(adapter);
 	netvsc_unmap_page(adapter);
 	netvsc_unshare_buffer(net, &adapter->send);
 	netvsc_unshare_buffer(net, &adapter->receive);
 	free_page((unsigned long)adapter->page);
 	kfree(adapter);
+	return let_go;
 }
 
 /* Who sends by which queue, before the host says otherwise. */
@@ -70,7 +74,7 @@ int netvsc_set_rss(struct netvsc_net *net)
 	/* Hosts want it off before they change it. */
 	netvsc_set_rss_once(adapter, true);
 	ret = netvsc_set_rss_once(adapter, false);
-	if (ret && !netvsc_going(net))
+	if (ret && !hv_client_going(&net->client))
 		netdev_warn(net->dev, "the host does not spread frames over queues: error %d\n",
 			    ret);
 	return ret;
@@ -147,7 +151,7 @@ static void netvsc_more_channels(struct netvsc_adapter *adapter)
 	ret = netvsc_ask_sub_channels(adapter, adapter->wanted - 1);
 	if (ret >= 0)
 		adapter->granted = 1 + ret;
-	else if (!netvsc_going(adapter->net))
+	else if (!hv_client_going(&adapter->net->client))
 		netdev_warn(adapter->net->dev, "no sub-channels: error %d\n", ret);
 }
 
@@ -161,7 +165,7 @@ static void netvsc_tell_mac(struct netvsc_adapter *adapter)
 	    ether_addr_equal(dev->dev_addr, adapter->facts.mac))
 		return;
 	ret = netvsc_set_mac(adapter, dev->dev_addr);
-	if (ret && !netvsc_going(adapter->net))
+	if (ret && !hv_client_going(&adapter->net->client))
 		netdev_warn(dev, "the host does not take the address %pM: error %d\n",
 			    dev->dev_addr, ret);
 }
@@ -173,14 +177,14 @@ int netvsc_open_adapter(struct netvsc_net *net)
 	struct netvsc_queue *queue;
 	int ret;
 
-	if (!hv_life_open(&net->life, hv_now()))
+	if (!hv_life_open(&net->client.life, hv_now()))
 		return -ENODEV;
 	adapter = netvsc_alloc_adapter(net);
 	if (!adapter) {
-		hv_life_failed(&net->life, hv_now(), true);
+		hv_life_failed(&net->client.life, hv_now(), true);
 		return -ENOMEM;
 	}
-	queue = netvsc_open_channel(adapter, net->hv->channel, 0);
+	queue = netvsc_open_channel(adapter, net->client.hv->channel, 0);
 	ret = PTR_ERR_OR_ZERO(queue);
 	if (!ret)
 		ret = netvsc_converse(adapter);
@@ -191,12 +195,11 @@ int netvsc_open_adapter(struct netvsc_net *net)
 			net->dev->mtu = adapter->facts.most_mtu;
 		netvsc_tell_mac(adapter);
 		netvsc_more_channels(adapter);
-		if (!hv_life_opened(&net->life, hv_now()))
+		if (!hv_life_opened(&net->client.life, hv_now()))
 			ret = -EIO;
 	}
 	if (ret) {
-		netvsc_destroy_adapter(adapter);
-		hv_life_failed(&net->life, hv_now(), true);
+		hv_life_failed(&net->client.life, hv_now(), netvsc_destroy_adapter(adapter));
 		return ret;
 	}
 	hv_netvsc_function_opened(&net->function, adapter->opened.version, netvsc_must_map());
@@ -218,7 +221,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 	/* Behind this no sender holds it. */
 	synchronize_net();
 
-	if (!netvsc_rescinded(net) && !hv_life_broken(&net->life)) {
+	if (!hv_client_rescinded(&net->client) && !hv_life_broken(&net->client.life)) {
 		netvsc_set_filter(adapter, 0);
 		/* Behind the halt the host refuses frames. */
 		netvsc_drain(adapter);
@@ -231,8 +234,7 @@ void netvsc_close_adapter(struct netvsc_net *net)
 			netvsc_take_back(net, &adapter->send);
 		}
 	}
-	netvsc_destroy_adapter(adapter);
-	hv_life_closed(&net->life, hv_now(), true);
+	hv_life_closed(&net->client.life, hv_now(), netvsc_destroy_adapter(adapter));
 }
 
 /* Opens the adapter otherwise than it was, and waits for its channels. It is closed. */
@@ -252,7 +254,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 	hv_wait_begin(&wait, NETVSC_CHANNELS_SECONDS);
 	while (!wait_event_timeout(adapter->opened_one,
 				   READ_ONCE(adapter->open) >= adapter->granted ||
-				   hv_life_broken(&net->life) || netvsc_going(net), HZ / 2) &&
+				   hv_life_broken(&net->client.life) || hv_client_going(&net->client), HZ / 2) &&
 	       !hv_wait_over(&wait))
 		;
 	netvsc_use_queues(net);
@@ -276,16 +278,16 @@ int netvsc_reopen(struct netvsc_net *net, const struct netvsc_config *config, un
 	unsigned int mtu_before = net->dev->mtu;
 	int ret;
 
-	if (netvsc_left(net) || netvsc_going(net))
+	if (netvsc_left(net) || hv_client_going(&net->client))
 		return -ENODEV;
 	netif_device_detach(net->dev);
 	netvsc_close_adapter(net);
 	ret = netvsc_reopen_once(net, config, mtu);
 	if (ret && netvsc_reopen_once(net, &before, mtu_before)) {
-		if (!netvsc_going(net))
+		if (!hv_client_going(&net->client))
 			netdev_err(net->dev, "the adapter does not open: it is tried again\n");
 		netif_carrier_off(net->dev);
-		netvsc_plan_recovery(net);
+		hv_client_plan(&net->client);
 		return ret;
 	}
 	netvsc_attach(net);

@@ -32,7 +32,7 @@ int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u3
 	if (!buffer->memory)
 		return -ENOMEM;
 	buffer->bytes = bytes;
-	ret = vmbus_establish_gpadl(net->hv->channel, buffer->memory, bytes, &buffer->gpadl);
+	ret = vmbus_establish_gpadl(net->client.hv->channel, buffer->memory, bytes, &buffer->gpadl);
 	if (ret)
 		netvsc_unshare_buffer(net, buffer);
 	return ret;
@@ -41,7 +41,7 @@ int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u3
 /* The host is to let go of it; the memory is still there. Does nothing the second time. */
 void netvsc_take_back(struct netvsc_net *net, struct netvsc_buffer *buffer)
 {
-	if (buffer->gpadl.gpadl_handle && vmbus_teardown_gpadl(net->hv->channel, &buffer->gpadl))
+	if (buffer->gpadl.gpadl_handle && vmbus_teardown_gpadl(net->client.hv->channel, &buffer->gpadl))
 		buffer->lost = true;
 	buffer->gpadl.gpadl_handle = 0;
 }
@@ -54,7 +54,7 @@ void netvsc_unshare_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer)
 {
 	netvsc_take_back(net, buffer);
 	if (buffer->lost || buffer->gpadl.decrypted)
-		dev_err(&net->hv->device, "%u bytes are lost to the host\n", buffer->bytes);
+		dev_err(&net->client.hv->device, "%u bytes are lost to the host\n", buffer->bytes);
 	else
 		vfree(buffer->memory);
 	memset(buffer, 0, sizeof(*buffer));

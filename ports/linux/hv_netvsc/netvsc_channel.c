@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Channels of an adapter: opening and closing, polling, draining. */
-#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
 #include "netvsc_device.h"
-
-/* Carries out what a function of the core has asked for. Not under the queue's lock. */
-HV_HOT void netvsc_signal(struct netvsc_queue *queue, int signal)
-{
-	if (signal == HV_SIGNAL)
-		vmbus_setevent(queue->vmbus);
-}
-
-/* Under the queue's lock. Returns its argument. */
-static HV_HOT int netvsc_count_signal(struct netvsc_queue *queue, int signal)
-{
-	if (signal == HV_SIGNAL)
-		queue->vmbus->intr_out_empty++;
-	return signal;
-}
 
 /* Under the queue's lock. What sysfs says of packets that found the ring full. */
 HV_HOT void netvsc_count_full(struct netvsc_queue *queue, bool full)
@@ -37,7 +21,7 @@ HV_HOT void netvsc_count_full(struct netvsc_queue *queue, bool full)
 /* Shows the host what is copied and staged. Under the queue's lock. Returns enum hv_signal. */
 HV_HOT int netvsc_publish_locked(struct netvsc_queue *queue)
 {
-	return netvsc_count_signal(queue, hv_netvsc_publish(queue->core));
+	return hv_client_count_signal(queue->vmbus, hv_netvsc_publish(queue->core));
 }
 
 /* The same without the lock. */
@@ -102,11 +86,11 @@ static void netvsc_wait_expired(struct timer_list *timer)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	end = hv_netvsc_wait_expired(queue->core);
-	netvsc_count_signal(queue, end.signal);
+	hv_client_count_signal(queue->vmbus, end.signal);
 	if (end.arm_timer)
 		netvsc_start_wait(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, end.signal);
+	hv_client_signal(queue->vmbus, end.signal);
 }
 
 /*
@@ -121,19 +105,19 @@ static HV_HOT bool netvsc_settle(struct netvsc_queue *queue, bool pay, bool may_
 
 	spin_lock_irqsave(&queue->lock, flags);
 	end = hv_netvsc_finish_round(queue->core, pay, may_wait);
-	netvsc_count_signal(queue, end.signal);
+	hv_client_count_signal(queue->vmbus, end.signal);
 	if (end.again)
 		netvsc_count_full(queue, true);
 	if (end.arm_timer && !timer_pending(&queue->wait))
 		netvsc_start_wait(queue);
 	netvsc_wake(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, end.signal);
+	hv_client_signal(queue->vmbus, end.signal);
 
 	if (end.again)
 		atomic_long_inc(&queue->adapter->net->eth_stats.rx_comp_busy);
 	if (end.broken)
-		netvsc_break(queue, NETVSC_RING_BROKEN);
+		hv_client_break(&queue->adapter->net->client, HV_CLIENT_RING_BROKEN);
 	return end.again;
 }
 
@@ -150,7 +134,7 @@ static int netvsc_take_packets(struct netvsc_queue *queue, int budget, bool *bus
 		if (ret == HV_RING_EMPTY)
 			break;
 		if (ret == HV_RING_CORRUPT) {
-			netvsc_break(queue, NETVSC_RING_BROKEN);
+			hv_client_break(&queue->adapter->net->client, HV_CLIENT_RING_BROKEN);
 			break;
 		}
 		done++;
@@ -175,7 +159,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	int done;
 
 	/* Pairs with netvsc_start_polling(), which schedules anew. */
-	if (!smp_load_acquire(&queue->ready) || hv_life_broken(&queue->adapter->net->life)) {
+	if (!smp_load_acquire(&queue->ready) || hv_life_broken(&queue->adapter->net->client.life)) {
 		napi_complete_done(napi, 0);
 		return 0;
 	}
@@ -190,10 +174,7 @@ static HV_HOT int netvsc_poll(struct napi_struct *napi, int budget)
 	/* A full round is followed by the next one, which pays for both with one signal. */
 	if (!busy)
 		busy = netvsc_settle(queue, done < budget, done < budget);
-	if (hv_netvsc_give_back(queue->core) == HV_SIGNAL) {
-		queue->vmbus->intr_in_full++;
-		netvsc_signal(queue, HV_SIGNAL);
-	}
+	hv_client_gave_back(queue->vmbus, hv_netvsc_give_back(queue->core));
 
 	/* While completions are owed there is no end: nobody would wake us for them. */
 	if (busy || done >= budget)
@@ -273,15 +254,9 @@ free:
 
 static int netvsc_create_core(struct netvsc_queue *queue)
 {
-	struct vmbus_channel *vmbus = queue->vmbus;
-	struct hv_port_rings rings = {
-		.out = vmbus->outbound.ring_buffer,
-		.out_bytes = vmbus->outbound.ring_size,
-		.in = vmbus->inbound.ring_buffer,
-		.in_bytes = vmbus->inbound.ring_size,
-		.mirrored = 1,
-	};
+	struct hv_port_rings rings;
 
+	hv_client_rings(queue->vmbus, &rings);
 	return hv_status_errno(hv_netvsc_queue_create(queue->core, queue->memory,
 						      hv_netvsc_queue_bytes(&netvsc_plan),
 						      &netvsc_plan, &rings, queue->index == 0));
@@ -355,63 +330,44 @@ void netvsc_ready_channel(struct netvsc_queue *queue)
 	netvsc_start_polling(queue);
 }
 
-/* The bus has a sub-channel for us. Process context. */
-static void netvsc_on_sub_channel(struct vmbus_channel *vmbus)
+int netvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus)
 {
-	struct hv_device *hv = vmbus->primary_channel->device_obj;
-	struct net_device *dev = hv_get_drvdata(hv);
+	struct netvsc_net *net = netvsc_of(client);
+	struct netvsc_adapter *adapter = net->accepting;
 	u32 index = vmbus->offermsg.offer.sub_channel_index;
-	struct netvsc_adapter *adapter;
 	struct netvsc_queue *queue;
-	struct netvsc_net *net;
-	int ret = 0;
 
-	if (!dev)
-		return;
-	net = netdev_priv(dev);
-	mutex_lock(&net->channels_lock);
-	adapter = net->accepting;
-	if (adapter && index && index < adapter->wanted && !adapter->queues[index]) {
-		queue = netvsc_open_channel(adapter, vmbus, index);
-		ret = PTR_ERR_OR_ZERO(queue);
-		if (!ret) {
-			netvsc_ready_channel(queue);
-			WRITE_ONCE(adapter->open, adapter->open + 1);
-			wake_up(&adapter->opened_one);
-			schedule_delayed_work(&net->queues_work, 0);
-		}
-	}
-	mutex_unlock(&net->channels_lock);
-	if (ret && ret != -ENODEV) /* the host has taken it back */
-		netdev_warn(dev, "a sub-channel stays unused: error %d\n", ret);
+	if (!index || index >= adapter->wanted || adapter->queues[index])
+		return 0;
+	queue = netvsc_open_channel(adapter, vmbus, index);
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	netvsc_ready_channel(queue);
+	WRITE_ONCE(adapter->open, adapter->open + 1);
+	wake_up(&adapter->opened_one);
+	schedule_delayed_work(&net->queues_work, 0);
+	return 0;
 }
 
 /* To be called before the host is asked for sub-channels. */
 void netvsc_allow_sub_channels(struct netvsc_adapter *adapter)
 {
-	struct netvsc_net *net = adapter->net;
-
-	mutex_lock(&net->channels_lock);
-	net->accepting = adapter;
-	mutex_unlock(&net->channels_lock);
-	vmbus_set_sc_create_callback(net->hv->channel, netvsc_on_sub_channel);
+	adapter->net->accepting = adapter;
+	hv_client_take_channels(&adapter->net->client);
 }
 
 /*
- * Closes all channels, however far they were opened, and lets go of what the host had. Not under
- * channels_lock: vmbus_close() waits for a sub-channel that is being withdrawn, whose opening may
- * wait for that. Behind `accepting` nobody adds a queue.
+ * Closes all channels, however far they were opened, and lets go of what the host had. Returns
+ * whether the host has let go of the rings.
  */
-void netvsc_close_channels(struct netvsc_adapter *adapter)
+bool netvsc_close_channels(struct netvsc_adapter *adapter)
 {
 	struct netvsc_net *net = adapter->net;
 	struct netvsc_queue *queue;
+	bool let_go = true;
 	unsigned int i;
 
-	mutex_lock(&net->channels_lock);
-	if (net->accepting == adapter)
-		net->accepting = NULL;
-	mutex_unlock(&net->channels_lock);
+	hv_client_take_no_channels(&net->client);
 	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
 		queue = adapter->queues[i];
 		if (!queue)
@@ -420,10 +376,8 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 		netif_napi_del(&queue->napi);
 		del_timer_sync(&queue->wait);
 	}
-	vmbus_set_sc_create_callback(net->hv->channel, NULL);
-	/* Sub-channels go with the primary one. */
 	if (adapter->queues[0] && adapter->queues[0]->opened)
-		vmbus_close(net->hv->channel);
+		let_go = hv_client_close_channels(&net->client);
 	for (i = 0; i < HV_NETVSC_MOST_QUEUES; i++) {
 		queue = adapter->queues[i];
 		if (!queue)
@@ -433,10 +387,12 @@ void netvsc_close_channels(struct netvsc_adapter *adapter)
 			netvsc_forget_frames(queue);
 		netvsc_free_queue(queue);
 	}
+	return let_go;
 }
 
-static size_t netvsc_in_flight(struct netvsc_adapter *adapter)
+static size_t netvsc_in_flight(const void *context)
 {
+	const struct netvsc_adapter *adapter = context;
 	size_t count = 0;
 	unsigned int i;
 
@@ -458,24 +414,17 @@ static void netvsc_flush_all(struct netvsc_adapter *adapter)
 
 	for (i = 0; i < adapter->active; i++) {
 		queue = adapter->queues[i];
-		netvsc_signal(queue, netvsc_publish(queue));
+		hv_client_signal(queue->vmbus, netvsc_publish(queue));
 	}
 }
 
 /* Waits until the host has nothing of ours, or its time is up. No sender is left. */
 void netvsc_drain(struct netvsc_adapter *adapter)
 {
-	struct hv_patience wait;
+	struct netvsc_net *net = adapter->net;
 
-	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	netvsc_flush_all(adapter);
-	while (netvsc_in_flight(adapter)) {
-		if (netvsc_going(adapter->net) || hv_life_broken(&adapter->net->life))
-			return;
-		if (hv_wait_over(&wait)) {
-			netdev_warn(adapter->net->dev, "the host still has frames of ours\n");
-			return;
-		}
-		usleep_range(100, 1000);
-	}
+	if (hv_client_drain(&net->client, HV_NETVSC_DRAIN_SECONDS, netvsc_in_flight, adapter) ==
+	    -EBUSY)
+		netdev_warn(net->dev, "the host still has frames of ours\n");
 }

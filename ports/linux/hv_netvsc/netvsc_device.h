@@ -15,11 +15,10 @@
 #include <linux/workqueue.h>
 #include <net/xdp.h>
 
+#include "client/hv_client.h"
 #include "compat/net.h"
 #include "core/netvsc/netvsc.h"
 #include "core/vmbus/vmbus.h"
-#include "patience.h"
-#include "status.h"
 
 /* How far apart it is looked whether a queue that is stopped goes on. */
 #define NETVSC_STALL_LOOKS (HZ / 2)
@@ -129,7 +128,7 @@ struct netvsc_adapter {
 	unsigned int wanted;		/* channels that share the buffers */
 	unsigned int granted;		/* channels that will be there, the primary one included */
 	unsigned int active;		/* queues that carry frames */
-	unsigned int open;		/* channels; under net->channels_lock */
+	unsigned int open;		/* channels; under the client's channels_lock */
 	wait_queue_head_t opened_one;
 
 	struct netvsc_buffer receive;
@@ -137,9 +136,7 @@ struct netvsc_adapter {
 	struct hv_netvsc_opened opened;
 	struct hv_netvsc_facts facts;
 
-	struct completion setup_done;	/* the answer to an NVSP message */
-	u32 setup_length;
-	u8 setup_answer[64];
+	struct hv_answer setup;		/* to an NVSP message */
 
 	struct mutex request_lock;	/* one RNDIS request at a time */
 	struct hv_netvsc_conversation conversation;
@@ -175,17 +172,13 @@ struct netvsc_eth_stats {
 
 /* One network device; lives in its net_device. */
 struct netvsc_net {
-	struct hv_device *hv;
+	struct hv_client client;		/* its lock is RTNL */
 	struct net_device *dev;
 	struct netvsc_adapter __rcu *adapter;	/* written under RTNL */
 	struct netvsc_config config;
 	struct bpf_prog __rcu *xdp_prog;	/* written under RTNL */
 	u32 msg_enable;
-	struct hv_life life;			/* under RTNL; it may break at any time */
-	bool removing;				/* who is to remove it waits for RTNL */
-
-	struct mutex channels_lock;		/* opening and closing of channels */
-	struct netvsc_adapter *accepting;	/* takes sub-channels; under channels_lock */
+	struct netvsc_adapter *accepting;	/* whose sub-channels are taken */
 	u16 send_table[HV_NETVSC_SEND_TABLE];	/* the host's: by a hash, the queue */
 	u16 rss_table[HV_NETVSC_RSS_ENTRIES];
 	u8 rss_key[HV_NETVSC_RSS_KEY];
@@ -206,8 +199,6 @@ struct netvsc_net {
 	struct delayed_work link_work;
 	struct delayed_work queues_work;
 	struct work_struct filter_work;
-	struct work_struct broken_work;
-	struct delayed_work recover_work;
 	struct delayed_work stall_work;
 	u32 alive_id;				/* of the host's last "are you alive" */
 	struct delayed_work alive_work;
@@ -228,18 +219,12 @@ static inline struct netvsc_adapter *netvsc_adapter_of(struct netvsc_net *net)
 /* It is being removed, or could not be made. Under RTNL. */
 static inline bool netvsc_left(const struct netvsc_net *net)
 {
-	return hv_life_state(&net->life) == HV_LIFE_GONE;
+	return hv_life_state(&net->client.life) == HV_LIFE_GONE;
 }
 
-static inline bool netvsc_rescinded(const struct netvsc_net *net)
+static inline struct netvsc_net *netvsc_of(struct hv_client *client)
 {
-	return READ_ONCE(net->hv->channel->rescind);
-}
-
-/* Whether the device goes, so that no answer of the host is worth holding RTNL for. */
-static inline bool netvsc_going(const struct netvsc_net *net)
-{
-	return netvsc_rescinded(net) || READ_ONCE(net->removing);
+	return container_of(client, struct netvsc_net, client);
 }
 
 /* hv_netvsc_main.c */
@@ -268,8 +253,8 @@ struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
 					 struct vmbus_channel *vmbus, u32 index);
 void netvsc_ready_channel(struct netvsc_queue *queue);
 void netvsc_allow_sub_channels(struct netvsc_adapter *adapter);
-void netvsc_close_channels(struct netvsc_adapter *adapter);
-void netvsc_signal(struct netvsc_queue *queue, int signal);
+int netvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus);
+bool netvsc_close_channels(struct netvsc_adapter *adapter);
 int netvsc_publish(struct netvsc_queue *queue);
 int netvsc_publish_locked(struct netvsc_queue *queue);
 void netvsc_count_full(struct netvsc_queue *queue, bool full);
@@ -291,11 +276,7 @@ void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_e
 void netvsc_take_control(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event);
 
 /* netvsc_health.c: adapters that their host broke */
-#define NETVSC_RING_BROKEN "ring broken by the host"
-void netvsc_break(struct netvsc_queue *queue, const char *why);
-void netvsc_plan_recovery(struct netvsc_net *net);
-void netvsc_broken_work(struct work_struct *work);
-void netvsc_recover_work(struct work_struct *work);
+extern const struct hv_client_ops netvsc_client_ops;
 void netvsc_stall_work(struct work_struct *work);
 void netvsc_alive_work(struct work_struct *work);
 

@@ -5,59 +5,24 @@
 
 #include "netvsc_device.h"
 
-static bool netvsc_hopeless(struct netvsc_adapter *adapter)
-{
-	return netvsc_going(adapter->net) || hv_life_broken(&adapter->net->life);
-}
-
-static int netvsc_why_hopeless(struct netvsc_adapter *adapter)
-{
-	return netvsc_going(adapter->net) ? -ENODEV :
-	       hv_life_broken(&adapter->net->life) ? -EIO :
-					    -ETIMEDOUT;
-}
-
-/*
- * Waits for an answer, for so long as one can come. A host that gave none gives no other either:
- * the adapter is closed without asking it anything, and opened anew.
- */
-static bool netvsc_await(struct netvsc_adapter *adapter, struct completion *done)
-{
-	struct hv_patience wait;
-
-	hv_wait_begin(&wait, HV_NETVSC_ANSWER_SECONDS);
-	while (!netvsc_hopeless(adapter) && !hv_wait_over(&wait)) {
-		if (wait_for_completion_timeout(done, HZ / 2))
-			return true;
-	}
-	if (!netvsc_hopeless(adapter))
-		netvsc_break(adapter->queues[0], "the host does not answer");
-	return false;
-}
-
 /* From the channel: the bytes last until the next event. */
 void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event)
 {
-	adapter->setup_length = min_t(u32, event->length, sizeof(adapter->setup_answer));
-	memcpy(adapter->setup_answer, event->bytes, adapter->setup_length);
-	complete(&adapter->setup_done);
+	hv_answer_take(&adapter->setup, event->bytes, event->length);
 }
 
-/*
- * The answer to the NVSP message that was sent. When this returns, none can arrive any more: it was
- * taken, or its id was.
- */
+static int netvsc_cancel_setup(void *context)
+{
+	struct netvsc_queue *queue = context;
+
+	return hv_netvsc_cancel(queue->core, hv_netvsc_setup_slot(queue->core));
+}
+
+/* The answer to the NVSP message that was sent. */
 static int netvsc_await_setup(struct netvsc_adapter *adapter)
 {
-	struct netvsc_queue *queue = adapter->queues[0];
-
-	if (netvsc_await(adapter, &adapter->setup_done))
-		return 0;
-	if (hv_netvsc_cancel(queue->core, hv_netvsc_setup_slot(queue->core)) == HV_OK)
-		return netvsc_why_hopeless(adapter);
-	/* It is being taken this moment. */
-	wait_for_completion(&adapter->setup_done);
-	return 0;
+	return hv_client_await(&adapter->net->client, &adapter->setup.done,
+			       HV_NETVSC_ANSWER_SECONDS, netvsc_cancel_setup, adapter->queues[0]);
 }
 
 /* One message of the opening, and its answer when it has one. */
@@ -68,20 +33,20 @@ static int netvsc_open_step(struct netvsc_adapter *adapter, struct hv_netvsc_ope
 	int answered = 0;
 	int ret;
 
-	reinit_completion(&adapter->setup_done);
+	hv_answer_expect(&adapter->setup);
 	spin_lock_irqsave(&queue->lock, flags);
 	ret = hv_netvsc_opening_send(opening, queue->core, &answered);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (ret)
 		return hv_status_errno(ret);
-	netvsc_signal(queue, netvsc_publish(queue));
+	hv_client_signal(queue->vmbus, netvsc_publish(queue));
 	if (!answered)
 		return 0;
 	ret = netvsc_await_setup(adapter);
 	if (ret)
 		return ret;
-	return hv_status_errno(hv_netvsc_opening_answer(opening, adapter->setup_answer,
-							adapter->setup_length));
+	return hv_status_errno(hv_netvsc_opening_answer(opening, adapter->setup.bytes,
+							adapter->setup.length));
 }
 
 /* The buffer that the next message tells the host of. */
@@ -140,17 +105,17 @@ int netvsc_ask_sub_channels(struct netvsc_adapter *adapter, u32 count)
 	unsigned long flags;
 	int ret;
 
-	reinit_completion(&adapter->setup_done);
+	hv_answer_expect(&adapter->setup);
 	spin_lock_irqsave(&queue->lock, flags);
 	ret = hv_netvsc_send_sub_channels(queue->core, count);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (ret)
 		return hv_status_errno(ret);
-	netvsc_signal(queue, netvsc_publish(queue));
+	hv_client_signal(queue->vmbus, netvsc_publish(queue));
 	ret = netvsc_await_setup(adapter);
 	if (ret)
 		return ret;
-	ret = hv_netvsc_sub_channels_granted(adapter->setup_answer, adapter->setup_length, count);
+	ret = hv_netvsc_sub_channels_granted(adapter->setup.bytes, adapter->setup.length, count);
 	return ret < 0 ? hv_status_errno(ret) : ret;
 }
 
@@ -164,13 +129,13 @@ int netvsc_switch_path(struct netvsc_adapter *adapter)
 	int ret;
 
 	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
-	reinit_completion(&adapter->setup_done);
+	hv_answer_expect(&adapter->setup);
 	for (;;) {
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_function_begin(function, queue->core);
 		spin_unlock_irqrestore(&queue->lock, flags);
-		netvsc_signal(queue, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || hv_wait_over(&wait))
+		hv_client_signal(queue->vmbus, netvsc_publish(queue));
+		if (ret != HV_RING_FULL || hv_client_hopeless(&adapter->net->client) || hv_wait_over(&wait))
 			break;
 		usleep_range(100, 1000);
 	}
@@ -188,14 +153,14 @@ int netvsc_switch_path(struct netvsc_adapter *adapter)
 void netvsc_unmap_page(struct netvsc_adapter *adapter)
 {
 	if (adapter->page_mapped)
-		dma_unmap_single(&adapter->net->hv->device, adapter->page_mapped, PAGE_SIZE,
+		dma_unmap_single(&adapter->net->client.hv->device, adapter->page_mapped, PAGE_SIZE,
 				 DMA_TO_DEVICE);
 	adapter->page_mapped = 0;
 }
 
 static int netvsc_map_page(struct netvsc_adapter *adapter, u64 *address)
 {
-	struct device *device = &adapter->net->hv->device;
+	struct device *device = &adapter->net->client.hv->device;
 	dma_addr_t mapped;
 
 	*address = virt_to_phys(adapter->page);
@@ -218,8 +183,8 @@ static int netvsc_page_is_ours(struct netvsc_adapter *adapter)
 
 	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	while (hv_netvsc_alive(queue->core, slot)) {
-		if (netvsc_hopeless(adapter))
-			return netvsc_why_hopeless(adapter);
+		if (hv_client_hopeless(&adapter->net->client))
+			return hv_client_why_hopeless(&adapter->net->client);
 		if (hv_wait_over(&wait))
 			return -EBUSY;
 		usleep_range(100, 1000);
@@ -247,14 +212,21 @@ static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_send_control(queue->core, address, bytes);
 		spin_unlock_irqrestore(&queue->lock, flags);
-		netvsc_signal(queue, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || netvsc_hopeless(adapter) || hv_wait_over(&wait))
+		hv_client_signal(queue->vmbus, netvsc_publish(queue));
+		if (ret != HV_RING_FULL || hv_client_hopeless(&adapter->net->client) || hv_wait_over(&wait))
 			break;
 		usleep_range(100, 1000);
 	}
 	if (ret)
 		netvsc_unmap_page(adapter);
 	return hv_status_errno(ret);
+}
+
+static int netvsc_cancel_request(void *context)
+{
+	struct netvsc_adapter *adapter = context;
+
+	return hv_netvsc_conversation_cancel(&adapter->conversation) ? HV_OK : HV_BAD_ID;
 }
 
 /* Under request_lock, behind netvsc_begin_request(). The answer is in the conversation. */
@@ -266,13 +238,8 @@ static int netvsc_request(struct netvsc_adapter *adapter, int bytes)
 		hv_netvsc_conversation_cancel(&adapter->conversation);
 		return ret;
 	}
-	if (netvsc_await(adapter, &adapter->request_done))
-		return 0;
-	if (hv_netvsc_conversation_cancel(&adapter->conversation))
-		return netvsc_why_hopeless(adapter);
-	/* It is being taken this moment. */
-	wait_for_completion(&adapter->request_done);
-	return 0;
+	return hv_client_await(&adapter->net->client, &adapter->request_done,
+			       HV_NETVSC_ANSWER_SECONDS, netvsc_cancel_request, adapter);
 }
 
 static int netvsc_begin_request(struct netvsc_adapter *adapter)
@@ -437,7 +404,7 @@ void netvsc_revoke(struct netvsc_adapter *adapter)
 	if (adapter->send.memory)
 		hv_netvsc_send_revoke_send(queue->core);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, netvsc_publish(queue));
+	hv_client_signal(queue->vmbus, netvsc_publish(queue));
 }
 
 /* From the channel: the bytes last until the next event. */

@@ -4,58 +4,43 @@
 
 #include "netvsc_device.h"
 
-/* Any context. Once for each opening, and so is the message. */
-void netvsc_break(struct netvsc_queue *queue, const char *why)
+static void netvsc_lock(struct hv_client *client)
 {
-	struct netvsc_adapter *adapter = queue->adapter;
-	struct netvsc_net *net = adapter->net;
-
-	if (!hv_life_broke(&net->life, hv_now()))
-		return;
-	netdev_err(net->dev, "%s: the adapter is closed\n", why);
-	wake_up(&adapter->opened_one);
-	schedule_work(&net->broken_work);
-}
-
-/* Has the adapter opened again when that is due. Under RTNL. */
-void netvsc_plan_recovery(struct netvsc_net *net)
-{
-	u32 wait = hv_life_due(&net->life, hv_now());
-
-	if (wait != HV_LIFE_NEVER)
-		schedule_delayed_work(&net->recover_work, msecs_to_jiffies(wait));
-}
-
-void netvsc_broken_work(struct work_struct *work)
-{
-	struct netvsc_net *net = container_of(work, struct netvsc_net, broken_work);
-
 	rtnl_lock();
-	/* It may be another one than that which broke. */
-	if (hv_life_state(&net->life) == HV_LIFE_BROKEN && netvsc_adapter_of(net)) {
-		netif_carrier_off(net->dev);
-		netif_device_detach(net->dev);
-		netvsc_close_adapter(net);
-		netvsc_plan_recovery(net);
-	}
+}
+
+static void netvsc_unlock(struct hv_client *client)
+{
 	rtnl_unlock();
 }
 
-void netvsc_recover_work(struct work_struct *work)
+static void netvsc_close_broken(struct hv_client *client)
 {
-	struct netvsc_net *net = container_of(work, struct netvsc_net, recover_work.work);
-	u32 wait;
+	struct netvsc_net *net = netvsc_of(client);
 
-	rtnl_lock();
-	wait = netvsc_going(net) ? HV_LIFE_NEVER : hv_life_due(&net->life, hv_now());
-	if (wait == 0 && !netvsc_reopen_once(net, &net->config, net->dev->mtu)) {
-		netdev_info(net->dev, "the adapter is open again\n");
+	netif_carrier_off(net->dev);
+	netif_device_detach(net->dev);
+	netvsc_close_adapter(net);
+}
+
+static int netvsc_open_again(struct hv_client *client)
+{
+	struct netvsc_net *net = netvsc_of(client);
+	int ret = netvsc_reopen_once(net, &net->config, net->dev->mtu);
+
+	if (!ret)
 		netvsc_attach(net);
-	} else if (wait != HV_LIFE_NEVER) {
-		netvsc_plan_recovery(net);
-	}
-	rtnl_unlock();
+	return ret;
 }
+
+const struct hv_client_ops netvsc_client_ops = {
+	.what = "adapter",
+	.lock = netvsc_lock,
+	.unlock = netvsc_unlock,
+	.open = netvsc_open_again,
+	.close = netvsc_close_broken,
+	.add_channel = netvsc_add_channel,
+};
 
 /* Looks while a queue is stopped. */
 void netvsc_stall_work(struct work_struct *work)
@@ -79,7 +64,7 @@ void netvsc_stall_work(struct work_struct *work)
 		if (!netif_tx_queue_stopped(netdev_get_tx_queue(net->dev, i)))
 			continue;
 		if (hv_netvsc_stalled(&queue->stall, READ_ONCE(queue->stops), hv_now()))
-			netvsc_break(queue, "the host completes nothing");
+			hv_client_break(&queue->adapter->net->client, "the host completes nothing");
 		else
 			look_again = true;
 	}

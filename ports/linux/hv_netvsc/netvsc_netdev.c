@@ -66,7 +66,7 @@ int netvsc_apply_filter(struct netvsc_net *net)
 	if (!adapter)
 		return -ENODEV;
 	ret = netvsc_set_filter(adapter, netvsc_filter_of(net->dev));
-	if (ret && !netvsc_going(net))
+	if (ret && !hv_client_going(&net->client))
 		netdev_warn(net->dev, "the host does not take the packet filter: error %d\n", ret);
 	return ret;
 }
@@ -119,7 +119,7 @@ static int netvsc_stop(struct net_device *dev)
 	struct net_device *vf = rtnl_dereference(net->vf);
 
 	netif_tx_disable(dev);
-	if (netvsc_adapter_of(net) && !netvsc_rescinded(net))
+	if (netvsc_adapter_of(net) && !hv_client_rescinded(&net->client))
 		netvsc_set_filter(netvsc_adapter_of(net), 0);
 	if (vf)
 		dev_close(vf);
@@ -247,7 +247,7 @@ static int netvsc_set_own_features(struct net_device *dev, netdev_features_t fea
 	if (!(change & NETIF_F_LRO) || !netvsc_adapter_of(net))
 		return 0;
 	ret = netvsc_set_offloads(netvsc_adapter_of(net), features & NETIF_F_LRO);
-	if (ret && hv_life_broken(&net->life))
+	if (ret && hv_life_broken(&net->client.life))
 		return 0;
 	/* The others have been taken over. */
 	if (ret)

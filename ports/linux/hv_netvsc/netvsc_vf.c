@@ -137,7 +137,7 @@ void netvsc_vf_settle(struct netvsc_net *net)
 				    hv_netvsc_function_carries(&net->function) ?
 				    "virtual function" : "channels");
 	} while (ret > 0);
-	if (ret && !netvsc_going(net))
+	if (ret && !hv_client_going(&net->client))
 		netdev_err(net->dev, "the data path is not switched: error %d\n", ret);
 }
 

@@ -34,7 +34,7 @@ static u32 netvsc_pages_of_frame(const struct sk_buff *skb)
 
 static struct device *netvsc_dma_device(struct netvsc_queue *queue)
 {
-	return &queue->adapter->net->hv->device;
+	return &queue->adapter->net->client.hv->device;
 }
 
 /* Unmaps the first `count` of header, front and fragments. */
@@ -269,7 +269,7 @@ void netvsc_flush_queue(struct netvsc_queue *queue, unsigned int xdp_frames)
 	u64_stats_add(&queue->tx->of[NETVSC_XDP_XMIT], xdp_frames);
 	u64_stats_update_end(&queue->tx->sync);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, signal);
+	hv_client_signal(queue->vmbus, signal);
 }
 
 static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_queue *queue,
@@ -323,9 +323,9 @@ static netdev_tx_t netvsc_xmit(struct netvsc_adapter *adapter, struct netvsc_que
 		result = NETDEV_TX_BUSY;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
-	netvsc_signal(queue, signal);
+	hv_client_signal(queue->vmbus, signal);
 	if (unlikely(ret == HV_RING_CORRUPT || room < 0))
-		netvsc_break(queue, NETVSC_RING_BROKEN);
+		hv_client_break(&queue->adapter->net->client, HV_CLIENT_RING_BROKEN);
 
 	if (likely(ret == HV_OK)) {
 		if (!kept)

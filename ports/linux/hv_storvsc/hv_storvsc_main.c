@@ -127,18 +127,16 @@ static struct storvsc_device *storvsc_alloc(struct hv_device *hv, enum storvsc_k
 	host->nr_hw_queues = storvsc_hw_queues(kind == STORVSC_IDE);
 
 	dev = shost_priv(host);
-	dev->hv = hv;
+	hv_client_create(&dev->client, hv, &storvsc_client_ops);
+	hv_storvsc_life_create(&dev->client.life);
 	dev->host = host;
 	dev->is_fc = kind == STORVSC_FC;
 	dev->is_ide = kind == STORVSC_IDE;
-	hv_storvsc_life_create(&dev->life);
 	spin_lock_init(&dev->map_lock);
-	mutex_init(&dev->open_lock);
-	mutex_init(&dev->life_lock);
+	mutex_init(&dev->lock);
 	INIT_WORK(&dev->chores_work, storvsc_chores);
-	INIT_DELAYED_WORK(&dev->life_work, storvsc_life_work);
 	for (i = 0; i < ARRAY_SIZE(dev->answers); i++)
-		init_completion(&dev->answers[i].done);
+		hv_answer_create(&dev->answers[i]);
 
 	dev->map_size = host->nr_hw_queues;
 	dev->slot_shift = order_base_2(host->can_queue);
@@ -177,13 +175,14 @@ static int storvsc_ide_target(struct hv_device *hv)
 }
 
 /*
- * A host that has withdrawn the controller answers nothing any more: what waits for it must not. Nor
- * is one opened again that is to go.
+ * A host that has withdrawn the controller answers nothing any more: what waits for it must not.
+ * Nor is one opened again that is to go.
  */
 static void storvsc_begin_removal(struct storvsc_device *dev)
 {
-	WRITE_ONCE(dev->leaving, true);
-	if (dev->hv->channel->rescind || hv_life_state(&dev->life) != HV_LIFE_RUNNING)
+	WRITE_ONCE(dev->client.leaving, true);
+	if (hv_client_rescinded(&dev->client) ||
+	    hv_life_state(&dev->client.life) != HV_LIFE_RUNNING)
 		storvsc_abandon(dev);
 	cancel_work_sync(&dev->chores_work);
 }
@@ -195,7 +194,7 @@ static int storvsc_add(struct storvsc_device *dev)
 
 	if (dev->is_fc)
 		storvsc_fc_prepare(dev);
-	ret = scsi_add_host(host, &dev->hv->device);
+	ret = scsi_add_host(host, &dev->client.hv->device);
 	if (ret)
 		return ret;
 	/*
@@ -206,7 +205,7 @@ static int storvsc_add(struct storvsc_device *dev)
 	/* The block layer has mapped CPUs to queues now. */
 	storvsc_rebuild_map(dev);
 	if (dev->is_ide)
-		ret = scsi_add_device(host, 0, storvsc_ide_target(dev->hv), 0);
+		ret = scsi_add_device(host, 0, storvsc_ide_target(dev->client.hv), 0);
 	else
 		scsi_scan_host(host);
 	if (!ret && dev->is_fc)
@@ -230,10 +229,10 @@ static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *
 	dev = storvsc_alloc(hv, id->driver_data);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
-	hv_set_drvdata(hv, dev);
-	mutex_lock(&dev->life_lock);
+	hv_set_drvdata(hv, &dev->client);
+	mutex_lock(&dev->lock);
 	ret = storvsc_connect(dev);
-	mutex_unlock(&dev->life_lock);
+	mutex_unlock(&dev->lock);
 	if (ret) {
 		dev_err(&hv->device, "the host does not open the controller: error %d\n", ret);
 		goto free;
@@ -249,7 +248,7 @@ static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *
 disconnect:
 	storvsc_disconnect(dev);
 free:
-	cancel_delayed_work_sync(&dev->life_work);
+	hv_client_destroy(&dev->client);
 	hv_set_drvdata(hv, NULL);
 	storvsc_free(dev);
 	return ret;
@@ -257,7 +256,7 @@ free:
 
 static void storvsc_remove(struct hv_device *hv)
 {
-	struct storvsc_device *dev = hv_get_drvdata(hv);
+	struct storvsc_device *dev = storvsc_of(hv_get_drvdata(hv));
 
 	storvsc_begin_removal(dev);
 	if (dev->is_fc)
@@ -269,24 +268,16 @@ static void storvsc_remove(struct hv_device *hv)
 	storvsc_free(dev);
 }
 
-#ifdef HV_REMOVE_RETURNS_INT
-static int storvsc_driver_remove(struct hv_device *hv)
-{
-	storvsc_remove(hv);
-	return 0;
-}
-#else
-#define storvsc_driver_remove storvsc_remove
-#endif
+HV_DRIVER_REMOVE(storvsc_driver_remove, storvsc_remove)
 
 static int storvsc_suspend(struct hv_device *hv)
 {
-	return storvsc_sleep(hv_get_drvdata(hv));
+	return storvsc_sleep(storvsc_of(hv_get_drvdata(hv)));
 }
 
 static int storvsc_resume(struct hv_device *hv)
 {
-	return storvsc_awake(hv_get_drvdata(hv));
+	return storvsc_awake(storvsc_of(hv_get_drvdata(hv)));
 }
 
 static struct hv_driver storvsc_driver = {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Channels of a controller: opening and closing, which queue uses which, receiving, draining. */
-#include <linux/delay.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -23,13 +22,9 @@ HV_HOT void storvsc_publish(struct storvsc_channel *chan)
 	int signal;
 
 	spin_lock_irqsave(&chan->lock, flags);
-	signal = hv_storvsc_publish(&chan->rings);
-	if (signal == HV_SIGNAL)
-		chan->vmbus->intr_out_empty++;
+	signal = hv_client_count_signal(chan->vmbus, hv_storvsc_publish(&chan->rings));
 	spin_unlock_irqrestore(&chan->lock, flags);
-
-	if (signal == HV_SIGNAL)
-		vmbus_setevent(chan->vmbus);
+	hv_client_signal(chan->vmbus, signal);
 }
 
 /* Under RCU, or while no channel can be closed. */
@@ -79,7 +74,7 @@ static HV_HOT void storvsc_on_channel(void *context)
 			break;
 		if (ret == HV_RING_CORRUPT) {
 			WRITE_ONCE(chan->ready, false);
-			storvsc_break(dev, STORVSC_RING_BROKEN);
+			hv_client_break(&dev->client, HV_CLIENT_RING_BROKEN);
 			return;
 		}
 		if (ret == HV_OK)
@@ -87,10 +82,7 @@ static HV_HOT void storvsc_on_channel(void *context)
 		else
 			storvsc_log(dev, STORVSC_LOG_ERROR, "packet refused: %d\n", ret);
 	}
-	if (hv_storvsc_give_back(&chan->rings) == HV_SIGNAL) {
-		chan->vmbus->intr_in_full++;
-		vmbus_setevent(chan->vmbus);
-	}
+	hv_client_gave_back(chan->vmbus, hv_storvsc_give_back(&chan->rings));
 }
 
 /* It may move at any time. */
@@ -175,18 +167,18 @@ void storvsc_rebuild_map(struct storvsc_device *dev)
 static void storvsc_target_cpu_changed(struct vmbus_channel *vmbus, u32 old, u32 new)
 {
 	struct vmbus_channel *primary = vmbus->primary_channel ?: vmbus;
-	struct storvsc_device *dev = hv_get_drvdata(primary->device_obj);
+	struct hv_client *client = hv_get_drvdata(primary->device_obj);
 
-	if (dev)
-		storvsc_rebuild_map(dev);
+	if (client)
+		storvsc_rebuild_map(storvsc_of(client));
 }
 
 /* Bytes of the user data that hosts expect of an opening: an empty set of channel properties. */
 #define STORVSC_OPEN_DATA 24
 
 /*
- * Under open_lock. A channel that could not be made usable stays listed: its closing comes with the
- * primary channel's.
+ * A channel that could not be made usable stays listed: its closing comes with the primary
+ * channel's.
  */
 static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev,
 						    struct vmbus_channel *vmbus)
@@ -213,13 +205,7 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev,
 	chan->next = dev->opened;
 	dev->opened = chan;
 
-	rings = (struct hv_port_rings){
-		.out = vmbus->outbound.ring_buffer,
-		.out_bytes = vmbus->outbound.ring_size,
-		.in = vmbus->inbound.ring_buffer,
-		.in_bytes = vmbus->inbound.ring_size,
-		.mirrored = 1,
-	};
+	hv_client_rings(vmbus, &rings);
 	ret = hv_status_errno(hv_storvsc_channel_create(&chan->rings, &rings));
 	if (ret)
 		return ERR_PTR(ret);
@@ -228,7 +214,7 @@ static struct storvsc_channel *storvsc_open_channel(struct storvsc_device *dev,
 	return chan;
 }
 
-/* Under open_lock. From now on requests may go through the channel. */
+/* From now on requests may go through the channel. */
 static int storvsc_use_channel(struct storvsc_device *dev, struct storvsc_channel *chan)
 {
 	u32 frames = dev->properties.max_transfer / HV_HYP_PAGE_SIZE + 1;
@@ -249,55 +235,27 @@ static int storvsc_use_channel(struct storvsc_device *dev, struct storvsc_channe
 	return 0;
 }
 
-/* The bus has a sub-channel for us. Process context. */
-static void storvsc_on_sub_channel(struct vmbus_channel *vmbus)
+int storvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus)
 {
-	struct storvsc_device *dev = hv_get_drvdata(vmbus->primary_channel->device_obj);
+	struct storvsc_device *dev = storvsc_of(client);
 	struct storvsc_channel *chan;
-	int ret = 0;
 
-	if (!dev)
-		return;
-	mutex_lock(&dev->open_lock);
-	if (dev->open && dev->sub_channels_allowed && dev->channel_count < dev->channel_limit) {
-		chan = storvsc_open_channel(dev, vmbus);
-		ret = IS_ERR(chan) ? PTR_ERR(chan) : storvsc_use_channel(dev, chan);
-	}
-	mutex_unlock(&dev->open_lock);
-	if (ret && ret != -ENODEV) /* the host has taken it back */
-		dev_warn(&dev->hv->device, "a sub-channel stays unused: error %d\n", ret);
+	if (dev->channel_count >= dev->channel_limit)
+		return 0;
+	chan = storvsc_open_channel(dev, vmbus);
+	return IS_ERR(chan) ? PTR_ERR(chan) : storvsc_use_channel(dev, chan);
 }
 
-/* To be called before the host is asked for sub-channels. */
-void storvsc_allow_sub_channels(struct storvsc_device *dev)
-{
-	mutex_lock(&dev->open_lock);
-	dev->sub_channels_allowed = true;
-	mutex_unlock(&dev->open_lock);
-	vmbus_set_sc_create_callback(dev->hv->channel, storvsc_on_sub_channel);
-}
-
-/* Opens the primary channel, for the dialogue at first. */
+/* Opens the primary channel, for the dialogue at first. No sub-channel is taken yet. */
 int storvsc_open_primary(struct storvsc_device *dev)
 {
-	struct storvsc_channel *chan;
-
-	mutex_lock(&dev->open_lock);
-	chan = storvsc_open_channel(dev, dev->hv->channel);
-	dev->open = dev->opened;
-	mutex_unlock(&dev->open_lock);
-	return PTR_ERR_OR_ZERO(chan);
+	return PTR_ERR_OR_ZERO(storvsc_open_channel(dev, dev->client.hv->channel));
 }
 
 /* The dialogue has said what the host can do. */
 int storvsc_ready_primary(struct storvsc_device *dev)
 {
-	int ret;
-
-	mutex_lock(&dev->open_lock);
-	ret = storvsc_use_channel(dev, dev->opened);
-	mutex_unlock(&dev->open_lock);
-	return ret;
+	return storvsc_use_channel(dev, dev->opened);
 }
 
 /*
@@ -307,18 +265,10 @@ int storvsc_ready_primary(struct storvsc_device *dev)
  */
 bool storvsc_close(struct storvsc_device *dev)
 {
-	struct storvsc_channel *chan, *opened;
+	struct storvsc_channel *chan;
 	unsigned long flags;
-	bool open;
 
-	mutex_lock(&dev->open_lock);
-	open = dev->open;
-	opened = dev->opened;
-	dev->sub_channels_allowed = false;
-	dev->open = false;
-	dev->opened = NULL;
-	mutex_unlock(&dev->open_lock);
-
+	hv_client_take_no_channels(&dev->client);
 	spin_lock_irqsave(&dev->map_lock, flags);
 	dev->channel_count = 0;
 	memset(dev->map, 0, dev->map_size * sizeof(*dev->map));
@@ -326,41 +276,29 @@ bool storvsc_close(struct storvsc_device *dev)
 	/* Whoever publishes what is staged looks at the channels under RCU. */
 	synchronize_rcu();
 
-	if (open) {
-		if (vmbus_disconnect_ring(dev->hv->channel))
-			dev->kept = true;
-		else
-			vmbus_free_ring(dev->hv->channel);
-	}
-	while (opened) {
-		chan = opened;
-		opened = chan->next;
+	if (dev->opened && !hv_client_close_channels(&dev->client))
+		dev->kept = true;
+	while (dev->opened) {
+		chan = dev->opened;
+		dev->opened = chan->next;
 		kvfree(chan->range);
 		kfree(chan);
 	}
 	return !dev->kept;
 }
 
-/*
- * Waits until the host has nothing of ours: -EBUSY when it still has after so long, -EIO when
- * nothing more can come.
- */
+static size_t storvsc_in_flight(const void *context)
+{
+	const struct storvsc_device *dev = context;
+
+	return hv_storvsc_in_flight(&dev->core);
+}
+
+/* Sends what is staged, and waits until the host has nothing of ours: as hv_client_drain(). */
 int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
 {
-	struct hv_patience wait;
-	unsigned int pause = 1;
-
-	hv_wait_begin(&wait, seconds);
 	rcu_read_lock();
 	storvsc_publish_all(dev);
 	rcu_read_unlock();
-	while (hv_storvsc_in_flight(&dev->core)) {
-		if (hv_life_broken(&dev->life))
-			return -EIO;
-		if (hv_wait_over(&wait))
-			return -EBUSY;
-		msleep(pause);
-		pause = min(pause * 2, 50U);
-	}
-	return 0;
+	return hv_client_drain(&dev->client, seconds, storvsc_in_flight, dev);
 }

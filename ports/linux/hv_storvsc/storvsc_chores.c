@@ -10,7 +10,7 @@
 
 static void storvsc_queue_chores(struct storvsc_device *dev)
 {
-	if (!READ_ONCE(dev->leaving))
+	if (!READ_ONCE(dev->client.leaving))
 		queue_work(dev->wq, &dev->chores_work);
 }
 
@@ -139,6 +139,6 @@ void storvsc_chores(struct work_struct *work)
 
 	if (scan)
 		storvsc_find_gone(dev);
-	if ((storvsc_tend_luns(dev) || scan) && !READ_ONCE(dev->leaving))
+	if ((storvsc_tend_luns(dev) || scan) && !READ_ONCE(dev->client.leaving))
 		scsi_scan_host(dev->host);
 }

@@ -12,16 +12,13 @@
 #include <scsi/scsi_device.h>
 #include <scsi/scsi_host.h>
 
+#include "client/hv_client.h"
 #include "compat/scsi.h"
 #include "core/storvsc/storvsc.h"
-#include "patience.h"
-#include "status.h"
 
 enum storvsc_log_level { STORVSC_LOG_NONE, STORVSC_LOG_ERROR, STORVSC_LOG_WARN };
 
 struct storvsc_device;
-
-#define STORVSC_RING_BROKEN "a ring makes no sense any more"
 
 /* One open channel. */
 struct storvsc_channel {
@@ -33,13 +30,6 @@ struct storvsc_channel {
 	struct hv_storvsc_channel rings;
 	/* Serialises sending. Receiving is serialised by the bus. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
-};
-
-/* The answer to a packet of the dialogue, or to a reset. */
-struct storvsc_answer {
-	struct completion done;
-	u32 length;
-	u8 packet[HV_STORVSC_PACKET_SIZE];
 };
 
 /* What is needed to look whether a disk is the one that was known. The host writes to `page`. */
@@ -54,16 +44,13 @@ enum storvsc_lun_bits { STORVSC_LUN_RESCAN, STORVSC_LUN_REMOVE };
 
 /* One controller; lives in its Scsi_Host. */
 struct storvsc_device {
-	struct hv_device *hv;
+	struct hv_client client;
 	struct Scsi_Host *host;
 	bool is_fc;
 	bool is_ide;
-	bool leaving;			/* no new chores */
 	bool kept;			/* the host has not let go of the rings */
 
-	struct hv_life life;
-	struct mutex life_lock;		/* of opening and closing as a whole; outermost */
-	struct delayed_work life_work;
+	struct mutex lock;		/* the client's: of opening and closing; outermost */
 	struct storvsc_recognition recognition;
 	u32 max_transfer;		/* what requests are cut to; bytes */
 
@@ -71,7 +58,7 @@ struct storvsc_device {
 	struct hv_storvsc_slot *slots;
 	u32 slot_shift;			/* a hardware queue has 1 << slot_shift slots */
 	struct hv_storvsc_properties properties;
-	struct storvsc_answer answers[HV_STORVSC_CONTROL_SLOTS];
+	struct hv_answer answers[HV_STORVSC_CONTROL_SLOTS];
 
 	/* By hardware queue; read under RCU, written under map_lock. */
 	struct storvsc_channel **map;
@@ -83,14 +70,7 @@ struct storvsc_device {
 	unsigned int channel_count;
 	unsigned int channel_limit;
 	spinlock_t map_lock;		/* of map and channels */
-	/*
-	 * Of the channels that are open. Not held where a channel is closed: that waits for a
-	 * sub-channel that is being withdrawn, whose opening may wait for this.
-	 */
-	struct mutex open_lock;
-	bool open;
-	bool sub_channels_allowed;
-	struct storvsc_channel *opened;
+	struct storvsc_channel *opened;	/* all of them; written under channels_lock or the lock */
 
 	struct workqueue_struct *wq;
 	struct work_struct chores_work;
@@ -98,6 +78,11 @@ struct storvsc_device {
 
 	struct fc_rport *rport;
 };
+
+static inline struct storvsc_device *storvsc_of(struct hv_client *client)
+{
+	return container_of(client, struct storvsc_device, client);
+}
 
 /* How many of dev->channels may be used. */
 static inline unsigned int storvsc_channel_count(const struct storvsc_device *dev)
@@ -113,13 +98,13 @@ bool storvsc_logs(enum storvsc_log_level level);
 #define storvsc_log(dev, level, fmt, ...)						\
 do {											\
 	if (storvsc_logs(level))							\
-		dev_warn_ratelimited(&(dev)->hv->device, fmt, ##__VA_ARGS__);		\
+		dev_warn_ratelimited(&(dev)->client.hv->device, fmt, ##__VA_ARGS__);		\
 } while (0)
 
 /* storvsc_channel.c: channels and what goes through them */
 int storvsc_open_primary(struct storvsc_device *dev);
 int storvsc_ready_primary(struct storvsc_device *dev);
-void storvsc_allow_sub_channels(struct storvsc_device *dev);
+int storvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus);
 bool storvsc_close(struct storvsc_device *dev);
 void storvsc_rebuild_map(struct storvsc_device *dev);
 void storvsc_publish(struct storvsc_channel *chan);
@@ -127,18 +112,12 @@ void storvsc_publish_all(struct storvsc_device *dev);
 int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
 
 /* storvsc_life.c: opened, broken, opened again, gone */
-void storvsc_break(struct storvsc_device *dev, const char *why);
+extern const struct hv_client_ops storvsc_client_ops;
 int storvsc_connect(struct storvsc_device *dev);
 void storvsc_abandon(struct storvsc_device *dev);
 void storvsc_disconnect(struct storvsc_device *dev);
 int storvsc_sleep(struct storvsc_device *dev);
 int storvsc_awake(struct storvsc_device *dev);
-void storvsc_life_work(struct work_struct *work);
-
-/* storvsc_recognition.c: whether the disks are those that were known */
-int storvsc_alloc_recognition(struct storvsc_device *dev);
-void storvsc_free_recognition(struct storvsc_device *dev);
-int storvsc_recognise_all(struct storvsc_device *dev);
 
 /* storvsc_dialogue.c: what is asked and answered one by one */
 int storvsc_converse(struct storvsc_device *dev);
@@ -146,6 +125,11 @@ int storvsc_reset_bus(struct storvsc_device *dev);
 int storvsc_ask_recognition(struct storvsc_device *dev,
 			    struct hv_storvsc_recognition *recognition);
 void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event);
+
+/* storvsc_recognition.c: whether the disks are those that were known */
+int storvsc_alloc_recognition(struct storvsc_device *dev);
+void storvsc_free_recognition(struct storvsc_device *dev);
+int storvsc_recognise_all(struct storvsc_device *dev);
 
 /* storvsc_scsi.c: the SCSI layer's callbacks */
 extern struct scsi_host_template storvsc_host_template;

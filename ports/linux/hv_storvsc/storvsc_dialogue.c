@@ -8,48 +8,30 @@
 void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event)
 {
 	u32 first = hv_storvsc_control_slot(&dev->core, HV_STORVSC_DIALOGUE);
-	struct storvsc_answer *answer = &dev->answers[event->slot - first];
 
-	answer->length = min_t(u32, event->packet_length, sizeof(answer->packet));
-	memcpy(answer->packet, event->packet, answer->length);
-	complete(&answer->done);
+	hv_answer_take(&dev->answers[event->slot - first], event->packet, event->packet_length);
 }
 
-static bool storvsc_rescinded(struct storvsc_device *dev)
+/* What is being asked from a control slot. */
+struct storvsc_question {
+	struct storvsc_device *dev;
+	enum hv_storvsc_control control;
+};
+
+static int storvsc_cancel(void *context)
 {
-	return READ_ONCE(dev->hv->channel->rescind);
+	const struct storvsc_question *question = context;
+	struct hv_storvsc *core = &question->dev->core;
+
+	return hv_storvsc_cancel(core, hv_storvsc_control_slot(core, question->control));
 }
 
-/* No answer is to be expected, or none is worth waiting for. */
-static bool storvsc_hopeless(struct storvsc_device *dev)
-{
-	return storvsc_rescinded(dev) || hv_life_broken(&dev->life) ||
-	       !hv_life_in_time(&dev->life, hv_now()) ||
-	       (READ_ONCE(dev->leaving) && hv_life_state(&dev->life) != HV_LIFE_RUNNING);
-}
-
-/*
- * Waits for the answer to what was sent from a control slot. When this returns, no answer can
- * arrive any more: it was taken, or its id was.
- */
 static int storvsc_await(struct storvsc_device *dev, enum hv_storvsc_control control)
 {
-	struct storvsc_answer *answer = &dev->answers[control];
-	size_t slot = hv_storvsc_control_slot(&dev->core, control);
-	struct hv_patience wait;
+	struct storvsc_question question = { dev, control };
 
-	hv_wait_begin(&wait, HV_STORVSC_ANSWER_SECONDS);
-	while (!storvsc_hopeless(dev) && !hv_wait_over(&wait)) {
-		if (wait_for_completion_timeout(&answer->done, HZ / 2))
-			return 0;
-	}
-	if (hv_storvsc_cancel(&dev->core, slot) == HV_OK)
-		return storvsc_rescinded(dev) ? -ENODEV :
-		       hv_life_broken(&dev->life) ? -EIO :
-						    -ETIMEDOUT;
-	/* It is being taken this moment. */
-	wait_for_completion(&answer->done);
-	return 0;
+	return hv_client_await(&dev->client, &dev->answers[control].done, HV_STORVSC_ANSWER_SECONDS,
+			       storvsc_cancel, &question);
 }
 
 /* What was staged with `status` is shown to the host, and its answer awaited. */
@@ -66,44 +48,44 @@ static int storvsc_ask_handshake(struct storvsc_device *dev,
 				 struct hv_storvsc_handshake *handshake,
 				 struct storvsc_channel *chan)
 {
-	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_DIALOGUE];
+	struct hv_answer *answer = &dev->answers[HV_STORVSC_DIALOGUE];
 	unsigned long flags;
 	int ret;
 
-	reinit_completion(&answer->done);
+	hv_answer_expect(answer);
 	spin_lock_irqsave(&chan->lock, flags);
 	ret = hv_storvsc_handshake_send(handshake, &dev->core, &chan->rings);
 	spin_unlock_irqrestore(&chan->lock, flags);
 	ret = storvsc_ask(chan, HV_STORVSC_DIALOGUE, ret);
 	if (ret)
 		return ret;
-	ret = hv_storvsc_handshake_answer(handshake, answer->packet, answer->length);
+	ret = hv_storvsc_handshake_answer(handshake, answer->bytes, answer->length);
 	return hv_status_errno(ret);
 }
 
-/* One command of the recognition and its answer. Under life_lock: nobody closes the channels. */
+/* One command of the recognition and its answer. Under the lock: nobody closes the channels. */
 int storvsc_ask_recognition(struct storvsc_device *dev,
 			    struct hv_storvsc_recognition *recognition)
 {
-	struct storvsc_answer *answer = &dev->answers[HV_STORVSC_RECOGNITION];
+	struct hv_answer *answer = &dev->answers[HV_STORVSC_RECOGNITION];
 	struct storvsc_channel *chan = dev->channels[0];
 	u64 frame = dev->recognition.address >> HV_HYP_PAGE_SHIFT;
 	u64 range[HV_STORVSC_RANGE_WORDS + 1];
 	unsigned long flags;
 	int ret;
 
-	reinit_completion(&answer->done);
+	hv_answer_expect(answer);
 	spin_lock_irqsave(&chan->lock, flags);
 	ret = hv_storvsc_recognition_send(recognition, &dev->core, &chan->rings, frame, range);
 	spin_unlock_irqrestore(&chan->lock, flags);
 	ret = storvsc_ask(chan, HV_STORVSC_RECOGNITION, ret);
 	if (ret)
 		return ret;
-	dma_sync_single_for_cpu(&dev->hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+	dma_sync_single_for_cpu(&dev->client.hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
 				DMA_FROM_DEVICE);
-	hv_storvsc_recognition_answer(recognition, answer->packet, answer->length,
+	hv_storvsc_recognition_answer(recognition, answer->bytes, answer->length,
 				      dev->recognition.page);
-	dma_sync_single_for_device(&dev->hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+	dma_sync_single_for_device(&dev->client.hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
 				   DMA_FROM_DEVICE);
 	return 0;
 }
@@ -130,10 +112,10 @@ int storvsc_converse(struct storvsc_device *dev)
 		return ret;
 
 	/* With one channel, too, the controller works. */
-	storvsc_allow_sub_channels(dev);
+	hv_client_take_channels(&dev->client);
 	ret = storvsc_ask_handshake(dev, &handshake, chan);
 	if (ret && ret != -ENODEV)
-		dev_warn(&dev->hv->device, "no sub-channels: error %d\n", ret);
+		dev_warn(&dev->client.hv->device, "no sub-channels: error %d\n", ret);
 	return ret == -ENODEV || ret == -EIO ? ret : 0;
 }
 
@@ -144,9 +126,9 @@ int storvsc_reset_bus(struct storvsc_device *dev)
 	unsigned long flags;
 	int ret = -ENODEV;
 
-	reinit_completion(&dev->answers[HV_STORVSC_RESET].done);
+	hv_answer_expect(&dev->answers[HV_STORVSC_RESET]);
 	rcu_read_lock();
-	if (hv_life_state(&dev->life) == HV_LIFE_RUNNING && storvsc_channel_count(dev)) {
+	if (hv_life_state(&dev->client.life) == HV_LIFE_RUNNING && storvsc_channel_count(dev)) {
 		chan = dev->channels[0];
 		spin_lock_irqsave(&chan->lock, flags);
 		ret = hv_status_errno(hv_storvsc_submit_reset(&dev->core, &chan->rings, 0));

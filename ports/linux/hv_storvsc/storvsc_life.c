@@ -19,16 +19,7 @@ static void storvsc_wake(struct storvsc_device *dev)
 	scsi_unblock_requests(dev->host);
 }
 
-/* Any context. Once for each opening, and so is the message. */
-void storvsc_break(struct storvsc_device *dev, const char *why)
-{
-	if (!hv_life_broke(&dev->life, hv_now()))
-		return;
-	dev_err(&dev->hv->device, "%s: the controller is closed\n", why);
-	mod_delayed_work(system_long_wq, &dev->life_work, 0);
-}
-
-/* A command that the host had, and of which it will say nothing more. */
+/* Commands that the host had, and of which it will say nothing more. */
 static void storvsc_fail_slots(struct storvsc_device *dev, int host_byte)
 {
 	u32 slots = dev->map_size << dev->slot_shift;
@@ -44,7 +35,7 @@ static void storvsc_fail_slots(struct storvsc_device *dev, int host_byte)
 /*
  * Ends all traffic; behind the change of the state that forbids more. Commands that the host still
  * had are given back once it can write to none of their pages any more, to be sent again if the
- * controller is to live. Under life_lock.
+ * controller is to live. Under the lock.
  */
 static void storvsc_end_traffic(struct storvsc_device *dev)
 {
@@ -52,15 +43,14 @@ static void storvsc_end_traffic(struct storvsc_device *dev)
 
 	/* Behind this no submitter is left that has seen the state before. */
 	synchronize_rcu();
-	if (!hv_life_broken(&dev->life))
-		storvsc_drain(dev, STORVSC_GRACE_SECONDS);
+	storvsc_drain(dev, STORVSC_GRACE_SECONDS);
 	let_go = storvsc_close(dev);
-	hv_life_closed(&dev->life, hv_now(), let_go);
+	hv_life_closed(&dev->client.life, hv_now(), let_go);
 	if (let_go)
-		storvsc_fail_slots(dev, hv_life_state(&dev->life) == HV_LIFE_GONE ?
+		storvsc_fail_slots(dev, hv_life_state(&dev->client.life) == HV_LIFE_GONE ?
 					DID_NO_CONNECT : DID_RESET);
 	else
-		dev_err(&dev->hv->device,
+		dev_err(&dev->client.hv->device,
 			"the host keeps the rings: %zu commands stay with it for good\n",
 			hv_storvsc_in_flight(&dev->core));
 	storvsc_wake(dev);
@@ -69,23 +59,22 @@ static void storvsc_end_traffic(struct storvsc_device *dev)
 /* Ends the controller for good, without asking its host anything more. */
 void storvsc_abandon(struct storvsc_device *dev)
 {
-	mutex_lock(&dev->life_lock);
-	hv_life_leave(&dev->life);
+	hv_client_lock_soon(&dev->client);
+	hv_life_leave(&dev->client.life);
 	storvsc_end_traffic(dev);
-	mutex_unlock(&dev->life_lock);
+	mutex_unlock(&dev->lock);
 }
 
 /* The same in order: no command is left and none can come. */
 void storvsc_disconnect(struct storvsc_device *dev)
 {
-	mutex_lock(&dev->life_lock);
-	hv_life_leave(&dev->life);
+	mutex_lock(&dev->lock);
+	hv_life_leave(&dev->client.life);
 	synchronize_rcu();
-	if (!hv_life_broken(&dev->life))
-		storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
+	storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
 	storvsc_end_traffic(dev);
-	mutex_unlock(&dev->life_lock);
-	cancel_delayed_work_sync(&dev->life_work);
+	mutex_unlock(&dev->lock);
+	hv_client_destroy(&dev->client);
 }
 
 /* A host that takes less than the one before would refuse what is already cut. */
@@ -94,7 +83,7 @@ static int storvsc_limits_hold(struct storvsc_device *dev)
 	u32 before = dev->max_transfer;
 
 	if (before && dev->properties.max_transfer < before) {
-		dev_err(&dev->hv->device, "this host takes smaller transfers than the one before\n");
+		dev_err(&dev->client.hv->device, "this host takes smaller transfers than the one before\n");
 		return -EOPNOTSUPP;
 	}
 	if (!before)
@@ -102,12 +91,12 @@ static int storvsc_limits_hold(struct storvsc_device *dev)
 	return 0;
 }
 
-/* Opens the controller, up to where I/O may begin. Under life_lock. */
+/* Opens the controller, up to where I/O may begin. Under the lock. */
 int storvsc_connect(struct storvsc_device *dev)
 {
 	int ret;
 
-	if (!hv_life_open(&dev->life, hv_now()))
+	if (!hv_life_open(&dev->client.life, hv_now()))
 		return -ENODEV;
 	ret = storvsc_open_primary(dev);
 	if (!ret)
@@ -116,61 +105,64 @@ int storvsc_connect(struct storvsc_device *dev)
 		ret = storvsc_limits_hold(dev);
 	if (!ret)
 		ret = storvsc_recognise_all(dev);
-	if (!ret && !hv_life_opened(&dev->life, hv_now()))
+	if (!ret && !hv_life_opened(&dev->client.life, hv_now()))
 		ret = -EIO;
 	if (ret)
-		hv_life_failed(&dev->life, hv_now(), storvsc_close(dev));
+		hv_life_failed(&dev->client.life, hv_now(), storvsc_close(dev));
 	storvsc_wake(dev);
 	return ret;
 }
 
-/* Has the controller opened again when that is due. Under life_lock. */
-static void storvsc_plan(struct storvsc_device *dev)
+static void storvsc_lock(struct hv_client *client)
 {
-	u32 wait = hv_life_due(&dev->life, hv_now());
-
-	if (wait != HV_LIFE_NEVER)
-		mod_delayed_work(system_long_wq, &dev->life_work, msecs_to_jiffies(wait));
+	mutex_lock(&storvsc_of(client)->lock);
 }
 
-void storvsc_life_work(struct work_struct *work)
+static void storvsc_unlock(struct hv_client *client)
 {
-	struct storvsc_device *dev = container_of(work, struct storvsc_device, life_work.work);
-	enum hv_life_state before;
-
-	mutex_lock(&dev->life_lock);
-	before = hv_life_state(&dev->life);
-	/* What is to go and does not run is not opened again. */
-	if (READ_ONCE(dev->leaving) && before != HV_LIFE_RUNNING)
-		hv_life_leave(&dev->life);
-	if (before == HV_LIFE_BROKEN)
-		storvsc_end_traffic(dev);
-	if (hv_life_due(&dev->life, hv_now()) == 0 && !storvsc_connect(dev)) {
-		dev_info(&dev->hv->device, "the controller is open again\n");
-		storvsc_want_scan(dev);
-	}
-	if (before != HV_LIFE_GONE && hv_life_state(&dev->life) == HV_LIFE_GONE)
-		dev_err(&dev->hv->device, "the controller is given up\n");
-	storvsc_plan(dev);
-	mutex_unlock(&dev->life_lock);
+	mutex_unlock(&storvsc_of(client)->lock);
 }
+
+static void storvsc_close_broken(struct hv_client *client)
+{
+	storvsc_end_traffic(storvsc_of(client));
+}
+
+static int storvsc_open_again(struct hv_client *client)
+{
+	int ret = storvsc_connect(storvsc_of(client));
+
+	/* There may be others now. */
+	if (!ret)
+		storvsc_want_scan(storvsc_of(client));
+	return ret;
+}
+
+const struct hv_client_ops storvsc_client_ops = {
+	.what = "controller",
+	.lock = storvsc_lock,
+	.unlock = storvsc_unlock,
+	.open = storvsc_open_again,
+	.close = storvsc_close_broken,
+	.add_channel = storvsc_add_channel,
+};
 
 int storvsc_sleep(struct storvsc_device *dev)
 {
 	int ret;
 
-	mutex_lock(&dev->life_lock);
-	hv_life_suspended(&dev->life);
+	mutex_lock(&dev->lock);
+	hv_life_suspended(&dev->client.life);
 	synchronize_rcu();
 	ret = storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
-	if (ret == -EBUSY && hv_life_open(&dev->life, hv_now()) &&
-	    hv_life_opened(&dev->life, hv_now())) {
+	if (ret == -EBUSY && hv_life_open(&dev->client.life, hv_now()) &&
+	    hv_life_opened(&dev->client.life, hv_now())) {
 		storvsc_wake(dev);
 	} else {
 		storvsc_end_traffic(dev);
 		ret = 0;
 	}
-	mutex_unlock(&dev->life_lock);
+	mutex_unlock(&dev->lock);
 	return ret;
 }
 
@@ -179,9 +171,9 @@ int storvsc_awake(struct storvsc_device *dev)
 {
 	int ret;
 
-	mutex_lock(&dev->life_lock);
+	mutex_lock(&dev->lock);
 	ret = storvsc_connect(dev);
-	storvsc_plan(dev);
-	mutex_unlock(&dev->life_lock);
+	hv_client_plan(&dev->client);
+	mutex_unlock(&dev->lock);
 	return ret;
 }

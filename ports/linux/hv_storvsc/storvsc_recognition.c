@@ -13,9 +13,9 @@ int storvsc_alloc_recognition(struct storvsc_device *dev)
 	recognition->page = (void *)get_zeroed_page(GFP_KERNEL);
 	if (!recognition->page)
 		return -ENOMEM;
-	recognition->address = dma_map_single(&dev->hv->device, recognition->page,
+	recognition->address = dma_map_single(&dev->client.hv->device, recognition->page,
 					      HV_HYP_PAGE_SIZE, DMA_FROM_DEVICE);
-	if (!dma_mapping_error(&dev->hv->device, recognition->address))
+	if (!dma_mapping_error(&dev->client.hv->device, recognition->address))
 		return 0;
 	free_page((unsigned long)recognition->page);
 	recognition->page = NULL;
@@ -29,7 +29,7 @@ void storvsc_free_recognition(struct storvsc_device *dev)
 
 	if (!recognition->page || dev->kept)
 		return;
-	dma_unmap_single(&dev->hv->device, recognition->address, HV_HYP_PAGE_SIZE,
+	dma_unmap_single(&dev->client.hv->device, recognition->address, HV_HYP_PAGE_SIZE,
 			 DMA_FROM_DEVICE);
 	free_page((unsigned long)recognition->page);
 }
@@ -90,7 +90,7 @@ static int storvsc_recognise(struct storvsc_device *dev, struct scsi_device *sde
 	return 0;
 }
 
-/* Before commands go to them again. Under life_lock. */
+/* Before commands go to them again. Under the lock. */
 int storvsc_recognise_all(struct storvsc_device *dev)
 {
 	struct scsi_device *sdev;

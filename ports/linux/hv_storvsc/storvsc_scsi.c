@@ -188,15 +188,12 @@ static HV_HOT int storvsc_stage(struct storvsc_device *dev, struct storvsc_chann
 		ret = hv_storvsc_submit(&dev->core, &chan->rings, storvsc_slot_of(dev, cmd),
 					request);
 	if (ret != HV_OK || cmd->flags & SCMD_LAST)
-		signal = hv_storvsc_publish(&chan->rings);
-	if (signal == HV_SIGNAL)
-		chan->vmbus->intr_out_empty++;
+		signal = hv_client_count_signal(chan->vmbus, hv_storvsc_publish(&chan->rings));
 	if (ret == HV_RING_FULL)
 		chan->vmbus->out_full_total++;
 	spin_unlock_irqrestore(&chan->lock, flags);
 
-	if (signal == HV_SIGNAL)
-		vmbus_setevent(chan->vmbus);
+	hv_client_signal(chan->vmbus, signal);
 	return ret;
 }
 
@@ -260,7 +257,7 @@ static int storvsc_send(struct storvsc_device *dev, struct scsi_cmnd *cmd)
 	if (ret == HV_RING_FULL)
 		return SCSI_MLQUEUE_DEVICE_BUSY;
 	if (ret == HV_RING_CORRUPT)
-		storvsc_break(dev, STORVSC_RING_BROKEN);
+		hv_client_break(&dev->client, HV_CLIENT_RING_BROKEN);
 refused:
 	if (ret != HV_NOT_SUPPORTED)
 		storvsc_log(dev, STORVSC_LOG_ERROR, "cmd 0x%x cannot be sent: %d\n", cmd->cmnd[0],
@@ -276,9 +273,9 @@ static HV_HOT int storvsc_queuecommand(struct Scsi_Host *host, struct scsi_cmnd 
 	int ret = 0;
 
 	rcu_read_lock();
-	switch (hv_life_state(&dev->life)) {
+	switch (hv_life_state(&dev->client.life)) {
 	case HV_LIFE_RUNNING:
-		if (likely(!dev->hv->channel->rescind)) {
+		if (likely(!hv_client_rescinded(&dev->client))) {
 			ret = storvsc_send(dev, cmd);
 			break;
 		}
@@ -312,8 +309,8 @@ static enum scsi_timeout_action storvsc_eh_timed_out(struct scsi_cmnd *cmd)
 {
 	struct storvsc_device *dev = shost_priv(cmd->device->host);
 
-	if (READ_ONCE(dev->leaving))
-		storvsc_break(dev, "the host does not answer");
+	if (READ_ONCE(dev->client.leaving))
+		hv_client_break(&dev->client, "the host does not answer");
 	else
 		storvsc_commit_rqs(dev->host, 0);
 	return SCSI_EH_RESET_TIMER;
@@ -325,7 +322,7 @@ static int storvsc_eh_host_reset(struct scsi_cmnd *cmd)
 	int ret = storvsc_reset_bus(dev);
 
 	if (ret)
-		dev_warn(&dev->hv->device, "reset failed: error %d\n", ret);
+		dev_warn(&dev->client.hv->device, "reset failed: error %d\n", ret);
 	return ret ? FAILED : SUCCESS;
 }
 

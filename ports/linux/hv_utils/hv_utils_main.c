@@ -81,15 +81,7 @@ static void utils_remove(struct hv_device *hv)
 	kfree(service);
 }
 
-#ifdef HV_REMOVE_RETURNS_INT
-static int utils_driver_remove(struct hv_device *hv)
-{
-	utils_remove(hv);
-	return 0;
-}
-#else
-#define utils_driver_remove utils_remove
-#endif
+HV_DRIVER_REMOVE(utils_driver_remove, utils_remove)
 
 static int utils_suspend(struct hv_device *hv)
 {
