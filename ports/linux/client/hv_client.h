@@ -19,7 +19,7 @@
 
 struct hv_client;
 
-/* The driver's part. `open`, `close` and what calls them: under the client's lock, may sleep. */
+/* The driver's part. `open` and `close` are called under the client's lock, and may sleep. */
 struct hv_client_ops {
 	const char *what;		/* "controller", for messages */
 	void (*lock)(struct hv_client *client);
@@ -28,7 +28,7 @@ struct hv_client_ops {
 	int (*open)(struct hv_client *client);
 	/* Ends all traffic of what its host broke, and closes it. */
 	void (*close)(struct hv_client *client);
-	/* Opens a sub-channel that the host offers. Under channels_lock. 0, or why it stays unused. */
+	/* Opens an offered sub-channel. Under channels_lock. 0, or why it stays unused. */
 	int (*add_channel)(struct hv_client *client, struct vmbus_channel *vmbus);
 };
 
@@ -38,7 +38,7 @@ struct hv_client {
 	const struct hv_client_ops *ops;
 	struct hv_life life;
 	struct delayed_work work;	/* closes what broke, opens what is due */
-	bool hurry;			/* somebody waits for the lock, and no answer is worth that */
+	bool hurry;			/* who waits for the lock has no time for answers */
 	bool leaving;			/* what breaks now is not opened again */
 
 	/*

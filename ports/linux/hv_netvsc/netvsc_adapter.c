@@ -254,7 +254,7 @@ int netvsc_reopen_once(struct netvsc_net *net, const struct netvsc_config *confi
 	hv_wait_begin(&wait, NETVSC_CHANNELS_SECONDS);
 	while (!wait_event_timeout(adapter->opened_one,
 				   READ_ONCE(adapter->open) >= adapter->granted ||
-				   hv_life_broken(&net->client.life) || hv_client_going(&net->client), HZ / 2) &&
+				   hv_client_hopeless(&net->client), HZ / 2) &&
 	       !hv_wait_over(&wait))
 		;
 	netvsc_use_queues(net);

@@ -41,7 +41,9 @@ int netvsc_share_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer, u3
 /* The host is to let go of it; the memory is still there. Does nothing the second time. */
 void netvsc_take_back(struct netvsc_net *net, struct netvsc_buffer *buffer)
 {
-	if (buffer->gpadl.gpadl_handle && vmbus_teardown_gpadl(net->client.hv->channel, &buffer->gpadl))
+	struct vmbus_channel *channel = net->client.hv->channel;
+
+	if (buffer->gpadl.gpadl_handle && vmbus_teardown_gpadl(channel, &buffer->gpadl))
 		buffer->lost = true;
 	buffer->gpadl.gpadl_handle = 0;
 }

@@ -5,6 +5,16 @@
 
 #include "netvsc_device.h"
 
+/* Whether the ring was full, and what found no room in it is to be tried again now. */
+static bool netvsc_try_again(struct netvsc_adapter *adapter, int status, struct hv_patience *wait)
+{
+	if (status != HV_RING_FULL || hv_client_hopeless(&adapter->net->client) ||
+	    hv_wait_over(wait))
+		return false;
+	usleep_range(100, 1000);
+	return true;
+}
+
 /* From the channel: the bytes last until the next event. */
 void netvsc_take_answer(struct netvsc_adapter *adapter, const struct hv_netvsc_event *event)
 {
@@ -130,15 +140,12 @@ int netvsc_switch_path(struct netvsc_adapter *adapter)
 
 	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
 	hv_answer_expect(&adapter->setup);
-	for (;;) {
+	do {
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_function_begin(function, queue->core);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		hv_client_signal(queue->vmbus, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || hv_client_hopeless(&adapter->net->client) || hv_wait_over(&wait))
-			break;
-		usleep_range(100, 1000);
-	}
+	} while (netvsc_try_again(adapter, ret, &wait));
 	if (ret <= 0)
 		return hv_status_errno(ret);
 	ret = netvsc_await_setup(adapter);
@@ -208,15 +215,12 @@ static int netvsc_send_page(struct netvsc_adapter *adapter, int bytes)
 	if (ret)
 		return ret;
 	hv_wait_begin(&wait, HV_NETVSC_DRAIN_SECONDS);
-	for (;;) {
+	do {
 		spin_lock_irqsave(&queue->lock, flags);
 		ret = hv_netvsc_send_control(queue->core, address, bytes);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		hv_client_signal(queue->vmbus, netvsc_publish(queue));
-		if (ret != HV_RING_FULL || hv_client_hopeless(&adapter->net->client) || hv_wait_over(&wait))
-			break;
-		usleep_range(100, 1000);
-	}
+	} while (netvsc_try_again(adapter, ret, &wait));
 	if (ret)
 		netvsc_unmap_page(adapter);
 	return hv_status_errno(ret);

@@ -70,6 +70,7 @@ int storvsc_ask_recognition(struct storvsc_device *dev,
 	struct hv_answer *answer = &dev->answers[HV_STORVSC_RECOGNITION];
 	struct storvsc_channel *chan = dev->channels[0];
 	u64 frame = dev->recognition.address >> HV_HYP_PAGE_SHIFT;
+	struct device *device = &dev->client.hv->device;
 	u64 range[HV_STORVSC_RANGE_WORDS + 1];
 	unsigned long flags;
 	int ret;
@@ -81,11 +82,11 @@ int storvsc_ask_recognition(struct storvsc_device *dev,
 	ret = storvsc_ask(chan, HV_STORVSC_RECOGNITION, ret);
 	if (ret)
 		return ret;
-	dma_sync_single_for_cpu(&dev->client.hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+	dma_sync_single_for_cpu(device, dev->recognition.address, HV_HYP_PAGE_SIZE,
 				DMA_FROM_DEVICE);
 	hv_storvsc_recognition_answer(recognition, answer->bytes, answer->length,
 				      dev->recognition.page);
-	dma_sync_single_for_device(&dev->client.hv->device, dev->recognition.address, HV_HYP_PAGE_SIZE,
+	dma_sync_single_for_device(device, dev->recognition.address, HV_HYP_PAGE_SIZE,
 				   DMA_FROM_DEVICE);
 	return 0;
 }
