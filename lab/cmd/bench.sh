@@ -24,6 +24,8 @@ In a guest, the four of them: in two guests that take turns, A B A B, each of wh
 the two. Ratios of IOPS, or of Mbit/s, round trips and datagrams; signals, interrupts and CPU time
 per I/O or packet. Without a NAME: vmbus, loop, storvsc.
 
+  --against DIR  of storvsc and netvsc: against the same driver of another tree of this project (a
+                 clone of an older commit, say) instead of the in-tree one
   --json         a JSON object for each benchmark on stdout, all else on stderr (not of
                  instructions)
   --pairs N      pairs of guests (default 5)
@@ -35,15 +37,16 @@ USAGE
 
 main() {
   local names=() name
-  accel=auto pairs=5 seconds=4 cpus=1 json=0
+  accel=auto pairs=5 seconds=4 cpus=1 json=0 against=''
   while [ $# -gt 0 ]; do
     case $1 in
       --help | -h) usage; exit 0 ;;
       --json) json=1; shift ;;
-      --accel | --pairs | --seconds | --cpus)
+      --accel | --pairs | --seconds | --cpus | --against)
         [ $# -ge 2 ] || usage_error "$1 needs a value"
         case $1 in
           --accel) accel=$2 ;;
+          --against) against=$2 ;;
           *)
             case $2 in '' | *[!0-9]* | 0* | ????*) usage_error "$1 '$2': give a number" ;; esac
             case $1 in --pairs) pairs=$2 ;; --seconds) seconds=$2 ;; *) cpus=$2 ;; esac ;;
@@ -67,6 +70,17 @@ main() {
   esac
   [ "$cpus" -ge 1 ] && [ "$cpus" -le 16 ] || usage_error "--cpus $cpus: give a number from 1 to 16"
   [ "$seconds" -ge 2 ] || usage_error "--seconds $seconds: give 2 or more"
+  if [ -n "$against" ]; then
+    [ -e "$against/ports/linux/Makefile" ] ||
+      usage_error "--against '$against': there is no tree of this project"
+    [ ${#names[@]} -gt 0 ] || names=(storvsc)
+    for name in "${names[@]}"; do
+      case $name in
+        storvsc | netvsc-*l) ;;
+        *) usage_error "--against: give storvsc, netvsc, netvsc-serial or netvsc-parallel" ;;
+      esac
+    done
+  fi
   [ ${#names[@]} -gt 0 ] || names=(vmbus-native loop vmbus-guest storvsc)
   ensure_packages
   for name in "${names[@]}"; do

@@ -4,7 +4,7 @@
 # ./enlighten bench storvsc
 bench_storvsc() {
   bench_guest_prepare hv_storvsc
-  bench_guest_initrd inbox
+  bench_guest_other hv_storvsc
   bench_guest_initrd enlighten "$MODULES_DIR/hv_storvsc.ko"
   bench_guest_run storvsc $((300 + 6 * (seconds * 3 + 30)))
 }
@@ -23,7 +23,7 @@ bench_netvsc() { # bench_netvsc CPUS JOB...
   [ "$ACCEL" = nested ] ||
     die "the network is measured in the nested machine, where its TAP interfaces are made:" \
       "give --accel nested"
-  bench_guest_initrd inbox
+  bench_guest_other hv_netvsc
   bench_guest_initrd enlighten "$MODULES_DIR/hv_netvsc.ko"
   : >"$BENCH_JOB/network"
   BENCH_NODE_CPUS=$1 BENCH_JOBS=${*:2}
@@ -48,6 +48,15 @@ bench_guest_prepare() {
     [ -e "$MODULES_DIR/$module.ko" ] || die "the module $module.ko was not built in $MODULES_DIR"
   done
   ensure_tools
+}
+
+# bench_guest_other MODULE: the guest that ours is compared with: in-tree, or with another tree's.
+bench_guest_other() {
+  local out=$SCRATCH/against
+  [ -n "$against" ] || { bench_guest_initrd inbox; return; }
+  step "building the modules of $against" make -s -j"$(nproc)" -C "$against/ports/linux" \
+    KDIR="/lib/modules/$KERNEL_RELEASE/build" OUT="$out"
+  bench_guest_initrd inbox "$out/$1.ko"
 }
 
 # bench_guest_initrd inbox|enlighten MODULE.ko...: the minimal guest that measures it, with these
@@ -86,7 +95,7 @@ bench_guest_run() {
     : >"$BENCH_JOB/nested"
     BENCH_FILES+=(--file "$BENCH_JOB/nested")
   }
-  tell "in-tree and ours in turn, $pairs pairs of guests, $seconds s each measurement," \
+  tell "${against:-in-tree} and ours in turn, $pairs pairs of guests, $seconds s each measurement," \
     "$cpus CPUs, $ACCEL"
   while [ -s "$BENCH_JOB/boots" ]; do
     : >"$SCRATCH/lines.boot"
@@ -140,11 +149,11 @@ bench_guest_line() {
 # With --json only the report is on stdout.
 tell() { if [ "$json" = 1 ]; then printf '%s\n' "$*" >&2; else printf '%s\n' "$*"; fi; }
 
-# The ratio ours / in-tree is that of two turns one behind the other; of a pair of guests their
+# The ratio ours / in-tree (or the other tree's) is that of two turns one behind the other; of a pair of guests their
 # median, and of the pairs the median, beside it the lowest and the highest. Per I/O or packet:
 # signals (guest to host), interrupts (host to guest), the guest's CPU time.
 bench_guest_report() {
-  awk -v json="$json" '
+  awk -v json="$json" -v other="${against:+other}" '
     function sort(list, n,  i, j, t) {
       for (i = 2; i <= n; i++)
         for (j = i; j > 1 && list[j] < list[j - 1]; j--) {
@@ -156,7 +165,7 @@ bench_guest_report() {
       return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
     }
     function both(ours, theirs, digits) {
-      return sprintf("%.*f (in-tree %.*f)", digits, ours, digits, theirs)
+      return sprintf("%.*f (%s %.*f)", digits, ours, other, digits, theirs)
     }
     $1 == "@window" {
       turn = ++turns[$2, $3, $4]
@@ -177,10 +186,12 @@ bench_guest_report() {
     }
     END {
       if (!per) per = "I/O"
+      key = other ? "other" : "in_tree"
+      if (!other) other = "in-tree"
       if (json) printf "{\"pairs\": %d, \"per\": \"%s\", \"jobs\": [", pairs, per
       else
         printf "%-27s %21s %15s %24s %24s %24s %26s\n", "",
-          per == "I/O" ? "ours / in-tree (IOPS)" : "ours / in-tree (rate)", "lowest-highest",
+          "ours / " other (per == "I/O" ? " (IOPS)" : " (rate)"), "lowest-highest",
           "signals per " per, "interrupts per " per, "exits per " per, "CPU us per " per
       split("inbox enlighten", names, " ")
       for (j = 1; j <= jobs; j++) {
@@ -215,7 +226,7 @@ bench_guest_report() {
           printf ", \"ratio\": %.4f, \"ratio_low\": %.4f, \"ratio_high\": %.4f", ratio, r[1], r[n]
           for (i = 2; i >= 1; i--) {
             printf ", \"%s\": {\"rate\": %.2f, \"signals\": %.4f, \"interrupts\": %.4f",
-              i == 2 ? "ours" : "in_tree", x[i], s[i], w[i]
+              i == 2 ? "ours" : key, x[i], s[i], w[i]
             printf ", \"exits\": %.4f, \"cpu_us\": %.2f}", e[i], u[i]
           }
           printf "}"
