@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Channels of a controller: opening and closing, which queue uses which, receiving, draining. */
+/* Channels of a controller: opening and closing, which queue uses which, receiving. */
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -15,26 +15,13 @@
 /* The largest packet that hosts send: a descriptor and a storvsc packet. */
 #define STORVSC_MAX_RECEIVED (sizeof(struct vmpacket_descriptor) + HV_STORVSC_PACKET_SIZE)
 
-/* Shows the host all that is staged, by whomever. */
-HV_HOT void storvsc_publish(struct storvsc_channel *chan)
+/* From the channel: the packet lasts until the next one is received. */
+static void storvsc_take_answer(struct storvsc_device *dev,
+				const struct hv_storvsc_event *event)
 {
-	unsigned long flags;
-	int signal;
+	u32 first = hv_storvsc_control_slot(&dev->core, HV_STORVSC_DIALOGUE);
 
-	spin_lock_irqsave(&chan->lock, flags);
-	signal = hv_client_count_signal(chan->vmbus, hv_storvsc_publish(&chan->rings));
-	spin_unlock_irqrestore(&chan->lock, flags);
-	hv_client_signal(chan->vmbus, signal);
-}
-
-/* Under RCU, or while no channel can be closed. */
-void storvsc_publish_all(struct storvsc_device *dev)
-{
-	unsigned int count = storvsc_channel_count(dev);
-	unsigned int i;
-
-	for (i = 0; i < count; i++)
-		storvsc_publish(dev->channels[i]);
+	hv_answer_take(&dev->answers[event->slot - first], event->packet, event->packet_length);
 }
 
 static void storvsc_event(struct storvsc_device *dev, const struct hv_storvsc_event *event)
@@ -285,20 +272,4 @@ bool storvsc_close(struct storvsc_device *dev)
 		kfree(chan);
 	}
 	return !dev->kept;
-}
-
-static size_t storvsc_in_flight(const void *context)
-{
-	const struct storvsc_device *dev = context;
-
-	return hv_storvsc_in_flight(&dev->core);
-}
-
-/* Sends what is staged, and waits until the host has nothing of ours: as hv_client_drain(). */
-int storvsc_drain(struct storvsc_device *dev, unsigned int seconds)
-{
-	rcu_read_lock();
-	storvsc_publish_all(dev);
-	rcu_read_unlock();
-	return hv_client_drain(&dev->client, seconds, storvsc_in_flight, dev);
 }

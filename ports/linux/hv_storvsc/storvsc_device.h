@@ -91,9 +91,12 @@ static inline unsigned int storvsc_channel_count(const struct storvsc_device *de
 	return smp_load_acquire(&dev->channel_count);
 }
 
-/* hv_storvsc_main.c */
+/* storvsc_params.c */
 extern int storvsc_ring_bytes;
+int storvsc_check_params(void);
 bool storvsc_logs(enum storvsc_log_level level);
+int storvsc_queue_depth(bool is_ide);
+unsigned int storvsc_hw_queues(bool is_ide);
 
 #define storvsc_log(dev, level, fmt, ...)						\
 do {											\
@@ -101,15 +104,17 @@ do {											\
 		dev_warn_ratelimited(&(dev)->client.hv->device, fmt, ##__VA_ARGS__);		\
 } while (0)
 
-/* storvsc_channel.c: channels and what goes through them */
+/* storvsc_send.c: what is staged is shown to the host, and waited for */
+void storvsc_publish(struct storvsc_channel *chan);
+void storvsc_publish_all(struct storvsc_device *dev);
+int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
+
+/* storvsc_channel.c: channels, and what comes through them */
 int storvsc_open_primary(struct storvsc_device *dev);
 int storvsc_ready_primary(struct storvsc_device *dev);
 int storvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus);
 bool storvsc_close(struct storvsc_device *dev);
 void storvsc_rebuild_map(struct storvsc_device *dev);
-void storvsc_publish(struct storvsc_channel *chan);
-void storvsc_publish_all(struct storvsc_device *dev);
-int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
 
 /* storvsc_life.c: opened, broken, opened again, gone */
 extern const struct hv_client_ops storvsc_client_ops;
@@ -120,11 +125,11 @@ int storvsc_sleep(struct storvsc_device *dev);
 int storvsc_awake(struct storvsc_device *dev);
 
 /* storvsc_dialogue.c: what is asked and answered one by one */
-int storvsc_converse(struct storvsc_device *dev);
+int storvsc_converse(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake);
+int storvsc_ask_sub_channels(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake);
 int storvsc_reset_bus(struct storvsc_device *dev);
 int storvsc_ask_recognition(struct storvsc_device *dev,
 			    struct hv_storvsc_recognition *recognition);
-void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event);
 
 /* storvsc_recognition.c: whether the disks are those that were known */
 int storvsc_alloc_recognition(struct storvsc_device *dev);

@@ -4,14 +4,6 @@
 
 #include "storvsc_device.h"
 
-/* From the channel: the packet lasts until the next one is received. */
-void storvsc_take_answer(struct storvsc_device *dev, const struct hv_storvsc_event *event)
-{
-	u32 first = hv_storvsc_control_slot(&dev->core, HV_STORVSC_DIALOGUE);
-
-	hv_answer_take(&dev->answers[event->slot - first], event->packet, event->packet_length);
-}
-
 /* What is being asked from a control slot. */
 struct storvsc_question {
 	struct storvsc_device *dev;
@@ -91,33 +83,39 @@ int storvsc_ask_recognition(struct storvsc_device *dev,
 	return 0;
 }
 
-/* The dialogue that opens a controller. */
-int storvsc_converse(struct storvsc_device *dev)
+/* The dialogue that opens a controller, up to where I/O may begin. */
+int storvsc_converse(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake)
 {
-	struct storvsc_channel *chan = dev->opened;
-	struct hv_storvsc_handshake handshake;
 	/* Hosts may have more channels than there are CPUs to use them, offline ones included. */
 	u16 sub_channels = dev->is_ide ? 0 : min_t(unsigned int, num_present_cpus() - 1, U16_MAX);
 	int ret;
 
-	hv_storvsc_handshake_create(&handshake, dev->is_fc, sub_channels);
-	while (!hv_storvsc_handshake_done(&handshake) &&
-	       !hv_storvsc_handshake_at_sub_channels(&handshake)) {
-		ret = storvsc_ask_handshake(dev, &handshake, chan);
+	hv_storvsc_handshake_create(handshake, dev->is_fc, sub_channels);
+	while (!hv_storvsc_handshake_done(handshake) &&
+	       !hv_storvsc_handshake_at_sub_channels(handshake)) {
+		ret = storvsc_ask_handshake(dev, handshake, dev->opened);
 		if (ret)
 			return ret;
 	}
-	hv_storvsc_adopt(&dev->core, &handshake, &dev->properties);
-	ret = storvsc_ready_primary(dev);
-	if (ret || hv_storvsc_handshake_done(&handshake))
-		return ret;
+	hv_storvsc_adopt(&dev->core, handshake, &dev->properties);
+	return 0;
+}
 
-	/* With one channel, too, the controller works. */
+/* The end of it: more channels. The primary one is in use. */
+int storvsc_ask_sub_channels(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake)
+{
+	int ret;
+
+	if (hv_storvsc_handshake_done(handshake))
+		return 0;
 	hv_client_take_channels(&dev->client);
-	ret = storvsc_ask_handshake(dev, &handshake, chan);
-	if (ret && ret != -ENODEV)
+	ret = storvsc_ask_handshake(dev, handshake, dev->channels[0]);
+	/* With one channel, too, the controller works. */
+	if (ret && !hv_client_hopeless(&dev->client)) {
 		dev_warn(&dev->client.hv->device, "no sub-channels: error %d\n", ret);
-	return ret == -ENODEV || ret == -EIO ? ret : 0;
+		ret = 0;
+	}
+	return ret;
 }
 
 /* Has the host end all that is in flight, and waits until it is. */

@@ -94,15 +94,20 @@ static int storvsc_limits_hold(struct storvsc_device *dev)
 /* Opens the controller, up to where I/O may begin. Under the lock. */
 int storvsc_connect(struct storvsc_device *dev)
 {
+	struct hv_storvsc_handshake handshake;
 	int ret;
 
 	if (!hv_life_open(&dev->client.life, hv_now()))
 		return -ENODEV;
 	ret = storvsc_open_primary(dev);
 	if (!ret)
-		ret = storvsc_converse(dev);
+		ret = storvsc_converse(dev, &handshake);
 	if (!ret)
 		ret = storvsc_limits_hold(dev);
+	if (!ret)
+		ret = storvsc_ready_primary(dev);
+	if (!ret)
+		ret = storvsc_ask_sub_channels(dev, &handshake);
 	if (!ret)
 		ret = storvsc_recognise_all(dev);
 	if (!ret && !hv_life_opened(&dev->client.life, hv_now()))
