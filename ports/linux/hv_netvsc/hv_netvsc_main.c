@@ -18,8 +18,6 @@ static int debug = -1;
 module_param(debug, int, 0444);
 MODULE_PARM_DESC(debug, "Debug level (0=none,...,16=all)");
 
-u32 netvsc_ring_bytes;
-
 /* Bytes of the buffers as they are shared unless the user wants others. */
 #define NETVSC_RECEIVE_BYTES SZ_16M
 #define NETVSC_SEND_BYTES SZ_1M

@@ -227,9 +227,6 @@ static inline struct netvsc_net *netvsc_of(struct hv_client *client)
 	return container_of(client, struct netvsc_net, client);
 }
 
-/* hv_netvsc_main.c */
-extern u32 netvsc_ring_bytes;
-
 /* netvsc_adapter.c: opening and closing as a whole; under RTNL unless they say otherwise */
 int netvsc_open_adapter(struct netvsc_net *net);
 void netvsc_close_adapter(struct netvsc_net *net);
@@ -248,16 +245,24 @@ void netvsc_take_back(struct netvsc_net *net, struct netvsc_buffer *buffer);
 void netvsc_unshare_buffer(struct netvsc_net *net, struct netvsc_buffer *buffer);
 bool netvsc_must_map(void);
 
-/* netvsc_channel.c: channels: opening, closing, polling */
+/* netvsc_send.c: what is staged is shown to the host; returns enum hv_signal */
+int netvsc_publish(struct netvsc_queue *queue);
+int netvsc_publish_locked(struct netvsc_queue *queue);
+void netvsc_count_full(struct netvsc_queue *queue, bool full);
+
+/* netvsc_poll.c: what comes is taken */
+int netvsc_poll(struct napi_struct *napi, int budget);
+void netvsc_on_channel(void *context);
+void netvsc_wait_expired(struct timer_list *timer);
+
+/* netvsc_channel.c: channels: opening, closing, draining */
+extern u32 netvsc_ring_bytes;
 struct netvsc_queue *netvsc_open_channel(struct netvsc_adapter *adapter,
 					 struct vmbus_channel *vmbus, u32 index);
 void netvsc_ready_channel(struct netvsc_queue *queue);
 void netvsc_allow_sub_channels(struct netvsc_adapter *adapter);
 int netvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus);
 bool netvsc_close_channels(struct netvsc_adapter *adapter);
-int netvsc_publish(struct netvsc_queue *queue);
-int netvsc_publish_locked(struct netvsc_queue *queue);
-void netvsc_count_full(struct netvsc_queue *queue, bool full);
 void netvsc_drain(struct netvsc_adapter *adapter);
 
 /* netvsc_dialogue.c: what is asked and answered one by one; may sleep */
