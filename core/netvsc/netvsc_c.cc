@@ -96,6 +96,7 @@ int hv_netvsc_opening_skip(hv_netvsc_opening* opening) {
 int hv_netvsc_opening_send(hv_netvsc_opening* opening, hv_netvsc_queue* queue, int* answered) {
   Opening& machine = of(opening);
   if (machine.done() || machine.state() == Opening::State::Failed) return HV_BAD_STATE;
+  of(queue).sending().adopt(machine.dialect());
   *answered = machine.wants_answer();
   if (*answered) return status_of(of(queue).sending().send_setup(machine.message()));
   const auto sent = of(queue).sending().send_notice(machine.message());

@@ -14,11 +14,12 @@ constexpr uint32_t kLeastSection = kLeastMtu;
 
 /// The body of an answer of `type`.
 template <WireStruct T>
-Result<T> body_of(std::span<const std::byte> answer, MessageType type) {
+Result<T> body_of(std::span<const std::byte> answer, MessageType type, const Dialect& dialect) {
   ByteReader reader(answer);
   const auto header = HV_TRY(reader.take<proto::Header>());
   if (header.type != type) return Error::BadValue;
-  return reader.take<T>();
+  HV_TRY(dialect.check(wire::Sender::Host, type, reader.remaining()));
+  return wire::take_body<T>(reader);
 }
 
 /// Sections of `size` bytes that a buffer of `bytes` holds.
@@ -46,19 +47,11 @@ Message Opening::message() const {
   switch (state_) {
     case State::Version:
       return make_message(MessageType::Init, proto::Init{kVersions[attempt_], kVersions[attempt_]});
-    case State::Config: {
-      uint64_t capabilities = proto::kCapabilityVlan;
-      if (dialect_.at_least(proto::Version::V5)) {
-        // Without teaming the host tells nothing of the link's speed.
-        capabilities |= proto::kCapabilityTeaming;
-        if (wishes_.virtual_function && !wishes_.isolated) capabilities |= proto::kCapabilitySriov;
-      }
-      if (dialect_.at_least(proto::Version::V6_1)) capabilities |= proto::kCapabilityRsc;
+    case State::Config:
       return make_message(MessageType::SendNdisConfig,
                           proto::NdisConfig{.frame_size = wishes_.mtu + kEthernetHeader,
                                             .reserved = 0,
-                                            .capabilities = capabilities});
-    }
+                                            .capabilities = dialect_.capabilities()});
     case State::NdisVersion:
       return make_message(MessageType::SendNdisVersion,
                           proto::NdisVersion{.major = 6, .minor = dialect_.ndis_minor()});
@@ -118,9 +111,10 @@ Result<void> Opening::answered(std::span<const std::byte> answer) {
 Result<Opening::State> Opening::next(std::span<const std::byte> answer) {
   switch (state_) {
     case State::Version: {
-      const auto complete = HV_TRY(body_of<proto::InitComplete>(answer, MessageType::InitComplete));
+      const auto complete =
+          HV_TRY(body_of<proto::InitComplete>(answer, MessageType::InitComplete, dialect_));
       if (complete.status == Status::Success) {
-        dialect_ = Dialect(kVersions[attempt_]);
+        dialect_ = Dialect(kVersions[attempt_], wishes_.virtual_function && !wishes_.isolated);
         if (wishes_.isolated && !dialect_.at_least(proto::Version::V6_1))
           return Error::NotSupported;
         return dialect_.takes_config() ? State::Config : State::NdisVersion;
@@ -147,11 +141,8 @@ Result<Opening::State> Opening::next(std::span<const std::byte> answer) {
 }
 
 Result<Sections> Opening::receive_answer(std::span<const std::byte> answer) const {
-  // A refusal may be shorter than the whole.
-  ByteReader reader(answer);
-  const auto header = HV_TRY(reader.take<proto::Header>());
-  if (header.type != MessageType::SendReceiveBufferComplete) return Error::BadValue;
-  const auto complete = HV_TRY(reader.take_at_least<proto::ReceiveBufferComplete>(sizeof(Status)));
+  const auto complete = HV_TRY(body_of<proto::ReceiveBufferComplete>(
+      answer, MessageType::SendReceiveBufferComplete, dialect_));
   if (complete.status != Status::Success) return Error::Refused;
   // One run for all of the buffer: that is what the ranges of transfer-page packets are held
   // against.
@@ -163,10 +154,8 @@ Result<Sections> Opening::receive_answer(std::span<const std::byte> answer) cons
 }
 
 Result<Sections> Opening::send_answer(std::span<const std::byte> answer) const {
-  ByteReader reader(answer);
-  const auto header = HV_TRY(reader.take<proto::Header>());
-  if (header.type != MessageType::SendSendBufferComplete) return Error::BadValue;
-  const auto complete = HV_TRY(reader.take_at_least<proto::SendBufferComplete>(sizeof(Status)));
+  const auto complete = HV_TRY(
+      body_of<proto::SendBufferComplete>(answer, MessageType::SendSendBufferComplete, dialect_));
   if (complete.status != Status::Success) return Sections{};
   // Divided by below: 0 would be no section at all.
   if (complete.section_size < kLeastSection || complete.section_size > buffer_bytes_)
@@ -180,7 +169,8 @@ Message sub_channel_request(uint32_t count) {
 }
 
 Result<uint32_t> parse_sub_channel_answer(std::span<const std::byte> answer, uint32_t asked) {
-  const auto complete = HV_TRY(body_of<proto::SubChannelComplete>(answer, MessageType::SubChannel));
+  const auto complete =
+      HV_TRY(body_of<proto::SubChannelComplete>(answer, MessageType::SubChannel, kNewest));
   if (complete.status != Status::Success) return 0u;
   return complete.count < asked ? complete.count : asked;
 }

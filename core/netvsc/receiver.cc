@@ -11,6 +11,15 @@ using proto::MessageType;
 using proto::Status;
 using wire::PacketType;
 
+namespace {
+
+// These are many: what the table says of them is known when this is compiled.
+constexpr bool kTakesPackets = Dialect().has(wire::Sender::Host, MessageType::SendRndisPacket);
+constexpr bool kTakesCompletions =
+    Dialect().has(wire::Sender::Host, MessageType::SendRndisPacketComplete);
+
+}  // namespace
+
 Result<ChannelTable> parse_send_table(std::span<const std::byte> message, const Dialect& dialect) {
   ByteReader reader(message);
   HV_TRY(reader.take<proto::Header>());
@@ -60,7 +69,8 @@ inline Result<Event> Receiver::completed(const vmbus::Packet& packet) {
   ByteReader reader(packet.payload);
   const auto header = reader.take<proto::Header>();
   const auto body = reader.take<proto::RndisPacketComplete>();
-  const bool good = header && body && header->type == MessageType::SendRndisPacketComplete &&
+  const bool good = kTakesCompletions && header && body &&
+                    header->type == MessageType::SendRndisPacketComplete &&
                     body->status == Status::Success;
   if (HV_MUTANT(68) && header && header->type == MessageType::SendRndisPacketComplete) {
     return Event{.kind = Event::Kind::Sent,
@@ -78,12 +88,15 @@ Result<Event> Receiver::host_says(std::span<const std::byte> message) {
   ByteReader reader(message);
   const auto header = HV_TRY(reader.take<proto::Header>());
   if (!primary_) return Event{.kind = Event::Kind::Ignored};
+  const auto allowed = dialect_.check(wire::Sender::Host, header.type, reader.remaining());
+  if (!allowed && allowed.error() == Error::Truncated) return Error::Truncated;
+  if (!allowed) return Event{.kind = Event::Kind::Ignored};
   switch (header.type) {
     case MessageType::SendIndirectionTable:
       table_ = HV_TRY(parse_send_table(message, dialect_));
       return Event{.kind = Event::Kind::SendTable, .table = &table_};
     case MessageType::SendVfAssociation: {
-      const auto body = HV_TRY(reader.take<proto::VfAssociation>());
+      const auto body = wire::take_body<proto::VfAssociation>(reader);
       return Event{.kind = Event::Kind::VfAssociation,
                    .vf_allocated = body.allocated != 0,
                    .vf_serial = body.serial};
@@ -116,7 +129,7 @@ inline Result<Event> Receiver::begin_transfer(const vmbus::Packet& packet) {
   const size_t bytes = head ? head->range_count * sizeof(wire::TransferPageRange) : 0;
   const auto ranges = extra.take_bytes(bytes);
   if (!head || head->transfer_page_set_id != proto::kReceiveBufferId || !ranges || !message ||
-      message->type != MessageType::SendRndisPacket) {
+      !kTakesPackets || message->type != MessageType::SendRndisPacket) {
     // The host still gets its completion: the sections would be lost to it.
     transfer_.status = Status::Failure;
     end_transfer();

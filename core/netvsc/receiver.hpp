@@ -122,7 +122,7 @@ class Receiver {
   vmbus::Inbound<kMostPacket> in_;
   SlotTable& slots_;
   SlotPlan plan_;
-  Dialect dialect_;
+  Dialect dialect_ = kNewest;
   std::span<const std::byte> buffer_;
   bool primary_;
   bool forming_ = false;  ///< the first parts of a frame are in `parts_`, more are to come

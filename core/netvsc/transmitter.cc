@@ -9,6 +9,18 @@ using proto::RndisChannel;
 
 namespace {
 
+// These are many: what the table says of them is known when this is compiled.
+constexpr bool kSendsPackets = Dialect().has(wire::Sender::Guest, MessageType::SendRndisPacket);
+constexpr bool kSendsCompletions =
+    Dialect().has(wire::Sender::Guest, MessageType::SendRndisPacketComplete);
+
+/// Errors: NotSupported (the host does not know this message).
+Result<void> check(const Dialect& dialect, const Message& message) {
+  ByteReader reader(message);
+  const auto header = HV_TRY(reader.take<proto::Header>());
+  return dialect.check(wire::Sender::Guest, header.type, reader.remaining());
+}
+
 Message rndis_message(RndisChannel channel, uint32_t section, uint32_t bytes) {
   return make_message(MessageType::SendRndisPacket, proto::RndisPacket{channel, section, bytes});
 }
@@ -39,6 +51,7 @@ Result<std::byte*> Transmitter::copy_fitting(const SendFrame& frame) {
 }
 
 Result<void> Transmitter::send_batch() {
+  if (!kSendsPackets) return Error::NotSupported;
   HV_TRY(send_in_band(batch_.slot,
                       rndis_message(RndisChannel::Data, share_.first + batch_.slot, batch_.used)));
   batch_ = {};
@@ -47,6 +60,7 @@ Result<void> Transmitter::send_batch() {
 
 Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
                                      std::span<std::byte> header) {
+  if (!kSendsPackets) return Error::NotSupported;
   if (list_.bytes() != header_size(frame) + frame.length) return Error::BadLength;
   const auto ranges = HV_TRY(list_.finish());
   HV_TRY(flush());
@@ -57,9 +71,18 @@ Result<void> Transmitter::send_pages(uint16_t slot, const SendFrame& frame,
                              rndis_message(RndisChannel::Data, proto::kNoSection, 0));
 }
 
-Result<void> Transmitter::send_notice(const Message& message) { return out_.notice(message); }
+Result<void> Transmitter::send_setup(const Message& message) {
+  HV_TRY(check(dialect_, message));
+  return send_in_band(plan_.setup(), message);
+}
+
+Result<void> Transmitter::send_notice(const Message& message) {
+  HV_TRY(check(dialect_, message));
+  return out_.notice(message);
+}
 
 Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
+  if (!kSendsPackets) return Error::NotSupported;
   if (length == 0 || length > wire::kPageSize - address % wire::kPageSize) return Error::BadLength;
   HV_TRY(list_.begin(address, length));
   const auto ranges = HV_TRY(list_.finish());
@@ -69,6 +92,7 @@ Result<void> Transmitter::send_control(uint64_t address, uint32_t length) {
 }
 
 Result<void> Transmitter::send_completion(uint64_t id, proto::Status status) {
+  if (!kSendsCompletions) return Error::NotSupported;
   struct {
     proto::Header header;
     proto::RndisPacketComplete body;

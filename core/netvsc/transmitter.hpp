@@ -83,6 +83,8 @@ class Transmitter {
     sections_.fill(0, section_count_);
     return {};
   }
+  /// What was agreed on with the host: what it does not know is not sent.
+  void adopt(const Dialect& dialect) { dialect_ = dialect; }
   /// What the host takes in one message; before, each frame goes alone.
   void adopt(const Limits& limits) { limits_ = limits; }
 
@@ -123,8 +125,9 @@ class Transmitter {
 
   // --- the dialogues
 
-  Result<void> send_setup(const Message& message) { return send_in_band(plan_.setup(), message); }
-  /// An NVSP message without an answer.
+  /// An NVSP message that is answered. Errors: also NotSupported (the host does not know it).
+  Result<void> send_setup(const Message& message);
+  /// An NVSP message without an answer. Errors: as send_setup.
   Result<void> send_notice(const Message& message);
   /// An RNDIS control message of `length` bytes in one page at `address`.
   Result<void> send_control(uint64_t address, uint32_t length);
@@ -181,6 +184,7 @@ class Transmitter {
   Batch batch_;
   Piggyback piggyback_;
   PageList list_;
+  Dialect dialect_ = kNewest;
 };
 
 }  // namespace hv::netvsc

@@ -20,7 +20,7 @@ FunctionMatch VirtualFunction::match(const Candidate& candidate) const {
 
 void VirtualFunction::opened(const Dialect& dialect, bool isolated) {
   // Older hosts know of no functions.
-  open_ = dialect.at_least(wire::netvsc::Version::V4) && !isolated;
+  open_ = dialect.has(wire::Sender::Guest, wire::netvsc::MessageType::SwitchDataPath) && !isolated;
   refused_ = false;
   go(Path::Synthetic);
 }

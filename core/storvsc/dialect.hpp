@@ -7,11 +7,19 @@
 
 namespace hv::storvsc {
 
-/// What follows from the negotiated version: how long packets and sense data are.
+/// What was agreed on, and what follows from it: how long packets and sense data are.
 struct Dialect {
   wire::storvsc::Version version;
-  uint8_t packet_size;  ///< bytes of every packet we send
-  uint8_t sense_size;   ///< bytes of sense data we ask for
+  uint8_t packet_size;                              ///< bytes of every packet we send
+  uint8_t sense_size;                               ///< bytes of sense data we ask for
+  uint8_t features = wire::storvsc::kEveryFeature;  ///< kFeature...; all, until they are known
+
+  /// Whether `sender` may send an operation with a body of `bytes`. Errors: NotSupported,
+  /// Truncated.
+  constexpr Result<void> check(wire::Sender sender, wire::storvsc::Operation operation,
+                               size_t bytes) const {
+    return check_message(wire::storvsc::kMessages, sender, operation, bytes, version, features);
+  }
 };
 
 /// The versions we speak, best first. 2.0 is left out: no host that still runs speaks nothing

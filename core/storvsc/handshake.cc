@@ -14,6 +14,13 @@ void put_body(Packet& packet, const T& body) {
   __builtin_memcpy(packet.body.bytes.data(), &body, sizeof(T));
 }
 
+bool may_create_sub_channels(const Dialect& dialect) {
+  return dialect
+      .check(wire::Sender::Guest, Operation::CreateSubChannels,
+             sizeof(wire::storvsc::SubChannelCount))
+      .ok();
+}
+
 constexpr uint32_t clamp_transfer(uint32_t bytes) {
   const uint32_t whole = bytes & ~(kLeastTransfer - 1);
   return whole < kMostTransfer ? whole : kMostTransfer;
@@ -68,6 +75,8 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
     case State::QueryVersion:
       if (!refused) {
         properties_.dialect = kDialects[attempt_];
+        properties_.dialect.features =
+            wishes_.fibre_channel ? wire::storvsc::kFeatureFibreChannel : uint8_t{0};
         return State::QueryProperties;
       }
       if (++attempt_ == kDialects.size()) return Error::NotSupported;
@@ -80,7 +89,8 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
       properties_.max_transfer = clamp_transfer(answer.max_transfer_bytes);
       if (properties_.max_transfer < kLeastTransfer) return Error::BadValue;
       if (answer.flags & wire::storvsc::kSupportsMultiChannel)
-        host_sub_channels_ = answer.max_sub_channels;
+        properties_.dialect.features |= wire::storvsc::kFeatureMultiChannel;
+      host_sub_channels_ = answer.max_sub_channels;
       return wishes_.fibre_channel ? State::QueryAdapterNames : State::End;
     }
 
@@ -91,8 +101,10 @@ Result<Handshake::State> Handshake::next(std::span<const std::byte> packet) {
 
     case State::End:
       if (refused) return Error::Refused;
-      properties_.sub_channels =
-          wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
+      if (may_create_sub_channels(properties_.dialect)) {
+        properties_.sub_channels =
+            wishes_.sub_channels < host_sub_channels_ ? wishes_.sub_channels : host_sub_channels_;
+      }
       return properties_.sub_channels ? State::CreateSubChannels : State::Done;
 
     case State::CreateSubChannels:

@@ -6,12 +6,15 @@ namespace hv::storvsc {
 using wire::PacketType;
 using wire::storvsc::Operation;
 
-namespace {
-
 /// A packet that the host sends of its own accord. It may be as short as its operation.
-Result<Event> host_says(std::span<const std::byte> packet) {
-  ByteReader reader(packet);
-  switch (HV_TRY(reader.take<Operation>())) {
+Result<Event> Machine::host_says(std::span<const std::byte> packet) const {
+  const auto operation = HV_TRY(ByteReader(packet).take<Operation>());
+  constexpr size_t kHeader = sizeof(wire::storvsc::Header);
+  const size_t body = packet.size() < kHeader ? 0 : packet.size() - kHeader;
+  const auto allowed = dialect_.check(wire::Sender::Host, operation, body);
+  if (!allowed && allowed.error() == Error::Truncated) return Error::Truncated;
+  if (!allowed) return Event{.kind = Event::Kind::Ignored};
+  switch (operation) {
     case Operation::EnumerateBus:
     case Operation::RemoveDevice:
       return Event{.kind = Event::Kind::DevicesChanged};
@@ -33,8 +36,6 @@ Result<Event> host_says(std::span<const std::byte> packet) {
   }
   return Event{.kind = Event::Kind::Ignored};
 }
-
-}  // namespace
 
 Result<Event> Machine::receive(const vmbus::Packet& packet) {
   switch (packet.type) {

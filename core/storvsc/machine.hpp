@@ -73,9 +73,12 @@ class Machine {
     return execute(channel, slot_of(Control::Recognition), request, ranges);
   }
 
-  /// Stages a packet of the dialogue or a reset. Errors: as `submit`.
+  /// Stages a packet of the dialogue or a reset. Errors: as `submit`; NotSupported: an operation
+  /// that this controller does not have.
   template <vmbus::RequestSink S>
   Result<void> submit(S& channel, Control control, const Packet& packet) {
+    HV_TRY(dialect_.check(wire::Sender::Guest, packet.header.operation,
+                          packet.bytes(dialect_).size() - sizeof(packet.header)));
     return vmbus::send_request(channel, slots_, slot_of(control), {}, packet.bytes(dialect_));
   }
 
@@ -95,6 +98,7 @@ class Machine {
 
  private:
   explicit Machine(std::span<Slot> slots) : slots_(slots) {}
+  Result<Event> host_says(std::span<const std::byte> packet) const;
 
   template <vmbus::RequestSink S>
   Result<void> execute(S& channel, size_t slot, const Request& request,

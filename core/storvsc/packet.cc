@@ -11,6 +11,14 @@ namespace {
 
 constexpr uint8_t kUntagged = 0xff;
 
+// Commands are many: what the table says of them is known when this is compiled.
+constexpr bool kHasCommands =
+    kDialects.back()
+        .check(wire::Sender::Guest, Operation::ExecuteSrb, sizeof(wire::storvsc::ScsiRequest))
+        .ok();
+constexpr bool kHasAnswers =
+    kDialects.back().check(wire::Sender::Host, Operation::CompleteIo, 0).ok();
+
 /// Hosts up to Windows Server 2012 are never sent these. Codes: SBC-3, SCSI-2.
 constexpr bool mishandled(const Dialect& dialect, uint8_t opcode) {
   constexpr uint8_t kWriteSame10 = 0x41, kSetWindow = 0x24;
@@ -56,6 +64,7 @@ Packet reset_bus_packet(uint8_t path) {
 }
 
 Result<void> check_request(const Dialect& dialect, const Request& request) {
+  if (!kHasCommands) return Error::NotSupported;
   if (request.cdb.empty() || request.cdb.size() > wire::storvsc::kCdbSize) return Error::BadValue;
   if (mishandled(dialect, request.cdb[0])) return Error::NotSupported;
   return {};
@@ -103,6 +112,7 @@ Packet execute_packet(const Dialect& dialect, const Request& request) {
 Result<Header> parse_answer(std::span<const std::byte> packet) {
   ByteReader reader(packet);
   const auto header = HV_TRY(reader.take<Header>());
+  if (!kHasAnswers) return Error::NotSupported;
   if (header.operation != Operation::CompleteIo) return Error::BadValue;
   return header;
 }

@@ -9,6 +9,7 @@
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
+using hv::wire::Sender;
 
 namespace {
 constexpr uint32_t kPage = 4096;
@@ -339,7 +340,7 @@ Result<void> Connection::modify(Channel& channel, uint32_t target_vp, Request& r
   if (channel.rescinded_) return Error::Gone;
   if (state_ != State::Connected || channel.state_ != Channel::State::Open || request.waiting())
     return Error::BadState;
-  if (version_ < wire::Version::V4_1) return Error::NotSupported;
+  if (!knows(Sender::Guest, MessageType::ModifyChannel)) return Error::NotSupported;
   if (channel.modify_unanswered_) return Error::BadState;
   channel.wanted_vp_ = target_vp;
   channel.modify_unanswered_ = true;
@@ -352,6 +353,7 @@ Result<void> Connection::modify(Channel& channel, uint32_t target_vp, Request& r
 
 Result<void> Connection::connect_service(const Guid& endpoint, const Guid& service) {
   if (state_ != State::Connected) return Error::BadState;
+  if (!knows(Sender::Guest, MessageType::TlConnectRequest)) return Error::NotSupported;
   if (service_count_ == services_.size()) return Error::Exhausted;
   services_[service_count_++] = {endpoint, service};
   if (!post_service_.linked() && !is_in_flight(post_service_)) posts_.push_back(post_service_);
@@ -375,9 +377,7 @@ Result<void> Connection::unload(bool keep, Request& request, Time now) {
   offers_wanted_ = false;
   // What the port has not heard of yet, it need not hear of now.
   channels_.for_each([](Channel& channel) { channel.tell_offered_ = false; });
-  // Hosts below 3.0 cannot be reconnected to and know no Unload.
-  if (state_ == State::Disconnected ||
-      (state_ == State::Connected && version_ < wire::Version::V3_0)) {
+  if (state_ == State::Disconnected || (state_ == State::Connected && !knows_unload())) {
     disconnected(false);
     finish(unload_request_, true);
     return {};

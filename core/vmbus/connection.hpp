@@ -154,7 +154,8 @@ class Connection {
 
   // --- What the port has to do ---
 
-  /// Fills `post` and returns true; then `posted` has to be called before there is another one.
+  /// Fills `post` and returns true; then `posted` has to be called before there is another one. A
+  /// message that the version does not have is not given: its dialogue ends with NotSupported.
   bool next_post(Post& post);
   /// `accepted`: the hypercall succeeded. False (only after retries): the dialogue it belongs to
   /// ends with Exhausted.
@@ -213,7 +214,7 @@ class Connection {
   /// not for `rescinded_gpadl` long.
   Result<void> release(Channel& channel);
   /// Asks for an hvsocket connection; the answer comes as an offer, or never. Errors: BadState,
-  /// Exhausted (8 may wait to be posted).
+  /// NotSupported (below 4.0), Exhausted (8 may wait to be posted).
   Result<void> connect_service(const Guid& endpoint, const Guid& service);
   /// Ends everything: all requests end with Gone, no GPADL is known to the host afterwards. `keep`:
   /// primaries stay (Suspended) for `resume`; else all channels are freed. Versions below 3.0 know
@@ -268,7 +269,7 @@ class Connection {
 
   // connection_messages.cc: what the host says
   Result<void> dispatch(MessageType type, std::span<const std::byte> payload, uint32_t& id);
-  Result<void> on_version_response(std::span<const std::byte> payload);
+  Result<void> on_version_response(const wire::vmbus::VersionResponse& response);
   Result<void> on_offer(const wire::vmbus::OfferChannel& offer);
   Result<void> accept_offer(const wire::vmbus::OfferChannel& offer);
   Result<void> on_rescind(uint32_t relid);
@@ -283,10 +284,15 @@ class Connection {
   // connection_post.cc: what is said to the host
   bool fill(PostLink& link, Post& post);
   bool fill_gpadl(Gpadl& gpadl, Post& post);
-  void post_failed(PostLink& link);
+  Result<void> check(const Post& post) const;
+  void post_failed(PostLink& link, Error why);
   void post_succeeded(PostLink& link);
   bool is_in_flight(const PostLink& link) const { return in_flight_ == &link; }
   void withdraw(PostLink& link);
+
+  // connection_facts.cc: what the version has
+  bool knows(wire::Sender sender, MessageType type) const;
+  bool knows_unload() const;
 
   // connection.cc: life cycles
   void begin(Request& request, RequestKind kind, Time now, Time limit);
@@ -329,7 +335,7 @@ class Connection {
   bool keep_ = false;
   Time now_ = 0;  ///< as last heard
   wire::vmbus::Version version_ = {};
-  wire::vmbus::Version trying_ = {};
+  wire::vmbus::Version trying_ = {};  ///< the one proposed last; once connected, `version_`
   uint32_t connection_id_ = wire::vmbus::kMessageConnectionIdWin10;
   uint32_t next_gpadl_id_ = 0xE1E10;
   uint32_t next_open_id_ = 1;

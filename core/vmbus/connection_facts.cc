@@ -4,7 +4,9 @@
 
 namespace hv::vmbus {
 
-using wire::vmbus::Version;
+namespace wire = hv::wire::vmbus;
+using hv::wire::Sender;
+using wire::Version;
 
 Version Connection::lower_version(Version version) {
   constexpr Version spoken[] = {Version::V5_3, Version::V5_2, Version::V5_1, Version::V5_0,
@@ -15,19 +17,28 @@ Version Connection::lower_version(Version version) {
   return Version{};
 }
 
+/// Whether the version that is spoken, or proposed, has this message.
+bool Connection::knows(Sender sender, MessageType type) const {
+  return has_message(wire::kMessages, sender, type, trying_);
+}
+
+/// Hosts below 3.0 cannot be connected to again, and are not told.
+bool Connection::knows_unload() const {
+  return trying_ >= Version::V3_0 && knows(Sender::Guest, MessageType::Unload);
+}
+
 PostResult post_result(std::span<const std::byte> message, uint16_t status) {
   switch (status) {
-    case wire::vmbus::kHypercallSuccess:
+    case wire::kHypercallSuccess:
       return PostResult::Posted;
-    case wire::vmbus::kHypercallInsufficientMemory:
-    case wire::vmbus::kHypercallInsufficientBuffers:
+    case wire::kHypercallInsufficientMemory:
+    case wire::kHypercallInsufficientBuffers:
       return PostResult::Again;
-    case wire::vmbus::kHypercallInvalidConnectionId: {
+    case wire::kHypercallInvalidConnectionId: {
       ByteReader reader(message);
-      const auto header = reader.take<wire::vmbus::MessageHeader>();
-      return header && header->type == wire::vmbus::MessageType::InitiateContact
-                 ? PostResult::NoPort
-                 : PostResult::Again;
+      const auto header = reader.take<wire::MessageHeader>();
+      return header && header->type == wire::MessageType::InitiateContact ? PostResult::NoPort
+                                                                          : PostResult::Again;
     }
     default:
       return PostResult::Refused;

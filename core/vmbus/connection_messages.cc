@@ -8,6 +8,8 @@
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
+using hv::wire::Sender;
+using hv::wire::take_body;
 
 Result<void> Connection::on_message(std::span<const std::byte> message) {
   if (crashed_.load(std::memory_order_relaxed)) return Error::Gone;
@@ -28,41 +30,38 @@ Result<void> Connection::dispatch(MessageType type, std::span<const std::byte> p
                                   uint32_t& id) {
   // While unloading the host may still be answering what was asked before.
   if (state_ == State::Unloading && type != MessageType::UnloadResponse) return {};
+  HV_TRY(check_message(wire::kMessages, Sender::Host, type, payload.size(), trying_));
   ByteReader reader(payload);
   switch (type) {
     case MessageType::OfferChannel: {
-      const auto offer = HV_TRY(reader.take<wire::OfferChannel>());
+      const auto offer = take_body<wire::OfferChannel>(reader);
       id = offer.channel_id;
       return on_offer(offer);
     }
-    case MessageType::RescindChannelOffer: {
-      const auto channel = HV_TRY(reader.take<wire::ChannelId>());
-      id = channel.channel_id;
+    case MessageType::RescindChannelOffer:
+      id = take_body<wire::ChannelId>(reader).channel_id;
       return on_rescind(id);
-    }
     case MessageType::AllOffersDelivered:
       return on_offers_delivered();
     case MessageType::OpenChannelResult: {
-      const auto opened = HV_TRY(reader.take<wire::OpenChannelResult>());
+      const auto opened = take_body<wire::OpenChannelResult>(reader);
       id = opened.channel_id;
       return on_open_result(opened);
     }
     case MessageType::GpadlCreated: {
-      const auto created = HV_TRY(reader.take<wire::GpadlCreated>());
+      const auto created = take_body<wire::GpadlCreated>(reader);
       id = created.gpadl_id;
       return on_gpadl_created(created);
     }
-    case MessageType::GpadlTorndown: {
-      const auto torndown = HV_TRY(reader.take<wire::GpadlTorndown>());
-      id = torndown.gpadl_id;
+    case MessageType::GpadlTorndown:
+      id = take_body<wire::GpadlTorndown>(reader).gpadl_id;
       return on_gpadl_torndown(id);
-    }
     case MessageType::VersionResponse:
-      return on_version_response(payload);
+      return on_version_response(take_body<wire::VersionResponse>(reader));
     case MessageType::UnloadResponse:
       return on_unload_response();
     case MessageType::ModifyChannelResponse: {
-      const auto modified = HV_TRY(reader.take<wire::ModifyChannelResponse>());
+      const auto modified = take_body<wire::ModifyChannelResponse>(reader);
       id = modified.channel_id;
       return on_modify_response(modified);
     }
@@ -80,16 +79,13 @@ Result<void> Connection::dispatch(MessageType type, std::span<const std::byte> p
     case MessageType::Unload:
     case MessageType::TlConnectRequest:
     case MessageType::ModifyChannel:
-      return Error::BadValue;
+      break;
   }
   return Error::NotSupported;
 }
 
-Result<void> Connection::on_version_response(std::span<const std::byte> payload) {
+Result<void> Connection::on_version_response(const wire::VersionResponse& response) {
   if (state_ != State::Contacting || post_contact_.linked()) return Error::BadState;
-  ByteReader reader(payload);
-  const auto response =
-      HV_TRY(reader.take_at_least<wire::VersionResponse>(trying_ >= wire::Version::V5_0 ? 8 : 1));
   if (!response.supported) {
     const wire::Version next = resuming_ ? wire::Version{} : lower_version(trying_);
     trying_ = next;
@@ -110,7 +106,7 @@ Result<void> Connection::on_version_response(std::span<const std::byte> payload)
   version_ = trying_;
   if (version_ >= wire::Version::V5_0 && response.message_connection_id != 0)
     connection_id_ = response.message_connection_id;
-  unload_makes_sense_.store(version_ >= wire::Version::V3_0, std::memory_order_release);
+  unload_makes_sense_.store(knows_unload(), std::memory_order_release);
   offers_wanted_ = offers_complete_ = false;
   if (resuming_) {
     posts_.push_back(post_offers_);
@@ -297,9 +293,7 @@ Result<void> Connection::on_modify_response(const wire::ModifyChannelResponse& r
   Channel* channel = this->channel(response.channel_id);
   if (!channel) return Error::BadId;
   if (channel->rescinded_) return {};
-  if (!channel->modify_unanswered_ || channel->post_modify_.linked() ||
-      version_ < wire::Version::V5_3)
-    return Error::BadState;
+  if (!channel->modify_unanswered_ || channel->post_modify_.linked()) return Error::BadState;
   channel->modify_unanswered_ = false;
   if (response.status == wire::kStatusSuccess) {
     channel->target_vp_ = channel->wanted_vp_;

@@ -9,6 +9,7 @@
 namespace hv::vmbus {
 
 namespace wire = hv::wire::vmbus;
+using hv::wire::Sender;
 
 namespace {
 
@@ -52,6 +53,10 @@ bool Connection::next_post(Post& post) {
   post.connection_id = connection_id_;
   while (PostLink* link = posts_.pop_front()) {
     if (!fill(*link, post)) continue;
+    if (const auto allowed = check(post); !allowed) {
+      post_failed(*link, allowed.error());
+      continue;
+    }
     in_flight_ = link;
     posting_ = true;
     return true;
@@ -59,10 +64,19 @@ bool Connection::next_post(Post& post) {
   const int relid = release_pending_.first();
   if (relid < 0 || state_ != State::Connected) return false;
   release_pending_.clear(static_cast<uint32_t>(relid));
-  releasing_relid_ = relid;
   whole(post, MessageType::RelIdReleased, wire::ChannelId{static_cast<uint32_t>(relid)});
+  if (!check(post)) return false;
+  releasing_relid_ = relid;
   posting_ = true;
   return true;
+}
+
+/// Every message passes here on its way to the host. Errors: NotSupported (this version does not
+/// have it).
+Result<void> Connection::check(const Post& post) const {
+  ByteReader reader(post.payload());
+  const auto header = HV_TRY(reader.take<wire::MessageHeader>());
+  return check_message(wire::kMessages, Sender::Guest, header.type, reader.remaining(), trying_);
 }
 
 bool Connection::fill(PostLink& link, Post& post) {
@@ -162,7 +176,7 @@ void Connection::posted(bool accepted) {
   if (accepted) {
     post_succeeded(*link);
   } else {
-    post_failed(*link);
+    post_failed(*link, Error::Exhausted);
   }
 }
 
@@ -178,7 +192,8 @@ void Connection::post_succeeded(PostLink& link) {
       return;
     case PostLink::What::Modify: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
-      if (version_ >= wire::Version::V5_3 || !channel.modify_unanswered_) return;
+      if (knows(Sender::Host, MessageType::ModifyChannelResponse) || !channel.modify_unanswered_)
+        return;
       channel.modify_unanswered_ = false;
       channel.target_vp_ = channel.wanted_vp_;
       finish(channel.modify_request_, true);
@@ -197,7 +212,7 @@ void Connection::post_succeeded(PostLink& link) {
   }
 }
 
-void Connection::post_failed(PostLink& link) {
+void Connection::post_failed(PostLink& link, Error why) {
   switch (link.what) {
     case PostLink::What::Contact:
       if (state_ != State::Contacting) return;  // answered all the same
@@ -208,20 +223,20 @@ void Connection::post_failed(PostLink& link) {
       }
       state_ = State::Disconnected;
       resuming_ = false;
-      finish(connect_request_, false, Error::Exhausted);
+      finish(connect_request_, false, why);
       return;
     case PostLink::What::RequestOffers:
       offers_wanted_ = false;
-      finish(offers_request_, false, Error::Exhausted);
+      finish(offers_request_, false, why);
       if (resuming_) {
         end_resume();
-        finish(connect_request_, false, Error::Exhausted);
+        finish(connect_request_, false, why);
       }
       return;
     case PostLink::What::Unload:
       if (state_ != State::Unloading) return;
       disconnected(false);
-      finish(unload_request_, false, Error::Exhausted);
+      finish(unload_request_, false, why);
       return;
     case PostLink::What::Open: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
@@ -229,7 +244,7 @@ void Connection::post_failed(PostLink& link) {
         return;
       channel.state_ = Channel::State::Offered;
       ring_done(channel);
-      finish(channel.open_request_, false, Error::Exhausted);
+      finish(channel.open_request_, false, why);
       free_if_released(channel);
       return;
     }
@@ -239,7 +254,7 @@ void Connection::post_failed(PostLink& link) {
     case PostLink::What::Modify: {
       Channel& channel = static_cast<Channel::Posting&>(link).channel;
       channel.modify_unanswered_ = false;
-      finish(channel.modify_request_, false, Error::Exhausted);
+      finish(channel.modify_request_, false, why);
       return;
     }
     case PostLink::What::Gpadl: {
@@ -260,7 +275,7 @@ void Connection::post_failed(PostLink& link) {
         gpadl.answer_due_ = false;
         gpadl_lost(gpadl);
       }
-      finish(waiter, false, Error::Exhausted);
+      finish(waiter, false, why);
       if (channel) free_if_released(*channel);
       return;
     }

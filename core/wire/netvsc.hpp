@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/base/guid.hpp"
+#include "core/wire/messages.hpp"
 
 /// NVSP, the network device's own protocol: versions, buffers, sub-channels, and the envelope of
 /// RNDIS messages (rndis.hpp). Source: netvsp protocol (OpenVMM), if_hn's nvs (FreeBSD).
@@ -148,10 +149,10 @@ struct NdisConfig {
 };
 static_assert(sizeof(NdisConfig) == 16);
 
-inline constexpr uint64_t kCapabilitySriov = 1u << 2;
-inline constexpr uint64_t kCapabilityVlan = 1u << 3;
-inline constexpr uint64_t kCapabilityTeaming = 1u << 5;
-inline constexpr uint64_t kCapabilityRsc = 1u << 7;
+inline constexpr uint32_t kCapabilitySriov = 1u << 2;
+inline constexpr uint32_t kCapabilityVlan = 1u << 3;
+inline constexpr uint32_t kCapabilityTeaming = 1u << 5;
+inline constexpr uint32_t kCapabilityRsc = 1u << 7;
 
 /// Version 4, from the host: the adapter has, or no longer has, a virtual function.
 struct VfAssociation {
@@ -192,6 +193,34 @@ struct SendTable {
   uint32_t offset;  ///< of the entries, from the message's beginning
 };
 static_assert(sizeof(SendTable) == 8);
+
+/// All messages that are spoken here. A feature is a capability of NdisConfig. Of answers, a
+/// refusal may end behind its status; of RndisPacket in a transfer-page packet nothing is looked
+/// at.
+using MessageRow = wire::MessageRow<MessageType, Version>;
+inline constexpr std::array kMessages = {
+    MessageRow::guest<Init>(MessageType::Init),
+    MessageRow::host<InitComplete>(MessageType::InitComplete),
+    MessageRow::guest<NdisVersion>(MessageType::SendNdisVersion),
+    MessageRow::guest<SendBuffer>(MessageType::SendReceiveBuffer),
+    MessageRow::host<ReceiveBufferComplete>(MessageType::SendReceiveBufferComplete)
+        .at_least(sizeof(Status)),
+    MessageRow::guest<RevokeBuffer>(MessageType::RevokeReceiveBuffer),
+    MessageRow::guest<SendBuffer>(MessageType::SendSendBuffer),
+    MessageRow::host<SendBufferComplete>(MessageType::SendSendBufferComplete)
+        .at_least(sizeof(Status)),
+    MessageRow::guest<RevokeBuffer>(MessageType::RevokeSendBuffer),
+    MessageRow::guest<RndisPacket>(MessageType::SendRndisPacket),
+    MessageRow::host<RndisPacket>(MessageType::SendRndisPacket).at_least(0),
+    MessageRow::guest<RndisPacketComplete>(MessageType::SendRndisPacketComplete),
+    MessageRow::host<RndisPacketComplete>(MessageType::SendRndisPacketComplete),
+    MessageRow::guest<NdisConfig>(MessageType::SendNdisConfig, Version::V2),
+    MessageRow::host<VfAssociation>(MessageType::SendVfAssociation, Version::V4, kCapabilitySriov),
+    MessageRow::guest<SwitchDataPath>(MessageType::SwitchDataPath, Version::V4, kCapabilitySriov),
+    MessageRow::guest<SubChannelRequest>(MessageType::SubChannel, Version::V5),
+    MessageRow::host<SubChannelComplete>(MessageType::SubChannel, Version::V5),
+    MessageRow::host<SendTable>(MessageType::SendIndirectionTable, Version::V5),
+};
 
 /// What guests call their buffers; transfer-page packets name the first.
 inline constexpr uint16_t kReceiveBufferId = 0xcafe;

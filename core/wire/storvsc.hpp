@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/base/guid.hpp"
+#include "core/wire/messages.hpp"
 
 /// The storage protocol. Source: storvsp_protocol (OpenVMM) and its description in the TLFS'
 /// companion documents.
@@ -197,5 +198,30 @@ struct OfferProperties {
 static_assert(sizeof(OfferProperties) == 24);
 
 inline constexpr uint32_t kOfferIdeDevice = 2;
+
+/// What a controller may have beside its version.
+inline constexpr uint8_t kFeatureMultiChannel = 1;  ///< the host has said kSupportsMultiChannel
+inline constexpr uint8_t kFeatureFibreChannel = 2;
+inline constexpr uint8_t kEveryFeature = kFeatureMultiChannel | kFeatureFibreChannel;
+
+/// All operations that are spoken here. What a CompleteIo holds depends on what was asked.
+using MessageRow = wire::MessageRow<Operation, Version>;
+inline constexpr std::array kMessages = {
+    MessageRow::host<void>(Operation::CompleteIo),
+    MessageRow::host<void>(Operation::RemoveDevice),
+    MessageRow::guest<ScsiRequest>(Operation::ExecuteSrb),
+    MessageRow::guest<void>(Operation::ResetLun),
+    MessageRow::guest<void>(Operation::ResetAdapter),
+    MessageRow::guest<void>(Operation::ResetBus),
+    MessageRow::guest<void>(Operation::BeginInitialization),
+    MessageRow::guest<void>(Operation::EndInitialization),
+    MessageRow::guest<ProtocolVersion>(Operation::QueryProtocolVersion),
+    MessageRow::guest<void>(Operation::QueryProperties),
+    MessageRow::host<void>(Operation::EnumerateBus, Version::Win7),
+    MessageRow::guest<void>(Operation::FcHbaData, {}, kFeatureFibreChannel),
+    MessageRow::host<FcHbaData>(Operation::FcHbaData, {}, kFeatureFibreChannel),
+    MessageRow::guest<SubChannelCount>(Operation::CreateSubChannels, Version::Win8,
+                                       kFeatureMultiChannel),
+};
 
 }  // namespace hv::wire::storvsc

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/base/guid.hpp"
+#include "core/wire/messages.hpp"
 
 /// The control messages of VMBus, little-endian, at most 240 bytes each, in SynIC messages of
 /// type 1. Source: vmbus_core protocol (OpenVMM); names as in the field.
@@ -234,6 +235,34 @@ struct [[gnu::packed]] TlConnectResult {
   uint32_t status;
 };
 static_assert(sizeof(TlConnectResult) == 36);
+
+/// All control messages that are spoken here. Before a version is agreed on, the version that is
+/// proposed counts. Source of the versions: vmbus_core protocol (OpenVMM).
+using MessageRow = wire::MessageRow<MessageType, Version>;
+inline constexpr std::array kMessages = {
+    MessageRow::host<OfferChannel>(MessageType::OfferChannel),
+    MessageRow::host<ChannelId>(MessageType::RescindChannelOffer),
+    MessageRow::guest<void>(MessageType::RequestOffers),
+    MessageRow::host<void>(MessageType::AllOffersDelivered),
+    MessageRow::guest<OpenChannel>(MessageType::OpenChannel),
+    MessageRow::host<OpenChannelResult>(MessageType::OpenChannelResult),
+    MessageRow::guest<ChannelId>(MessageType::CloseChannel),
+    MessageRow::guest<GpadlHeader>(MessageType::GpadlHeader),
+    MessageRow::guest<GpadlBody>(MessageType::GpadlBody),
+    MessageRow::host<GpadlCreated>(MessageType::GpadlCreated),
+    MessageRow::guest<GpadlTeardown>(MessageType::GpadlTeardown),
+    MessageRow::host<GpadlTorndown>(MessageType::GpadlTorndown),
+    MessageRow::guest<ChannelId>(MessageType::RelIdReleased),
+    MessageRow::guest<InitiateContact>(MessageType::InitiateContact),
+    MessageRow::host<VersionResponse>(MessageType::VersionResponse).at_least(1),
+    MessageRow::host<VersionResponse>(MessageType::VersionResponse, Version::V5_0),
+    MessageRow::guest<void>(MessageType::Unload),
+    MessageRow::host<void>(MessageType::UnloadResponse),
+    MessageRow::guest<TlConnectRequest>(MessageType::TlConnectRequest, Version::V4_0),
+    MessageRow::guest<ModifyChannel>(MessageType::ModifyChannel, Version::V4_1),
+    MessageRow::host<TlConnectResult>(MessageType::TlConnectResult, Version::V4_1),
+    MessageRow::host<ModifyChannelResponse>(MessageType::ModifyChannelResponse, Version::V5_3),
+};
 
 /// Results of HvCallPostMessage. Source: TLFS, hypercall status codes.
 inline constexpr uint16_t kHypercallSuccess = 0x00;

@@ -104,7 +104,7 @@ class World {
         break;
       }
       case 3:
-        (void)sending.send_setup({}).ok();
+        (void)sending.send_setup(revoke_send_buffer()).ok();
         break;
     }
     (void)sending.publish();

@@ -32,7 +32,8 @@ using Message =
                  OfferBuffer, RevokeBuffer, wire::netvsc::RndisPacket,
                  wire::netvsc::SubChannelRequest, wire::netvsc::SwitchDataPath, Unknown>;
 
-/// Takes an NVSP message of the guest apart. Pure. Errors: Truncated (shorter than its type needs).
+/// Takes an NVSP message of the guest apart, of any version: the session knows which was agreed on.
+/// Pure. Errors: Truncated (shorter than its type needs).
 Result<Message> parse_message(std::span<const std::byte> payload);
 
 /// A message to the guest: header, body, zeros up to kMessageSize.

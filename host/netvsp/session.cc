@@ -45,9 +45,10 @@ Step Session::handle(const Message& message) {
           [&](const proto::NdisVersion&) -> Step { return Nothing{}; },
           [&](const proto::NdisConfig& config) -> Step {
             // It decides how the receive buffer is cut: too late when there is one.
-            if (at_least(proto::Version::V2) && receive_ == Have::No) {
+            if (has(wire::Sender::Guest, proto::MessageType::SendNdisConfig) &&
+                receive_ == Have::No) {
               frame_size_ = std::clamp<uint32_t>(config.frame_size, kLeastFrame, net::kMaxFrame);
-              takes_function_ = config.capabilities & proto::kCapabilitySriov;
+              capabilities_ = static_cast<uint32_t>(config.capabilities);
             }
             return Nothing{};
           },
@@ -58,6 +59,8 @@ Step Session::handle(const Message& message) {
           },
           [&](const proto::SubChannelRequest& request) -> Step { return sub_channels(request); },
           [&](const proto::SwitchDataPath& request) -> Step {
+            if (!has(wire::Sender::Guest, proto::MessageType::SwitchDataPath))
+              return Answer{Outgoing()};
             data_path_ = request.active == proto::DataPath::Vf ? proto::DataPath::Vf
                                                                : proto::DataPath::Synthetic;
             return SwitchPath{Outgoing()};
@@ -125,7 +128,7 @@ uint32_t Session::send_table_offset() const {
 
 Step Session::sub_channels(const proto::SubChannelRequest& request) const {
   proto::SubChannelComplete answer{proto::Status::Failure, 0};
-  if (at_least(proto::Version::V5) && receive_ == Have::Yes &&
+  if (has(wire::Sender::Guest, proto::MessageType::SubChannel) && receive_ == Have::Yes &&
       request.operation == proto::kAllocateSubChannels) {
     answer = {proto::Status::Success, std::min<uint32_t>(request.count, queues() - 1u)};
   }

@@ -57,8 +57,14 @@ class Session {
   /// Any message but RndisPacket.
   Step handle(const Message& message);
 
+  /// Whether `sender` may send this message: as the version has it, and what the guest can do.
+  bool has(wire::Sender sender, wire::netvsc::MessageType type) const {
+    return version_ && has_message(wire::netvsc::kMessages, sender, type, *version_, capabilities_);
+  }
   /// The guest takes virtual functions, so that it may be told of one.
-  bool takes_function() const { return at_least(wire::netvsc::Version::V4) && takes_function_; }
+  bool takes_function() const {
+    return has(wire::Sender::Host, wire::netvsc::MessageType::SendVfAssociation);
+  }
   /// Which way the guest wants frames for it.
   wire::netvsc::DataPath data_path() const { return data_path_; }
 
@@ -86,12 +92,11 @@ class Session {
   Step init(const wire::netvsc::Init& request);
   Step offer_buffer(const OfferBuffer& request);
   Step sub_channels(const wire::netvsc::SubChannelRequest& request) const;
-  bool at_least(wire::netvsc::Version version) const { return version_ && *version_ >= version; }
 
   SessionLimits limits_;
   std::optional<wire::netvsc::Version> version_;
   uint32_t frame_size_ = 1514;
-  bool takes_function_ = false;
+  uint32_t capabilities_ = 0;  ///< kCapability..., as the guest says
   wire::netvsc::DataPath data_path_ = wire::netvsc::DataPath::Synthetic;
   Have receive_ = Have::No;
   Have send_ = Have::No;

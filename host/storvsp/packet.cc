@@ -10,6 +10,13 @@ namespace hv::host::storvsp {
 
 namespace proto = wire::storvsc;
 
+namespace {
+// Commands are many: what the table says of them is known when this is compiled. The session asks
+// it about all else.
+constexpr bool kHasCommands = has_message(proto::kMessages, wire::Sender::Guest,
+                                          proto::Operation::ExecuteSrb, proto::Version{});
+}  // namespace
+
 Result<Incoming> parse_packet(const hv::vmbus::Packet& packet) {
   if (packet.type != wire::PacketType::DataInBand &&
       packet.type != wire::PacketType::DataUsingGpaDirect)
@@ -28,6 +35,7 @@ Result<Incoming> parse_packet(const hv::vmbus::Packet& packet) {
       incoming.sub_channels = HV_TRY(reader.take<uint16_t>());
       break;
     case proto::Operation::ExecuteSrb:
+      if (!kHasCommands) return Error::NotSupported;
       incoming.request = HV_TRY(reader.take<proto::ScsiRequest>());
       break;
     default:

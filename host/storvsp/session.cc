@@ -33,12 +33,12 @@ void Session::reset() {
 
 size_t Session::packet_size() const {
   const std::lock_guard lock(mutex_);
-  return multi_channel() ? proto::kPacketSize : proto::kPacketSizeBeforeWin8;
+  return version_ >= proto::Version::Win8 ? proto::kPacketSize : proto::kPacketSizeBeforeWin8;
 }
 
 bool Session::knows_enumerate_bus() const {
   const std::lock_guard lock(mutex_);
-  return version_ >= proto::Version::Win7;
+  return has(wire::Sender::Host, proto::Operation::EnumerateBus);
 }
 
 uint16_t Session::version() const {
@@ -46,8 +46,17 @@ uint16_t Session::version() const {
   return static_cast<uint16_t>(version_);
 }
 
+/// Whether what was agreed on has this operation.
+bool Session::has(wire::Sender sender, proto::Operation operation) const {
+  const uint8_t features = proto::kFeatureMultiChannel |
+                           (limits_.fibre_channel ? proto::kFeatureFibreChannel : uint8_t{0});
+  return has_message(proto::kMessages, sender, operation, version_, features);
+}
+
 Outgoing Session::negotiate(const Incoming& packet, bool primary) {
   using proto::Operation;
+  if (!has(wire::Sender::Guest, packet.operation))
+    return plain(packet, proto::kStatusInvalidDeviceState);
   if (packet.operation == Operation::ResetBus || packet.operation == Operation::ResetAdapter ||
       packet.operation == Operation::ResetLun) {
     // Nothing to reset: every request is answered in its time, as the guest waits for after a

@@ -60,7 +60,10 @@ class Session {
   Outgoing negotiate(const Incoming& packet, bool primary);
   Outgoing answer_version(const Incoming& packet);
   Outgoing answer_properties(const Incoming& packet);
-  bool multi_channel() const { return version_ >= wire::storvsc::Version::Win8; }
+  bool has(wire::Sender sender, wire::storvsc::Operation operation) const;
+  bool multi_channel() const {
+    return has(wire::Sender::Guest, wire::storvsc::Operation::CreateSubChannels);
+  }
 
   template <typename Offer>
   Outgoing create_sub_channels(const Incoming& packet, bool primary, Offer&& offer) {

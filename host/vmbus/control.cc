@@ -5,6 +5,7 @@
 
 namespace hv::host::vmbus {
 
+using hv::wire::Sender;
 using hv::wire::vmbus::MessageType;
 using hv::wire::vmbus::Version;
 namespace wire = hv::wire::vmbus;
@@ -148,8 +149,15 @@ std::vector<ControlMachine::ChannelView> ControlMachine::channels() const {
 
 // Parts that several messages need.
 
+/// Says nothing that the version of `to` does not have.
+void ControlMachine::post_to(const Connection& to, const Message& message, Actions& actions) {
+  const size_t bytes = message.bytes().size() - sizeof(wire::MessageHeader);
+  if (check_message(wire::kMessages, Sender::Host, message.type(), bytes, to.version))
+    actions.push_back(PostMessage{to.vp, to.sint, message});
+}
+
 void ControlMachine::post(const Message& message, Actions& actions) const {
-  if (connection_) actions.push_back(PostMessage{connection_->vp, connection_->sint, message});
+  if (connection_) post_to(*connection_, message, actions);
 }
 
 void ControlMachine::complain(Complaint complaint, uint32_t value, Actions& actions) {

@@ -205,17 +205,23 @@ class ControlMachine {
     bool monitor_page = false;
   };
 
-  void on_initiate_contact(uint32_t connection_id, ByteReader& reader, Actions& actions);
+  Complaint complaint_about(hv::wire::vmbus::MessageType type, Error error) const;
+  void dispatch(uint32_t connection_id, hv::wire::vmbus::MessageType type, ByteReader& reader,
+                Actions& actions);
+  void on_initiate_contact(uint32_t connection_id, const hv::wire::vmbus::InitiateContact& request,
+                           Actions& actions);
   void on_request_offers(Actions& actions);
   void on_unload(Actions& actions);
-  void on_gpadl_header(ByteReader& reader, Actions& actions);
-  void on_gpadl_body(ByteReader& reader, Actions& actions);
-  void on_gpadl_teardown(ByteReader& reader, Actions& actions);
-  void on_open(ByteReader& reader, Actions& actions);
-  void on_close(ByteReader& reader, Actions& actions);
-  void on_modify(ByteReader& reader, Actions& actions);
-  void on_released(ByteReader& reader, Actions& actions);
-  void on_tl_connect(ByteReader& reader, Actions& actions);
+  void on_gpadl_header(const hv::wire::vmbus::GpadlHeader& request,
+                       std::span<const std::byte> ranges, Actions& actions);
+  void on_gpadl_body(const hv::wire::vmbus::GpadlBody& request, std::span<const std::byte> frames,
+                     Actions& actions);
+  void on_gpadl_teardown(const hv::wire::vmbus::GpadlTeardown& request, Actions& actions);
+  void on_open(const hv::wire::vmbus::OpenChannel& request, Actions& actions);
+  void on_close(uint32_t relid, Actions& actions);
+  void on_modify(const hv::wire::vmbus::ModifyChannel& request, Actions& actions);
+  void on_released(uint32_t relid, Actions& actions);
+  void on_tl_connect(const hv::wire::vmbus::TlConnectRequest& request, Actions& actions);
 
   Result<OpenRings> plan_open(ChannelKey key, const Channel& channel,
                               const hv::wire::vmbus::OpenChannel& request) const;
@@ -232,6 +238,7 @@ class ControlMachine {
   void give_monitor(Channel& channel, Actions& actions);
   void take_monitor(Channel& channel, Actions& actions);
   Channels::iterator by_relid(uint32_t relid, Actions& actions);
+  static void post_to(const Connection& to, const Message& message, Actions& actions);
   void post(const Message& message, Actions& actions) const;
   void complain(Complaint complaint, uint32_t value, Actions& actions);
 

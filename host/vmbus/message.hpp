@@ -24,6 +24,9 @@ class Message {
                   hv::wire::vmbus::kMaxMessageSize);
     append(payload);
   }
+  hv::wire::vmbus::MessageType type() const {
+    return ByteReader(bytes()).take<hv::wire::vmbus::MessageHeader>()->type;
+  }
   std::span<const std::byte> bytes() const { return std::span(bytes_).first(size_); }
 
  private:

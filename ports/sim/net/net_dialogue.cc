@@ -70,6 +70,7 @@ Task<bool> NetDriver::converse_nvsp(NetAdapter& adapter, Opening& opening) {
     adapter.setup_done = false;
     co_await tasks_.lock("a queue's lock", queue.lock);
     const bool answered = opening.wants_answer();
+    queue.core->sending().adopt(opening.dialect());
     const auto sent = answered ? queue.core->sending().send_setup(opening.message())
                                : queue.core->sending().send_notice(opening.message());
     bool ok = sent.ok();

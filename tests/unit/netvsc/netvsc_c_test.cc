@@ -44,7 +44,7 @@ class NetvscC : public testing::Test {
     (void)host_out.commit();
   }
   void open() {
-    const hv_netvsc_wishes wishes{.mtu = 1500, .virtual_function = 0, .isolated = 0};
+    const hv_netvsc_wishes wishes{.mtu = 1500, .virtual_function = 1, .isolated = 0};
     hv_netvsc_opening_create(&opening, &wishes);
     while (hv_netvsc_opening_state(&opening) != HV_NETVSC_OPENED) {
       if (hv_netvsc_opening_state(&opening) == HV_NETVSC_AT_RECEIVE_BUFFER) {

@@ -224,7 +224,7 @@ TEST(ReceiveOnASubChannel, ControlAndTablesArePassedOver) {
 }
 
 TEST_F(Receive, CompletionsThatFindNoRoomStayOwed) {
-  while (queue.sending().send_notice({})) {
+  while (queue.sending().send_notice(revoke_send_buffer())) {
   }
   for (size_t i = 0; i < Receiver::kMostOwed; i++) {
     host_delivers(i + 1, {packet(60, 1)});

@@ -174,7 +174,7 @@ TEST_F(Transmit, AHeaderNeverCrossesAPage) {
 
 TEST_F(Transmit, AFullRingGivesBackAllThatWasTaken) {
   std::array<std::byte, kHeaderRoom> header;
-  const netvsc::Message message{};
+  const netvsc::Message message = revoke_send_buffer();
   while (sending.send_notice(message)) {
   }
   const uint16_t slot = sending.take_pages().take();
@@ -207,7 +207,7 @@ TEST_F(Transmit, StopsWhenPagesOrTheRingRunOut) {
   EXPECT_FALSE(sending.may_send(0).take());
   sending.drop_pages(4);
   EXPECT_TRUE(sending.may_send(0).take());
-  sending.send_notice({}).take();
+  sending.send_notice(revoke_send_buffer()).take();
   EXPECT_FALSE(sending.may_send(sending.ring_capacity()).take());
 }
 

@@ -131,6 +131,10 @@ TEST_F(SessionTest, SubChannelsCameWithVersion5) {
 
 TEST_F(SessionTest, TheDataPathIsWhatTheGuestAskedForLast) {
   negotiate();
+  EXPECT_TRUE(
+      std::holds_alternative<Answer>(session.handle(proto::SwitchDataPath{proto::DataPath::Vf})));
+  EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic) << "it has said that it takes none";
+  session.handle(proto::NdisConfig{1514, 0, proto::kCapabilitySriov});
   EXPECT_EQ(session.data_path(), proto::DataPath::Synthetic);
   EXPECT_TRUE(std::holds_alternative<SwitchPath>(
       session.handle(proto::SwitchDataPath{proto::DataPath::Vf})));
@@ -147,6 +151,10 @@ TEST_F(SessionTest, AGuestSaysWhetherItTakesFunctions) {
   EXPECT_FALSE(session.takes_function());
   session.handle(proto::NdisConfig{1514, 0, proto::kCapabilitySriov});
   EXPECT_TRUE(session.takes_function());
+  session.reset();
+  negotiate(Version::V2);
+  session.handle(proto::NdisConfig{1514, 0, proto::kCapabilitySriov});
+  EXPECT_FALSE(session.takes_function()) << "functions came with version 4";
 }
 
 TEST(NvspMessage, ShortOnesAreRefused) {
