@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/netvsc/discovery.hpp"
+#include "core/netvsc/joined.hpp"
 #include "core/netvsc/netvsc.h"
 #include "core/netvsc/offload.hpp"
 #include "core/netvsc/queue.hpp"

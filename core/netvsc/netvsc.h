@@ -350,6 +350,7 @@ struct hv_netvsc_event {
 	uint8_t has_vlan;
 	uint8_t has_hash;
 	uint8_t sum_header; /* the IPv4 header's checksum is stale: put the right one in */
+	uint8_t joined; /* the host has joined it of segments: see hv_netvsc_describe_joined */
 	uint8_t vf_allocated;
 	uint16_t vlan;
 	uint16_t slot;
@@ -376,6 +377,23 @@ HV_HOT int hv_netvsc_next(struct hv_netvsc_queue *queue, struct hv_netvsc_event 
 int hv_netvsc_owes(struct hv_netvsc_queue *queue);
 /* Gives the slot of an event HV_NETVSC_SENT back. */
 HV_HOT void hv_netvsc_release(struct hv_netvsc_queue *queue, uint32_t slot);
+
+/* How a stack may cut a joined frame again: see JoinedFrame of joined.hpp. */
+struct hv_netvsc_joined {
+	uint16_t transport_offset;
+	uint16_t segment;
+	uint16_t segments;
+	uint16_t pseudo_sum; /* a number: it is written big-endian */
+	uint8_t ipv6;
+	uint8_t congestion;
+};
+
+/* `front`: how the frame begins, HV_NETVSC_JOINED_FRONT bytes or all of it, a private copy. */
+#define HV_NETVSC_JOINED_FRONT 134
+/* `parts`: its fragments. HV_OK, or why it cannot be described: it is left as it is. */
+HV_HOT int hv_netvsc_describe_joined(const void *front, size_t size, uint32_t length,
+				     uint32_t parts, uint32_t mtu,
+				     struct hv_netvsc_joined *joined);
 /* Gives the room of what was received back. Returns enum hv_signal. */
 HV_HOT int hv_netvsc_give_back(struct hv_netvsc_queue *queue);
 HV_HOT void hv_netvsc_mask(struct hv_netvsc_queue *queue);

@@ -52,6 +52,7 @@ static_assert(HV_NETVSC_PIGGYBACK_MS == Piggyback::kPeriodMs);
 static_assert(HV_NETVSC_LEAST_MTU == kLeastMtu && HV_NETVSC_MOST_MTU == kMostMtu);
 static_assert(HV_NETVSC_SEND_TABLE == std::tuple_size_v<ChannelTable>);
 static_assert(HV_NETVSC_MOST_QUEUES == hv::wire::netvsc::kMaxQueues);
+static_assert(HV_NETVSC_JOINED_FRONT == kMaxJoinedFront);
 static_assert(HV_NETVSC_TCP_GOOD == hv::wire::rndis::kTcpChecksumGood &&
               HV_NETVSC_UDP_GOOD == hv::wire::rndis::kUdpChecksumGood);
 
@@ -243,6 +244,7 @@ int hv_netvsc_next(hv_netvsc_queue* queue, hv_netvsc_event* out) {
   out->has_vlan = event.info.has_vlan;
   out->has_hash = event.info.has_hash;
   out->sum_header = event.info.sum_header;
+  out->joined = event.info.part != 0;
   out->vf_allocated = event.vf_allocated;
   out->vlan = event.info.vlan;
   out->slot = event.slot;
@@ -255,6 +257,19 @@ int hv_netvsc_next(hv_netvsc_queue* queue, hv_netvsc_event* out) {
   out->fragments = reinterpret_cast<const hv_netvsc_fragment*>(event.fragments.data());
   out->bytes = event.bytes.data();
   out->table = event.table ? event.table->data() : nullptr;
+  return HV_OK;
+}
+
+int hv_netvsc_describe_joined(const void* front, size_t size, uint32_t length, uint32_t parts,
+                              uint32_t mtu, hv_netvsc_joined* joined) {
+  const auto described = describe_joined(bytes_at(front, size), length, parts, mtu);
+  if (!described) return status_of(described.error());
+  *joined = {.transport_offset = described->transport_offset,
+             .segment = described->segment,
+             .segments = described->segments,
+             .pseudo_sum = described->pseudo_sum,
+             .ipv6 = described->ipv6,
+             .congestion = described->congestion};
   return HV_OK;
 }
 

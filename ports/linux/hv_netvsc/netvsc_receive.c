@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
+#include <linux/tcp.h>
 #include <net/ip.h>
 
 #include "netvsc_device.h"
@@ -61,6 +62,43 @@ static void netvsc_sum_header(struct sk_buff *skb)
 	ip_send_check(ip_hdr(skb));
 }
 
+/*
+ * A joined frame says how it is cut again, or it would go no farther than to this stack: a device
+ * that it is redirected to drops what is longer than its MTU. Before eth_type_trans().
+ */
+static void netvsc_describe_joined(const struct net_device *dev,
+				   const struct hv_netvsc_event *event, struct sk_buff *skb)
+{
+	struct hv_netvsc_joined joined;
+	struct tcphdr *tcp;
+
+	if (hv_netvsc_describe_joined(skb->data, skb_headlen(skb), skb->len, event->fragment_count,
+				      READ_ONCE(dev->mtu), &joined))
+		return;
+	if (!skb_partial_csum_set(skb, joined.transport_offset, offsetof(struct tcphdr, check)))
+		return;
+	tcp = (struct tcphdr *)(skb->data + joined.transport_offset);
+	tcp->check = (__force __sum16)htons(joined.pseudo_sum);
+	skb_shinfo(skb)->gso_size = joined.segment;
+	skb_shinfo(skb)->gso_segs = joined.segments;
+	/* GRO would join it with others, in a list that cannot be cut into these segments. */
+	skb_shinfo(skb)->gso_type = SKB_GSO_DODGY |
+				    (joined.ipv6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4) |
+				    (joined.congestion ? SKB_GSO_TCP_ECN : 0);
+}
+
+/* What the host says of the frame's checksums. Before eth_type_trans(). */
+static HV_HOT void netvsc_adopt_checksum(const struct net_device *dev,
+					 const struct hv_netvsc_event *event, struct sk_buff *skb)
+{
+	if (!(dev->features & NETIF_F_RXCSUM) || !event->has_checksum ||
+	    !(event->checksum & (HV_NETVSC_TCP_GOOD | HV_NETVSC_UDP_GOOD)))
+		return;
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (unlikely(event->joined) && event->checksum & HV_NETVSC_TCP_GOOD)
+		netvsc_describe_joined(dev, event, skb);
+}
+
 HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_netvsc_event *event)
 {
 	struct netvsc_net *net = queue->adapter->net;
@@ -87,12 +125,10 @@ HV_HOT void netvsc_frame_received(struct netvsc_queue *queue, const struct hv_ne
 		return;
 	}
 
+	netvsc_adopt_checksum(dev, event, skb);
 	skb->protocol = eth_type_trans(skb, dev);
 	if (unlikely(event->sum_header))
 		netvsc_sum_header(skb);
-	if ((dev->features & NETIF_F_RXCSUM) && event->has_checksum &&
-	    (event->checksum & (HV_NETVSC_TCP_GOOD | HV_NETVSC_UDP_GOOD)))
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (event->has_hash && (dev->features & NETIF_F_RXHASH))
 		skb_set_hash(skb, event->hash, PKT_HASH_TYPE_L4);
 	if (event->has_vlan)
