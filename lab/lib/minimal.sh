@@ -3,11 +3,11 @@
 # its tests.
 
 MINIMAL_MODULES="hv_vmbus hv_storvsc hv_netvsc hv_utils hv_balloon hyperv_keyboard hid_hyperv
-  hv_sock pci_hyperv uio_hv_generic af_packet 8021q veth sd_mod sr_mod sg isofs loop ext4
-  mq-deadline crc32c_generic"
+  hv_sock pci_hyperv uio_hv_generic af_packet 8021q veth sch_ingress cls_matchall
+  act_mirred sd_mod sr_mod sg isofs loop ext4 mq-deadline crc32c_generic"
 MINIMAL_PROGRAMS="mke2fs e2fsck blkdiscard blockdev findmnt"
 TOOLS_PROGRAMS="fio sg_unmap sg_inq sg_vpd sg_readcap sg_write_same sg_sync sg_raw sg_luns kexec
-  vmcore-dmesg ethtool iperf3"
+  vmcore-dmesg ethtool iperf3 tc"
 
 # ensure_minimal KERNEL_DIR RELEASE AGENT [MODULE.ko...] -> sets MINIMAL_INITRD.
 ensure_minimal() {

@@ -155,6 +155,8 @@ frames_of_a_file() {
 }
 # How many segments a host joins is chance; that it joins none in all of the file is not.
 joined_frames_come() { frames_of_a_file "$1" && [ "$FRAMES" -lt "$SEGMENTS" ]; }
+# TCP looks at how long segments are said to be, once; a kernel that does not say so is content.
+tcp_is_content() { ! dmesg | grep 'suspect GRO'; }
 test_tap_network_takes_joined_segments() {
   local device FRAMES=none
   device=$(tap_nic)
@@ -166,6 +168,56 @@ test_tap_network_takes_joined_segments() {
   within 120 joined_frames_come "$device" ||
     fail "$FRAMES frames for $SEGMENTS segments, with LRO on"
   [ "$(tcp_counter InCsumErrors)" = 0 ] || fail "wrong checksums: $(tcp_counter InCsumErrors)"
+  ! ours hv_netvsc || tcp_is_content || fail "TCP takes joined frames for too long segments"
+  driver_is_calm
+}
+
+# redirect FROM TO: by tc (not busybox's), all that FROM receives goes out by TO.
+redirect() {
+  tool /tools/bin/tc qdisc add dev "$1" clsact
+  tool /tools/bin/tc filter add dev "$1" ingress matchall action mirred egress redirect dev "$2"
+}
+# joined_frames_pass DEVICE VETH: some come while a file is fetched behind VETH, and it drops none.
+joined_frames_pass() {
+  in_space wget -q -O /tmp/network.md5 http://10.9.0.1:8080/network.md5 || return 1
+  before=$(cat "/sys/class/net/$1/statistics/rx_packets")
+  in_space wget -q -O /tmp/network http://10.9.0.1:8080/network || return 1
+  FRAMES=$(($(cat "/sys/class/net/$1/statistics/rx_packets") - before))
+  holds "/sys/class/net/$2/statistics/tx_dropped" 0 || return 0
+  [ "$(md5sum </tmp/network | cut -c 1-32)" = "$(cut -c 1-32 /tmp/network.md5)" ] &&
+    [ "$FRAMES" -lt "$SEGMENTS" ]
+}
+test_tap_network_redirects_joined_segments() {
+  ours hv_netvsc || skip "the in-tree driver does not say how joined frames are cut"
+  local device peer module before offload FRAMES=none
+  device=$(tap_nic)
+  tap_up "$device"
+  for module in veth sch_ingress cls_matchall act_mirred; do modprobe $module; done
+  tool ethtool -K "$device" lro on || fail "LRO cannot be turned on"
+  # Behind the adapter is a namespace, which has its address and all its frames.
+  new_space
+  ip link add joined0 type veth
+  peer=$(peer_of joined0)
+  ip link set "$peer" address "$NIC1"
+  ip link set "$peer" netns "$SPACE"
+  ip addr flush dev "$device"
+  in_space ip addr add 10.9.0.2/24 dev "$peer"
+  in_space ip link set "$peer" up
+  ip link set joined0 up
+  redirect "$device" joined0
+  redirect joined0 "$device"
+  # As they are, then cut by software.
+  for offload in on off; do
+    tool ethtool -K joined0 tso $offload gso $offload || fail "tso $offload is refused"
+    within 120 joined_frames_pass "$device" joined0 ||
+      fail "$FRAMES frames for $SEGMENTS segments came to the other side, tso $offload"
+    holds /sys/class/net/joined0/statistics/tx_dropped 0 ||
+      fail "$(cat /sys/class/net/joined0/statistics/tx_dropped) frames were dropped, tso $offload"
+  done
+  tool /tools/bin/tc qdisc del dev "$device" clsact
+  ip link del joined0
+  kill "$SPACE"
+  tap_up "$device"
   driver_is_calm
 }
 
