@@ -315,6 +315,7 @@ int netvsc_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 /* netvsc_vf.c: the virtual function; under RTNL unless they say otherwise */
 extern struct notifier_block netvsc_vf_notifier;
 struct net_device *netvsc_vf_carrying(struct netvsc_net *net);
+u16 netvsc_vf_select_queue(struct net_device *vf, struct sk_buff *skb);
 void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buff *skb);
 void netvsc_vf_settle(struct netvsc_net *net);
 void netvsc_vf_leave(struct netvsc_net *net);

@@ -157,16 +157,13 @@ static u32 netvsc_hash(const struct netvsc_net *net, struct sk_buff *skb)
 }
 
 /* The host's table says by a hash which queue to use; a flow stays with its own. */
-static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
-			       struct net_device *sb_dev)
+static u16 netvsc_pick_queue(struct net_device *dev, struct sk_buff *skb)
 {
 	const struct netvsc_net *net = netdev_priv(dev);
 	struct sock *sk = skb->sk;
 	int queue = sk_tx_queue_get(sk);
 	int before = queue;
 
-	if (dev->real_num_tx_queues == 1)
-		return 0;
 	if (queue >= 0 && queue < dev->real_num_tx_queues && !skb->ooo_okay)
 		return queue;
 	if (skb_rx_queue_recorded(skb))
@@ -176,6 +173,41 @@ static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
 	queue %= dev->real_num_tx_queues;
 	if (queue != before && sk && sk_fullsock(sk) && rcu_access_pointer(sk->sk_dst_cache))
 		sk_tx_queue_set(sk, queue);
+	return queue;
+}
+
+/* Whether the user has said which queue is for which CPU or received frame. */
+static bool netvsc_has_xps(const struct net_device *dev)
+{
+#ifdef CONFIG_XPS
+	return rcu_access_pointer(dev->xps_maps[XPS_CPUS]) ||
+	       rcu_access_pointer(dev->xps_maps[XPS_RXQS]);
+#else
+	return false;
+#endif
+}
+
+/*
+ * A socket remembers one queue. While frames go by the function it is the function's, which may
+ * have more of them: were one of ours written there, each frame would go to another.
+ */
+static u16 netvsc_select_queue(struct net_device *dev, struct sk_buff *skb,
+			       struct net_device *sb_dev)
+{
+	struct net_device *vf;
+	u16 queue;
+
+	if (dev->real_num_tx_queues == 1)
+		return 0;
+	rcu_read_lock();
+	vf = netvsc_vf_carrying(netdev_priv(dev));
+	if (unlikely(vf))
+		queue = netvsc_vf_select_queue(vf, skb) % dev->real_num_tx_queues;
+	else if (unlikely(netvsc_has_xps(dev)))
+		queue = netdev_pick_tx(dev, skb, sb_dev);
+	else
+		queue = netvsc_pick_queue(dev, skb);
+	rcu_read_unlock();
 	return queue;
 }
 

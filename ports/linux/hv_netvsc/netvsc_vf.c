@@ -82,6 +82,16 @@ struct net_device *netvsc_vf_carrying(struct netvsc_net *net)
 	return vf;
 }
 
+/* The function's own choice, which it makes again when it is given the frame. Under RCU. */
+u16 netvsc_vf_select_queue(struct net_device *vf, struct sk_buff *skb)
+{
+	if (vf->real_num_tx_queues == 1)
+		return 0;
+	if (vf->netdev_ops->ndo_select_queue)
+		return vf->netdev_ops->ndo_select_queue(vf, skb, NULL);
+	return netdev_pick_tx(vf, skb, NULL);
+}
+
 /* Under RCU. The frame is done with. */
 void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buff *skb)
 {
@@ -124,7 +134,27 @@ static rx_handler_result_t netvsc_vf_receive(struct sk_buff **pskb)
 	return RX_HANDLER_ANOTHER;
 }
 
-/* Tells the host of the data path until there is nothing to tell. Under RTNL; waits for it. */
+/*
+ * Frames go by the function now. Of a burst that began before, the last frames may have gone so
+ * already, and nobody else shows the host the ones before them. Under RTNL.
+ */
+static void netvsc_vf_flush(struct netvsc_net *net)
+{
+	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
+	u32 i;
+
+	if (!adapter)
+		return;
+	/* Behind this, each burst that began before has ended. */
+	synchronize_net();
+	for (i = 0; i < adapter->active; i++)
+		netvsc_flush_queue(adapter->queues[i], 0);
+}
+
+/*
+ * Tells the host of the data path until there is nothing to tell. Comes behind whatever may have
+ * turned frames to the function. Under RTNL; waits for the host.
+ */
 void netvsc_vf_settle(struct netvsc_net *net)
 {
 	struct netvsc_adapter *adapter = netvsc_adapter_of(net);
@@ -139,6 +169,8 @@ void netvsc_vf_settle(struct netvsc_net *net)
 	} while (ret > 0);
 	if (ret && !hv_client_going(&net->client))
 		netdev_err(net->dev, "the data path is not switched: error %d\n", ret);
+	if (hv_netvsc_function_carries(&net->function))
+		netvsc_vf_flush(net);
 }
 
 /* It is going down, or away: what is sent from here on goes by the channels. Under RTNL. */

@@ -42,6 +42,41 @@ test_network_changes_under_traffic() {
   driver_is_calm
 }
 
+# frames_by DEVICE QUEUE: that it has sent.
+frames_by() {
+  tool ethtool -S "$1" | awk -v name="tx_queue_$2_packets:" '$1 == name { print $2 }'
+}
+# goes_by DEVICE QUEUE: of the first two queues a few frames take this one alone.
+goes_by() {
+  local before other
+  before=$(frames_by "$1" "$2") other=$(frames_by "$1" $((1 - $2)))
+  answers -c 5 10.0.2.2 || return 1
+  [ "$(frames_by "$1" "$2")" -ge $((before + 5)) ] &&
+    [ "$(frames_by "$1" $((1 - $2)))" = "$other" ]
+}
+test_network_sends_by_the_queues_that_are_set_for_cpus() {
+  local device queue
+  ours hv_netvsc || skip "the in-tree driver does not look at xps_cpus"
+  [ "$CPUS" -ge 2 ] || skip "one CPU has one queue"
+  mount_tools
+  network_answers "at first"
+  device=$(nic $NIC0)
+  tool ethtool -L "$device" combined 2 || fail "it does not get two queues"
+  within 60 network_answers "with two queues"
+  for queue in 1 0; do
+    echo 0 >"/sys/class/net/$device/queues/tx-$((1 - queue))/xps_cpus"
+    printf '%x\n' $(((1 << CPUS) - 1)) >"/sys/class/net/$device/queues/tx-$queue/xps_cpus"
+    within 30 goes_by "$device" $queue || {
+      tool ethtool -S "$device" | grep tx_queue
+      fail "queue $queue is set for all CPUs, and others are used"
+    }
+  done
+  for queue in 0 1; do echo 0 >"/sys/class/net/$device/queues/tx-$queue/xps_cpus"; done
+  tool ethtool -L "$device" combined "$CPUS" || fail "it does not get its queues back"
+  network_answers "at last"
+  driver_is_calm
+}
+
 # The host knows an adapter by its own address until it is told of another, and forgets that when
 # the adapter is opened anew: it has to be told again.
 test_network_keeps_an_address_set_by_hand() {

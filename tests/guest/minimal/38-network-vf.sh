@@ -201,3 +201,40 @@ test_virtual_function_follows_into_a_namespace() {
   network_answers "back from a namespace that is gone"
   driver_is_calm
 }
+
+# sent_by QUEUE: frames that the function has sent by it.
+sent_by() {
+  tool /tools/bin/tc -s qdisc show dev vf0 | awk -v parent=":$(($1 + 1))$" '
+    $1 == "qdisc" { here = $4 == "parent" && $5 ~ parent }
+    here && $1 == "Sent" { print $4 + 0; exit }'
+}
+# by_queue QUEUE: all of a few frames go by the function and by that queue of it.
+by_queue() {
+  local before other
+  before=$(sent_by "$1") other=$(sent_by $((1 - $1)))
+  answers -c 5 10.0.2.2 || return 1
+  [ "$(sent_by "$1")" -ge $((before + 5)) ] && [ "$(sent_by $((1 - $1)))" = "$other" ]
+}
+test_virtual_function_chooses_its_own_queues() {
+  local queue
+  vf_here
+  [ "$CPUS" -ge 2 ] || skip "one CPU has one queue"
+  network_answers "at first"
+  new_space
+  function_comes
+  tool ethtool -L vf0 tx 2 || fail "it does not get two queues"
+  tool /tools/bin/tc qdisc replace dev vf0 root mq || fail "no scheduler for two queues"
+  ask_host nic.vf name=nic0 present=true serial=5
+  within 60 by_function || fail "frames do not go by the function"
+  for queue in 1 0; do
+    echo 0 >/sys/class/net/vf0/queues/tx-$((1 - queue))/xps_cpus
+    printf '%x\n' $(((1 << CPUS) - 1)) >/sys/class/net/vf0/queues/tx-$queue/xps_cpus
+    within 30 by_queue $queue || {
+      tool /tools/bin/tc -s qdisc show dev vf0
+      fail "queue $queue is set for all CPUs, and others are used"
+    }
+  done
+  function_goes
+  within 60 by_channels
+  driver_is_calm
+}
