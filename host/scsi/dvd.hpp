@@ -9,7 +9,7 @@
 namespace hv::host::scsi {
 
 /// A DVD-ROM drive (MMC-6) with an ISO image in it. The guest may open its tray and close it again,
-/// with the same disc.
+/// with the same disc; another disc makes another unit of the same id (DiskManager::change).
 class Dvd final : public LogicalUnit {
  public:
   static constexpr uint32_t kBlock = 2048;
@@ -19,6 +19,8 @@ class Dvd final : public LogicalUnit {
 
   uint32_t block_size() const override { return kBlock; }
   const char* kind() const override { return "dvd"; }
+  /// The guest has locked its tray.
+  bool prevented() const;
 
  protected:
   Progress execute(Task& task, const Command& command) override;
@@ -40,7 +42,6 @@ class Dvd final : public LogicalUnit {
   Progress mechanism_status(Task& task, const Command& command);
 
   bool loaded() const;
-  bool prevented() const;
   uint32_t last_lba() const;
 
   const DiskId id_;

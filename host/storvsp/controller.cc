@@ -99,6 +99,10 @@ bool Controller::replace(Address address, std::shared_ptr<scsi::LogicalUnit> uni
   return true;
 }
 
+bool Controller::change(Address address, std::shared_ptr<scsi::LogicalUnit> unit) {
+  return shared_.luns.replace(address, std::move(unit));
+}
+
 bool Controller::remove(Address address) {
   if (!shared_.luns.remove(address)) return false;
   announce();

@@ -40,6 +40,9 @@ class Controller final : public vmbus::Device {
   /// and finds the place taken; commands in flight come to their end on the unit that they began
   /// on.
   bool replace(Address address, std::shared_ptr<scsi::LogicalUnit> unit);
+  /// The same, for a unit that stays what it was, as a drive with another medium: the guest is not
+  /// told to look. False: nothing is there.
+  bool change(Address address, std::shared_ptr<scsi::LogicalUnit> unit);
   /// False: nothing is there. The guest is told to look; commands in flight come to their end.
   bool remove(Address address);
   /// Tells the guest to look at its logical units again.

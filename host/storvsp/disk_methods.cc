@@ -65,6 +65,14 @@ void add_disk_methods(control::Methods& methods, DiskManager& disks) {
                 return json{{"name", disks.replace(params.at("name").get<std::string>(),
                                                    disk_spec_from_json(spec))}};
               }));
+  methods.add("dvd.change", "puts another disc into a DVD drive that the guest has not locked",
+              {{"name", ParameterType::String, true, "of the drive, as disk.list says"},
+               {"path", ParameterType::String, true, "ISO image"}},
+              guarded([&disks](const json& params) {
+                disks.change(params.at("name").get<std::string>(),
+                             params.at("path").get<std::string>());
+                return json::object();
+              }));
   methods.add("disk.resize", "grows or shrinks a disk, or notices the size its file has now",
               {{"name", ParameterType::String, true, "as disk.list says"},
                {"size", ParameterType::Integer, false, "bytes; none: look at the file"}},

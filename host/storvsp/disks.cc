@@ -112,7 +112,8 @@ std::string DiskManager::add(const DiskSpec& spec) {
     throw DiskError(fmt::format("disk name {}: in use; choose another with name=", name));
   check_block_size(spec);
   place(entry);
-  entry.unit = make_unit(entry.spec);
+  entry.id = disk_id(spec.path);
+  entry.unit = make_unit(entry.spec, entry.id);
   entry.device = controller_of(entry);
   const bool fresh = !entry.device;
   if (fresh) entry.device = std::make_shared<Controller>(controller_options(entry));
@@ -159,7 +160,9 @@ std::string DiskManager::replace(const std::string& name, DiskSpec spec) {
   spec.controller = entry.spec.controller;
   spec.lun = entry.spec.lun;
   const std::string old_path = std::exchange(entry.spec, std::move(spec)).path;
-  const std::weak_ptr<scsi::LogicalUnit> old = std::exchange(entry.unit, make_unit(entry.spec));
+  entry.id = disk_id(entry.spec.path);
+  const std::weak_ptr<scsi::LogicalUnit> old =
+      std::exchange(entry.unit, make_unit(entry.spec, entry.id));
   entry.device->replace(entry.address, entry.unit);
   disks_.erase(name);
   disks_.emplace(other, std::move(entry));
@@ -167,6 +170,26 @@ std::string DiskManager::replace(const std::string& name, DiskSpec spec) {
   if (!wait_released(old))
     throw DiskError(fmt::format("disk {}: replaced, but I/O on {} does not end", name, old_path));
   return other;
+}
+
+void DiskManager::change(const std::string& name, const std::string& path) {
+  std::unique_lock lock(mutex_);
+  Entry& entry = find(name);
+  const auto* drive = dynamic_cast<const scsi::Dvd*>(entry.unit.get());
+  if (drive == nullptr)
+    throw DiskError(fmt::format("disk {}: no DVD drive; disk.replace is for disks", name));
+  if (drive->prevented())
+    throw DiskError(fmt::format("dvd {}: the guest has locked its tray: unmount it there", name));
+  DiskSpec spec = entry.spec;
+  spec.path = path;
+  auto unit = make_unit(spec, entry.id);
+  unit->raise(scsi::kMediumMayHaveChanged);
+  const std::string old_path = std::exchange(entry.spec, std::move(spec)).path;
+  const std::weak_ptr<scsi::LogicalUnit> old = std::exchange(entry.unit, std::move(unit));
+  entry.device->change(entry.address, entry.unit);
+  lock.unlock();
+  if (!wait_released(old))
+    throw DiskError(fmt::format("dvd {}: changed, but I/O on {} does not end", name, old_path));
 }
 
 uint64_t DiskManager::resize(const std::string& name, std::optional<uint64_t> bytes) {
@@ -220,9 +243,9 @@ nlohmann::json DiskManager::list() const {
   return disks;
 }
 
-std::shared_ptr<scsi::LogicalUnit> DiskManager::make_unit(const DiskSpec& spec) const {
+std::shared_ptr<scsi::LogicalUnit> DiskManager::make_unit(const DiskSpec& spec,
+                                                          const scsi::DiskId& id) const {
   auto backend = open_backend(spec);
-  const scsi::DiskId id = disk_id(spec.path);
   std::shared_ptr<scsi::LogicalUnit> unit;
   if (spec.dvd) {
     unit = std::make_shared<scsi::Dvd>(std::move(backend), id);

@@ -58,6 +58,10 @@ class DiskManager {
   /// the old one's. Returns its name, when the old file is closed. Throws DiskError or
   /// BackendError.
   std::string replace(const std::string& name, DiskSpec spec);
+  /// Puts another disc into a DVD drive: its next command says that the medium may have changed.
+  /// Returns when the old file is closed. Throws DiskError (no drive, or the guest has locked its
+  /// tray) or BackendError.
+  void change(const std::string& name, const std::string& path);
   /// Grows or shrinks to `bytes`, or notices the size that the file has now, and tells the guest.
   /// Returns bytes. Throws DiskError.
   uint64_t resize(const std::string& name, std::optional<uint64_t> bytes);
@@ -67,6 +71,7 @@ class DiskManager {
  private:
   struct Entry {
     DiskSpec spec;
+    scsi::DiskId id;  ///< of a DVD that of the drive, whatever is in it
     Address address;
     uint8_t controller = 0;
     std::shared_ptr<Controller> device;
@@ -74,7 +79,7 @@ class DiskManager {
   };
 
   Entry& find(const std::string& name);
-  std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec) const;
+  std::shared_ptr<scsi::LogicalUnit> make_unit(const DiskSpec& spec, const scsi::DiskId& id) const;
   std::string free_name(bool dvd) const;
   void place(Entry& entry) const;
   bool taken(ControllerOptions::Bus bus, uint8_t controller, uint8_t target, uint8_t lun) const;

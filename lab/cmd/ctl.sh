@@ -150,7 +150,7 @@ ctl_nested() {
     esac
   done
   case $method in
-    disk.add | disk.replace)
+    disk.add | disk.replace | dvd.change)
       [ -n "$path" ] || usage_error "$method needs path=FILE"
       [ -f "$path" ] || [ -b "$path" ] || die "the disk $path does not exist" ;;
   esac
@@ -169,6 +169,15 @@ ctl_nested() {
       old=$(node_disk "$name")
       attach_as "${as:-$name}" "$path" "$ro" || die "disk.replace: $qmp_error"
       host_with_disk "$disk" disk.replace "name=$name" "${rest[@]}" || {
+        detach_disk "$disk"
+        return 1
+      }
+      [ -z "$old" ] || detach_disk "$old" ;;
+    dvd.change)
+      [ -n "$name" ] || usage_error "dvd.change needs name=NAME"
+      old=$(node_disk "$name")
+      attach_as "$name" "$path" true || die "dvd.change: $qmp_error"
+      host_with_disk "$disk" dvd.change "name=$name" "${rest[@]}" || {
         detach_disk "$disk"
         return 1
       }
@@ -213,7 +222,7 @@ main() {
     control=$2
     shift 2
     case $1 in
-      disk.add | disk.replace | disk.remove | disk.resize)
+      disk.add | disk.replace | disk.remove | disk.resize | dvd.change)
         if [ -S "$control.qmp" ]; then
           ctl_nested "$@"
           return

@@ -387,12 +387,14 @@ guest_says() {
   esac
 }
 
-# The disks that hold something: an ISO image and an ext4 disk.
+# The disks that hold something: two ISO images and an ext4 disk.
 guest_media() {
-  mkdir -p "$SCRATCH/dvd" "$SCRATCH/ide"
+  mkdir -p "$SCRATCH/dvd" "$SCRATCH/other-dvd" "$SCRATCH/ide"
   head -c 3000000 "$TOOLS_DISK" >"$SCRATCH/dvd/data"
   (cd "$SCRATCH/dvd" && md5sum data >sums)
   genisoimage -quiet -r -V ENLIGHTEN -o "$job/dvd.iso" "$SCRATCH/dvd"
+  echo 'another disc' >"$SCRATCH/other-dvd/hello"
+  genisoimage -quiet -r -V OTHER -o "$job/other-dvd.iso" "$SCRATCH/other-dvd"
   echo 'hello from IDE' >"$SCRATCH/ide/hello"
   truncate -s 16M "$job/ide.raw"
   mke2fs -q -t ext4 -F -d "$SCRATCH/ide" "$job/ide.raw"

@@ -37,6 +37,39 @@ test_a_dvd_is_read() {
   umount /mnt/dvd
 }
 
+# disc_has FILE: the disc that is in the drive now has it; SECTORS says how large the disc is.
+disc_has() {
+  local status=0
+  mount -t iso9660 -o ro "$drive" /mnt/dvd || return 1
+  [ -e "/mnt/dvd/$1" ] || status=1
+  SECTORS=$(sectors "$drive")
+  umount /mnt/dvd
+  return $status
+}
+# disc_becomes IMAGE FILE: asks for the disc until it is there. The host changes none while the
+# guest has it locked, which it has for as long as disc_has looks.
+disc_becomes() {
+  ask_host dvd.change name=dvd0 path="$1"
+  sleep 1
+  disc_has "$2"
+}
+test_a_dvd_drive_gets_another_disc() {
+  local drive before SECTORS=0
+  modprobe -q sr_mod || :
+  drive=$(scsi 4)
+  mkdir -p /mnt/dvd
+  disc_has sums || fail "the first disc is not there"
+  before=$SECTORS
+  within 60 disc_becomes other-dvd.iso hello || fail "the other disc is not seen"
+  [ "$SECTORS" -lt "$before" ] || fail "the other disc has $SECTORS sectors, the first $before"
+  [ "$(scsi 4)" = "$drive" ] || fail "the drive is another one"
+  within 60 disc_becomes dvd.iso sums || fail "the first disc is not seen again"
+  [ "$SECTORS" = "$before" ] || fail "the first disc has $SECTORS sectors, and had $before"
+  mount -t iso9660 -o ro "$drive" /mnt/dvd
+  (cd /mnt/dvd && md5sum -c sums) || fail "the first disc is read wrongly"
+  umount /mnt/dvd
+}
+
 test_an_ide_disk_is_mounted() {
   local disk
   within 60 device $IDE 0 >/dev/null || fail "no IDE disk"

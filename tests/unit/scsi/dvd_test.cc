@@ -57,7 +57,9 @@ TEST_F(DvdTest, EjectsAndLoadsAndSaysSo) {
   EXPECT_EQ(guest.data[4], 2);  // new media
   EXPECT_EQ(guest.in(events, 8).moved, 8u);
   EXPECT_EQ(guest.data[4], 0);
+  EXPECT_FALSE(dvd.prevented());
   EXPECT_EQ(guest.none({0x1e, 0, 0, 0, 1, 0}).status, Status::Good);
+  EXPECT_TRUE(dvd.prevented());
   EXPECT_EQ(guest.none({0x1b, 0, 0, 0, 2, 0}).sense, kRemovalPrevented);
   EXPECT_EQ(guest.none({0x1e, 0, 0, 0, 0, 0}).status, Status::Good);
   EXPECT_EQ(guest.none({0x1b, 0, 0, 0, 2, 0}).status, Status::Good);

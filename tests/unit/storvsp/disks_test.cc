@@ -105,6 +105,23 @@ TEST_F(DisksTest, ADiskIsReplacedAtOnce) {
   EXPECT_THROW(disks.replace("ide", {.path = file("e")}), DiskError);
 }
 
+TEST_F(DisksTest, ADvdDriveGetsAnotherDisc) {
+  const std::string path = file("a");
+  EXPECT_EQ(disks.add({.path = path, .dvd = true, .lun = 5}), "dvd0");
+  disks.add({.path = file("b"), .name = "disk"});
+  EXPECT_THROW(disks.change("disk", file("c")), DiskError);
+  EXPECT_THROW(disks.change("none", file("c")), DiskError);
+  EXPECT_THROW(disks.change("dvd0", folder / "none"), BackendError);
+  EXPECT_EQ(disks.list()[1]["path"], path) << "what cannot be done changes nothing";
+  disks.change("dvd0", file("d", 2 << 20));
+  const auto list = disks.list();
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[1]["name"], "dvd0");
+  EXPECT_EQ(list[1]["lun"], 5);
+  EXPECT_EQ(list[1]["size"], 2 << 20);
+  EXPECT_NO_THROW(FileBackend::open(path, {}));
+}
+
 TEST_F(DisksTest, ResizeChangesTheFile) {
   const std::string path = file("a");
   disks.add({.path = path, .name = "x"});
