@@ -392,6 +392,8 @@ struct scsi_host_template storvsc_host_template = {
 	.this_id = -1,
 	/* A request is one range of pages: no gaps. */
 	.virt_boundary_mask = HV_HYP_PAGE_SIZE - 1,
+	/* Newer kernels would have a segment end at 64 KiB. */
+	.max_segment_size = UINT_MAX,
 	.no_write_same = 1,
 	.track_queue_depth = 1,
 };

@@ -70,6 +70,15 @@ test_a_dvd_drive_gets_another_disc() {
   umount /mnt/dvd
 }
 
+# A request is one range of pages, however long a piece of memory is.
+test_a_disk_takes_pieces_of_any_length() {
+  local disk
+  disk=$(scsi 0)
+  wanted hv_storvsc || skip "the in-tree driver of 6.12 has them end at 64 KiB"
+  holds "/sys/block/${disk#/dev/}/queue/max_segment_size" 4294967295 ||
+    fail "$(cat "/sys/block/${disk#/dev/}/queue/max_segment_size") bytes"
+}
+
 test_an_ide_disk_is_mounted() {
   local disk
   within 60 device $IDE 0 >/dev/null || fail "no IDE disk"
