@@ -309,12 +309,12 @@ struct sk_buff *netvsc_run_xdp(struct netvsc_queue *queue, const struct hv_netvs
 			       struct bpf_prog *prog);
 void netvsc_xdp_flush(struct netvsc_queue *queue);
 int netvsc_xdp_xmit(struct net_device *dev, int count, struct xdp_frame **frames, u32 flags);
-int netvsc_vf_set_xdp(struct net_device *vf, struct bpf_prog *prog, struct netlink_ext_ack *extack);
 int netvsc_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 
 /* netvsc_vf.c: the virtual function; under RTNL unless they say otherwise */
 extern struct notifier_block netvsc_vf_notifier;
 struct net_device *netvsc_vf_carrying(struct netvsc_net *net);
+int netvsc_vf_set_xdp(struct net_device *vf, struct bpf_prog *prog, struct netlink_ext_ack *extack);
 u16 netvsc_vf_select_queue(struct net_device *vf, struct sk_buff *skb);
 void netvsc_vf_xmit(struct netvsc_net *net, struct net_device *vf, struct sk_buff *skb);
 void netvsc_vf_settle(struct netvsc_net *net);
@@ -327,11 +327,13 @@ void netvsc_change_rx_flags(struct net_device *dev, int change);
 void netvsc_vf_setup_work(struct work_struct *work);
 void netvsc_vf_work(struct work_struct *work);
 
-/* netvsc_netdev.c */
-extern const struct net_device_ops netvsc_netdev_ops;
+/* netvsc_settings.c: what the host can do and is to do */
 void netvsc_adopt_features(struct netvsc_net *net);
 void netvsc_filter_work(struct work_struct *work);
 int netvsc_apply_filter(struct netvsc_net *net);
+
+/* netvsc_netdev.c */
+extern const struct net_device_ops netvsc_netdev_ops;
 
 /* netvsc_link.c */
 void netvsc_link_told(struct netvsc_net *net, int told, u32 value);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The virtual function of an adapter: its interface is joined to ours, and carries our frames. */
+#include <linux/bpf.h>
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/if_macvlan.h>
@@ -82,6 +83,22 @@ struct net_device *netvsc_vf_carrying(struct netvsc_net *net)
 	return vf;
 }
 
+/* The function runs the program, too, when it runs any. */
+int netvsc_vf_set_xdp(struct net_device *vf, struct bpf_prog *prog, struct netlink_ext_ack *extack)
+{
+	struct netdev_bpf bpf = { .command = XDP_SETUP_PROG, .prog = prog, .extack = extack };
+	int ret;
+
+	if (!vf || !vf->netdev_ops->ndo_bpf)
+		return 0;
+	if (prog)
+		bpf_prog_inc(prog);
+	ret = vf->netdev_ops->ndo_bpf(vf, &bpf);
+	if (ret && prog)
+		bpf_prog_put(prog);
+	return ret;
+}
+
 /* The function's own choice, which it makes again when it is given the frame. Under RCU. */
 u16 netvsc_vf_select_queue(struct net_device *vf, struct sk_buff *skb)
 {
@@ -148,7 +165,7 @@ static void netvsc_vf_flush(struct netvsc_net *net)
 	/* Behind this, each burst that began before has ended. */
 	synchronize_net();
 	for (i = 0; i < adapter->active; i++)
-		netvsc_flush_queue(adapter->queues[i], 0);
+		hv_client_signal(adapter->queues[i]->vmbus, netvsc_publish(adapter->queues[i]));
 }
 
 /*

@@ -195,22 +195,6 @@ int netvsc_xdp_xmit(struct net_device *dev, int count, struct xdp_frame **frames
 	return ret;
 }
 
-/* The function runs the program, too, when it runs any. */
-int netvsc_vf_set_xdp(struct net_device *vf, struct bpf_prog *prog, struct netlink_ext_ack *extack)
-{
-	struct netdev_bpf bpf = { .command = XDP_SETUP_PROG, .prog = prog, .extack = extack };
-	int ret;
-
-	if (!vf || !vf->netdev_ops->ndo_bpf)
-		return 0;
-	if (prog)
-		bpf_prog_inc(prog);
-	ret = vf->netdev_ops->ndo_bpf(vf, &bpf);
-	if (ret && prog)
-		bpf_prog_put(prog);
-	return ret;
-}
-
 /* The program is ours when this succeeds; NULL: there is to be none. Under RTNL. */
 static int netvsc_xdp_set(struct netvsc_net *net, struct bpf_prog *prog,
 			  struct netlink_ext_ack *extack)
