@@ -95,8 +95,8 @@ bench_guest_run() {
     : >"$BENCH_JOB/nested"
     BENCH_FILES+=(--file "$BENCH_JOB/nested")
   }
-  tell "${against:-in-tree} and ours in turn, $pairs pairs of guests, $seconds s each measurement," \
-    "$cpus CPUs, $ACCEL"
+  tell "${against:-in-tree} and ours in turn, $pairs pairs of guests," \
+    "$seconds s each measurement, $cpus CPUs, $ACCEL"
   while [ -s "$BENCH_JOB/boots" ]; do
     : >"$SCRATCH/lines.boot"
     node_talk $((limit + 60)) bench_guest_says --accel "$ACCEL" --smp "$BENCH_NODE_CPUS" \
@@ -149,9 +149,9 @@ bench_guest_line() {
 # With --json only the report is on stdout.
 tell() { if [ "$json" = 1 ]; then printf '%s\n' "$*" >&2; else printf '%s\n' "$*"; fi; }
 
-# The ratio ours / in-tree (or the other tree's) is that of two turns one behind the other; of a pair of guests their
-# median, and of the pairs the median, beside it the lowest and the highest. Per I/O or packet:
-# signals (guest to host), interrupts (host to guest), the guest's CPU time.
+# The ratio ours / in-tree (or the other tree's) is that of two turns one behind the other; of a
+# pair of guests their median, and of the pairs the median, beside it the lowest and the highest.
+# Per I/O or packet: signals (guest to host), interrupts (host to guest), the guest's CPU time.
 bench_guest_report() {
   awk -v json="$json" -v other="${against:+other}" '
     function sort(list, n,  i, j, t) {

@@ -83,7 +83,8 @@ static int storvsc_limits_hold(struct storvsc_device *dev)
 	u32 before = dev->max_transfer;
 
 	if (before && dev->properties.max_transfer < before) {
-		dev_err(&dev->client.hv->device, "this host takes smaller transfers than the one before\n");
+		dev_err(&dev->client.hv->device,
+			"this host takes smaller transfers than the one before\n");
 		return -EOPNOTSUPP;
 	}
 	if (!before)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR MIT
-# A host that is slow, refuses, or breaks a ring: the faults modify-delay, refuse-open and break-ring
-# (host/faults).
+# A host that is slow, refuses, or breaks a ring: the faults modify-delay, refuse-open and
+# break-ring (host/faults).
 
 # What the host was asked for takes effect a moment later. In hundredths of a second.
 hundredths() { local time; time=$(now); echo "${time%.*}${time#*.}"; }
