@@ -13,7 +13,7 @@ set_up() {
   if [ "$WHOSE" = enlighten ]; then
     ours hv_netvsc || fail "hv_netvsc is not ours"
   else
-    ! ours hv_netvsc || fail "hv_netvsc is ours"
+    [ -n "$AGAINST" ] || ! ours hv_netvsc || fail "hv_netvsc is ours"
   fi
   within 60 nic "$NIC1" >/dev/null || fail "no adapter"
   DEVICE=$(nic "$NIC1")

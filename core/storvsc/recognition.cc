@@ -58,6 +58,8 @@ void Recognition::heard(Bytes packet, Bytes memory) {
                                               .least = 0},
                                              *completion)
                                      : unintelligible();
+  // What the unit has to say of a change it says once.
+  changed_ = changed_ || outcome.chore == Chore::RescanDevice;
   if (outcome.verdict == Verdict::NoDevice) return decide(Recognised::Gone);
   const bool good = outcome.verdict == Verdict::Done && outcome.scsi_status == 0;
   if (!good && ++tries_ < kTries) return;
@@ -80,16 +82,16 @@ void Recognition::heard_identity(Bytes page) {
   if (!page.empty() && !is_connected(page[0])) return decide(Recognised::Gone);
   identity_ = compare_identity(known_.identity, page);
   if (identity_ == Identity::Other) return decide(Recognised::Other);
-  if (known_.bytes == 0) return decide(Recognised::Same);
+  if (known_.bytes == 0) return recognised();
   step_ = Step::Capacity;
 }
 
 void Recognition::heard_capacity(Bytes data) {
   const auto said = ByteReader(data).take<Capacity>();
-  if (!said) return decide(Recognised::Same);
+  if (!said) return recognised();
   const auto bytes = bytes_of_disk(*said);
-  if (bytes && *bytes == known_.bytes) return decide(Recognised::Same);
-  decide(identity_ == Identity::Same ? Recognised::Resized : Recognised::Other);
+  if (bytes && *bytes == known_.bytes) return recognised();
+  decide(identity_ == Identity::Same ? Recognised::Changed : Recognised::Other);
 }
 
 }  // namespace hv::storvsc

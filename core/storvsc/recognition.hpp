@@ -16,7 +16,7 @@ struct Known {
 
 enum class Recognised : uint8_t {
   Same,
-  Resized,  ///< the same, and larger or smaller than it was
+  Changed,  ///< the same, and of another size, or it says that something has changed
   Other,    ///< another one has taken its place: nothing that is still to be written is for it
   Gone,     ///< nobody at this address
 };
@@ -46,6 +46,7 @@ class Recognition {
 
   void heard_identity(std::span<const std::byte> page);
   void heard_capacity(std::span<const std::byte> data);
+  void recognised() { decide(changed_ ? Recognised::Changed : Recognised::Same); }
   void decide(Recognised verdict) {
     verdict_ = verdict;
     step_ = Step::Done;
@@ -55,6 +56,7 @@ class Recognition {
   Step step_ = Step::Identity;
   Identity identity_ = Identity::Unknown;
   Recognised verdict_ = Recognised::Same;
+  bool changed_ = false;  ///< it says so
   uint8_t tries_ = 0;
 };
 

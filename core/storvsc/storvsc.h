@@ -185,7 +185,7 @@ struct hv_storvsc_recognition {
 
 enum hv_storvsc_recognised {
 	HV_STORVSC_RECOGNISED = 0,
-	HV_STORVSC_RESIZED = 1,
+	HV_STORVSC_CHANGED = 1,
 	HV_STORVSC_ANOTHER = 2,
 	HV_STORVSC_NOBODY = 3,
 };

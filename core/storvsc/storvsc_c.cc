@@ -74,7 +74,7 @@ static_assert(HV_STORVSC_DETAIL == static_cast<int>(hv::storvsc::Report::Detail)
 static_assert(HV_STORVSC_RESET == static_cast<int>(Machine::Control::Reset) &&
               HV_STORVSC_RECOGNITION == static_cast<int>(Machine::Control::Recognition));
 static_assert(HV_STORVSC_RECOGNITION_BYTES == Recognition::kMostBytes);
-static_assert(HV_STORVSC_RESIZED == static_cast<int>(hv::storvsc::Recognised::Resized) &&
+static_assert(HV_STORVSC_CHANGED == static_cast<int>(hv::storvsc::Recognised::Changed) &&
               HV_STORVSC_ANOTHER == static_cast<int>(hv::storvsc::Recognised::Other) &&
               HV_STORVSC_NOBODY == static_cast<int>(hv::storvsc::Recognised::Gone));
 static_assert(HV_STORVSC_OTHER_DISK == static_cast<int>(hv::storvsc::Identity::Other) &&

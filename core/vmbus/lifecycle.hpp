@@ -41,6 +41,7 @@ class Lifecycle {
   static constexpr uint32_t kFirst = 250;
   static constexpr uint32_t kMost = 60'000;
   static constexpr uint64_t kCalm = 120'000;
+  static constexpr uint64_t kLate = 1'000;
 
   Lifecycle() = default;
   explicit Lifecycle(const Policy& policy) : policy_(policy) {}
@@ -50,6 +51,7 @@ class Lifecycle {
   /// It is being opened: at first, when `due`, behind a suspension, or otherwise than it was.
   /// False: it may not, now or for good (`state` says which).
   bool open(uint64_t now) {
+    allow_for_pause(now);
     if (!in_time(now)) leave();
     const State before = state();
     if (before == State::Gone || before == State::Broken) return false;
@@ -103,6 +105,7 @@ class Lifecycle {
     if (!let_go && policy_.must_let_go) leave();
     if (state() != State::Broken) return;
     if (since_ != kNotOpen) breaks_ = now - since_ >= kCalm ? 1 : breaks_ + 1;
+    lose(now);
     wait_from(now);
     if (breaks_ >= policy_.most_breaks) leave();
   }
@@ -124,6 +127,13 @@ class Lifecycle {
   void lose(uint64_t now) {
     uint64_t lost = kNotLost;
     lost_.compare_exchange_strong(lost, now, std::memory_order_relaxed);
+  }
+  /// Whoever comes late for what was due has stood still with the whole machine: that time is not
+  /// the host's.
+  void allow_for_pause(uint64_t now) {
+    const uint64_t lost = lost_.load(std::memory_order_relaxed);
+    if (state() != State::Waiting || lost == kNotLost || now < next_ + kLate) return;
+    lost_.store(lost + (now - next_), std::memory_order_relaxed);
   }
   void wait_from(uint64_t now) {
     if (since_ != kNotOpen && now - since_ >= kCalm) interval_ = kFirst;

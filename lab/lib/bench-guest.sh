@@ -80,7 +80,7 @@ bench_guest_run() {
     [ $((pair % 2)) = 1 ] || order='enlighten inbox'
     for whose in $order; do
       {
-        echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds JOBS='$BENCH_JOBS'"
+        echo "PAIR=$pair WHOSE=$whose SECONDS_EACH=$seconds JOBS='$BENCH_JOBS' AGAINST='$against'"
         cat "$TOP_DIR/tests/guest/minimal/00-lib.sh" "$TOP_DIR/bench/guest/lib.sh" \
           "$TOP_DIR/bench/guest/$script.sh"
         echo 'echo @turn; read -r _ # the node has seen the last counters then'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The channels of a device: sub-channels, closing, waiting for what is under way. */
 #include <linux/delay.h>
+#include <linux/sched/mm.h>
 
 #include "client/hv_client.h"
 
@@ -23,14 +24,18 @@ void hv_client_rings(const struct vmbus_channel *vmbus, struct hv_port_rings *ri
 static void hv_client_sub_channel(struct vmbus_channel *vmbus)
 {
 	struct hv_client *client = hv_get_drvdata(vmbus->primary_channel->device_obj);
+	unsigned int noio;
 	int ret = 0;
 
 	if (!client)
 		return;
+	/* As hv_client_work(): who closes the device waits for the lock. */
+	noio = memalloc_noio_save();
 	mutex_lock(&client->channels_lock);
 	if (client->takes_channels)
 		ret = client->ops->add_channel(client, vmbus);
 	mutex_unlock(&client->channels_lock);
+	memalloc_noio_restore(noio);
 	if (ret && ret != -ENODEV) /* the host has taken it back */
 		dev_warn(&client->hv->device, "a sub-channel stays unused: error %d\n", ret);
 }

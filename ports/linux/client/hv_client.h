@@ -37,6 +37,7 @@ struct hv_client {
 	struct hv_device *hv;
 	const struct hv_client_ops *ops;
 	struct hv_life life;
+	struct workqueue_struct *wq;	/* has a worker even when there is no memory */
 	struct delayed_work work;	/* closes what broke, opens what is due */
 	bool hurry;			/* who waits for the lock has no time for answers */
 	bool leaving;			/* what breaks now is not opened again */
@@ -52,9 +53,9 @@ struct hv_client {
 
 /* --- lifecycle.c --- */
 
-/* The life is made by the driver's protocol. */
-void hv_client_create(struct hv_client *client, struct hv_device *hv,
-		      const struct hv_client_ops *ops);
+/* 0, -ENOMEM. The life is made by the driver's protocol. */
+int hv_client_create(struct hv_client *client, struct hv_device *hv,
+		     const struct hv_client_ops *ops);
 /* Any context: the host broke it, or does not answer. Said once for each opening. */
 void hv_client_break(struct hv_client *client, const char *why);
 #define HV_CLIENT_RING_BROKEN "a ring makes no sense any more"

@@ -37,7 +37,10 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	netif_carrier_off(dev);
 
 	net = netdev_priv(dev);
-	hv_client_create(&net->client, hv, &netvsc_client_ops);
+	if (hv_client_create(&net->client, hv, &netvsc_client_ops)) {
+		free_netdev(dev);
+		return NULL;
+	}
 	hv_life_create(&net->client.life);
 	net->dev = dev;
 	net->msg_enable = netif_msg_init(debug, NETIF_MSG_DRV | NETIF_MSG_PROBE | NETIF_MSG_LINK |
@@ -56,6 +59,7 @@ static struct net_device *netvsc_alloc(struct hv_device *hv)
 	INIT_DELAYED_WORK(&net->alive_work, netvsc_alive_work);
 	hv_netvsc_function_create(&net->function);
 	if (netvsc_create_stats(net)) {
+		hv_client_destroy(&net->client);
 		free_netdev(dev);
 		return NULL;
 	}

@@ -30,6 +30,7 @@ MODULE_DEVICE_TABLE(vmbus, storvsc_ids);
 
 static void storvsc_free(struct storvsc_device *dev)
 {
+	hv_client_destroy(&dev->client);
 	if (dev->wq)
 		destroy_workqueue(dev->wq);
 	kvfree(dev->slots);
@@ -59,7 +60,10 @@ static struct storvsc_device *storvsc_alloc(struct hv_device *hv, enum storvsc_k
 	host->nr_hw_queues = storvsc_hw_queues(kind == STORVSC_IDE);
 
 	dev = shost_priv(host);
-	hv_client_create(&dev->client, hv, &storvsc_client_ops);
+	if (hv_client_create(&dev->client, hv, &storvsc_client_ops)) {
+		scsi_host_put(host);
+		return ERR_PTR(-ENOMEM);
+	}
 	hv_storvsc_life_create(&dev->client.life);
 	dev->host = host;
 	dev->is_fc = kind == STORVSC_FC;
@@ -180,7 +184,6 @@ static int storvsc_probe(struct hv_device *hv, const struct hv_vmbus_device_id *
 disconnect:
 	storvsc_disconnect(dev);
 free:
-	hv_client_destroy(&dev->client);
 	hv_set_drvdata(hv, NULL);
 	storvsc_free(dev);
 	return ret;

@@ -245,6 +245,19 @@ int storvsc_ready_primary(struct storvsc_device *dev)
 	return storvsc_use_channel(dev, dev->opened);
 }
 
+/* Of all channels that are open. Under the lock. */
+bool storvsc_rings_are_whole(struct storvsc_device *dev)
+{
+	unsigned int count = storvsc_channel_count(dev);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (!READ_ONCE(dev->channels[i]->ready))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Closes all channels. No submitter is left: the state has been changed. Returns whether the host
  * has let go of the rings, and so of all that was sent by them. Process context; the second time

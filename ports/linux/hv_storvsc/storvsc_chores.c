@@ -72,7 +72,7 @@ void storvsc_recognised(struct storvsc_device *dev, struct scsi_device *sdev,
 	switch (verdict) {
 	case HV_STORVSC_RECOGNISED:
 		break;
-	case HV_STORVSC_RESIZED:
+	case HV_STORVSC_CHANGED:
 		storvsc_want_lun(dev, sdev, STORVSC_LUN_RESCAN);
 		break;
 	case HV_STORVSC_ANOTHER:

@@ -113,6 +113,7 @@ int storvsc_drain(struct storvsc_device *dev, unsigned int seconds);
 int storvsc_open_primary(struct storvsc_device *dev);
 int storvsc_ready_primary(struct storvsc_device *dev);
 int storvsc_add_channel(struct hv_client *client, struct vmbus_channel *vmbus);
+bool storvsc_rings_are_whole(struct storvsc_device *dev);
 bool storvsc_close(struct storvsc_device *dev);
 void storvsc_rebuild_map(struct storvsc_device *dev);
 
@@ -128,6 +129,7 @@ int storvsc_awake(struct storvsc_device *dev);
 int storvsc_converse(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake);
 int storvsc_ask_sub_channels(struct storvsc_device *dev, struct hv_storvsc_handshake *handshake);
 int storvsc_reset_bus(struct storvsc_device *dev);
+void storvsc_forget_reset(struct storvsc_device *dev);
 int storvsc_ask_recognition(struct storvsc_device *dev,
 			    struct hv_storvsc_recognition *recognition);
 

@@ -118,6 +118,15 @@ int storvsc_ask_sub_channels(struct storvsc_device *dev, struct hv_storvsc_hands
 	return ret;
 }
 
+/* The channels are closed: who waits for the answer to a reset is told so by an empty one. */
+void storvsc_forget_reset(struct storvsc_device *dev)
+{
+	struct storvsc_question question = { dev, HV_STORVSC_RESET };
+
+	if (storvsc_cancel(&question) == HV_OK)
+		hv_answer_take(&dev->answers[HV_STORVSC_RESET], "", 0);
+}
+
 /* Has the host end all that is in flight, and waits until it is. */
 int storvsc_reset_bus(struct storvsc_device *dev)
 {
@@ -141,5 +150,7 @@ int storvsc_reset_bus(struct storvsc_device *dev)
 	ret = storvsc_await(dev, HV_STORVSC_RESET);
 	if (ret)
 		return ret;
+	if (!dev->answers[HV_STORVSC_RESET].length)
+		return -EIO;
 	return storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
 }

@@ -33,6 +33,19 @@ static void storvsc_fail_slots(struct storvsc_device *dev, int host_byte)
 }
 
 /*
+ * The host may write to the memory of what it has. Of commands that come the mid-layer would hold
+ * back all for as long as one that it has found busy before has none completed in front of it: it
+ * is to see that they fail.
+ */
+static void storvsc_keep(struct storvsc_device *dev)
+{
+	dev_err(&dev->client.hv->device,
+		"the host keeps the rings: %zu commands stay with it for good\n",
+		hv_storvsc_in_flight(&dev->core));
+	atomic_set(&dev->host->host_blocked, 0);
+}
+
+/*
  * Ends all traffic; behind the change of the state that forbids more. Commands that the host still
  * had are given back once it can write to none of their pages any more, to be sent again if the
  * controller is to live. Under the lock.
@@ -45,14 +58,13 @@ static void storvsc_end_traffic(struct storvsc_device *dev)
 	synchronize_rcu();
 	storvsc_drain(dev, STORVSC_GRACE_SECONDS);
 	let_go = storvsc_close(dev);
+	storvsc_forget_reset(dev);
 	hv_life_closed(&dev->client.life, hv_now(), let_go);
 	if (let_go)
 		storvsc_fail_slots(dev, hv_life_state(&dev->client.life) == HV_LIFE_GONE ?
 					DID_NO_CONNECT : DID_RESET);
 	else
-		dev_err(&dev->client.hv->device,
-			"the host keeps the rings: %zu commands stay with it for good\n",
-			hv_storvsc_in_flight(&dev->core));
+		storvsc_keep(dev);
 	storvsc_wake(dev);
 }
 
@@ -74,7 +86,6 @@ void storvsc_disconnect(struct storvsc_device *dev)
 	storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
 	storvsc_end_traffic(dev);
 	mutex_unlock(&dev->lock);
-	hv_client_destroy(&dev->client);
 }
 
 /* A host that takes less than the one before would refuse what is already cut. */
@@ -163,6 +174,9 @@ int storvsc_sleep(struct storvsc_device *dev)
 	ret = storvsc_drain(dev, HV_STORVSC_ANSWER_SECONDS);
 	if (ret == -EBUSY && hv_life_open(&dev->client.life, hv_now()) &&
 	    hv_life_opened(&dev->client.life, hv_now())) {
+		/* Nobody was told of a ring that broke meanwhile. */
+		if (!storvsc_rings_are_whole(dev))
+			hv_client_break(&dev->client, HV_CLIENT_RING_BROKEN);
 		storvsc_wake(dev);
 	} else {
 		storvsc_end_traffic(dev);
@@ -178,7 +192,7 @@ int storvsc_awake(struct storvsc_device *dev)
 	int ret;
 
 	mutex_lock(&dev->lock);
-	ret = storvsc_connect(dev);
+	ret = storvsc_open_again(&dev->client);
 	hv_client_plan(&dev->client);
 	mutex_unlock(&dev->lock);
 	return ret;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The SCSI layer's callbacks: a command goes out, a completion comes in. */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -316,11 +317,32 @@ static enum scsi_timeout_action storvsc_eh_timed_out(struct scsi_cmnd *cmd)
 	return SCSI_EH_RESET_TIMER;
 }
 
+/* A controller that is being closed and opened again: whether it comes to run. */
+static bool storvsc_comes_back(struct storvsc_device *dev)
+{
+	for (;;) {
+		switch (hv_life_state(&dev->client.life)) {
+		case HV_LIFE_RUNNING:
+			return true;
+		case HV_LIFE_OPENING:
+		case HV_LIFE_BROKEN:
+		case HV_LIFE_WAITING:
+			msleep(50);
+			break;
+		default:
+			return false;
+		}
+	}
+}
+
 static int storvsc_eh_host_reset(struct scsi_cmnd *cmd)
 {
 	struct storvsc_device *dev = shost_priv(cmd->device->host);
 	int ret = storvsc_reset_bus(dev);
 
+	/* One that was closed has no command left: that is all that is asked here. */
+	if (ret && ret != -EBUSY && storvsc_comes_back(dev))
+		return SUCCESS;
 	if (ret)
 		dev_warn(&dev->client.hv->device, "reset failed: error %d\n", ret);
 	return ret ? FAILED : SUCCESS;

@@ -231,17 +231,22 @@ static struct vmbus_channel *next_sub(struct vmbus_channel *primary, struct vmbu
 	return next;
 }
 
-static void close_sub(struct vmbus_channel *sub)
+/* 0, or an error: the host keeps its rings. */
+static int close_sub(struct vmbus_channel *sub)
 {
 	struct hvb_channel *bc = hvb_channel_of(sub);
 	bool first = false;
+	bool open;
+	int ret;
 
 	/* Its driver may be just opening it, and the rescind ends that. */
 	if (READ_ONCE(sub->rescind))
 		wait_for_completion(&bc->rescinded);
 
 	mutex_lock(&bc->lock);
-	if (!close_locked(sub)) {
+	open = sub->state == CHANNEL_OPENED_STATE;
+	ret = close_locked(sub);
+	if (!ret) {
 		vmbus_free_ring(sub);
 		mutex_lock(&vmbus_connection.channel_mutex);
 		if (READ_ONCE(sub->rescind))
@@ -251,31 +256,34 @@ static void close_sub(struct vmbus_channel *sub)
 	mutex_unlock(&bc->lock);
 	if (first)
 		hvb_channel_dispose(sub);
+	return open ? ret : 0;
 }
 
 /**
  * vmbus_disconnect_ring() - close a channel and all its sub-channels, keep its rings
  * @channel: a primary channel
  *
- * Return: 0; -EINVAL: a sub-channel, or not open; else the host keeps the rings.
+ * Return: 0; -EINVAL: a sub-channel, or not open; else the host keeps rings of it, or of a
+ * sub-channel.
  * Context: process.
  */
 int vmbus_disconnect_ring(struct vmbus_channel *channel)
 {
 	struct hvb_channel *bc = hvb_channel_of(channel);
 	struct vmbus_channel *sub = NULL;
+	int kept = 0;
 	int ret;
 
 	if (channel->primary_channel)
 		return -EINVAL;
 
 	while ((sub = next_sub(channel, sub)))
-		close_sub(sub);
+		kept = close_sub(sub) ?: kept;
 
 	mutex_lock(&bc->lock);
 	ret = close_locked(channel);
 	mutex_unlock(&bc->lock);
-	return ret;
+	return ret ?: kept;
 }
 EXPORT_SYMBOL_GPL(vmbus_disconnect_ring);
 

@@ -89,7 +89,17 @@ TEST_F(RecognitionTest, TheSameNameWithAnotherSizeHasGrown) {
   remember(kOld);
   hear(kOld);
   hear(capacity(4095, 512));
-  expect(Recognised::Resized);
+  expect(Recognised::Changed);
+}
+
+TEST_F(RecognitionTest, WhatItSaysHasChangedIsNotLost) {
+  remember(kOld);
+  hear(kOld);
+  // Unit attention: the capacity, or what else is known of it, has changed.
+  recognition.heard(test::completion(0x84, 2, 0, test::sense(6, 0x2a, 0x09)),
+                    Bytes(Recognition::kMostBytes));
+  hear(capacity(2047, 512));
+  expect(Recognised::Changed);
 }
 
 TEST_F(RecognitionTest, BlocksOfAnotherSizeAreTheSameBytes) {

@@ -162,6 +162,17 @@ TEST(Lifecycle, WhatRanAgainHasItsPatienceAnew) {
   EXPECT_FALSE(life.in_time(1'180'000));
 }
 
+TEST(Lifecycle, APauseOfTheMachineDoesNotCountAsLost) {
+  Lifecycle life(kOfADisk);
+  run(life, 0);
+  close_broken(life, 1000);
+  ASSERT_TRUE(life.open(1'000'000)) << "it is tried once more";
+  EXPECT_TRUE(life.in_time(1'100'000));
+  life.failed(1'000'100, true);
+  EXPECT_EQ(life.state(), State::Waiting);
+  EXPECT_FALSE(life.in_time(1'200'000));
+}
+
 TEST(Lifecycle, SleepDoesNotCountAsLost) {
   Lifecycle life(kOfADisk);
   run(life, 0);
