@@ -5,14 +5,15 @@
 # The sessions: KIND DRIVERS KERNEL CPUS [CHANNELS of a disk controller]. All the minimal guest's
 # tests run in each minimal one. {our, in-tree} bus x {our, in-tree} storage and network, spread
 # over kernels and CPUs. switch:NAME[=VALUE]: the minimal guest on a host with other options, and
-# the tests of tests/guest/switches/NAME.sh alone. examples: those of help texts and documents, run
-# as they are printed. What takes longest begins first.
+# the tests of tests/guest/switches/NAME.sh alone, and those of the minimal guest that it names.
+# examples: those of help texts and documents, run as they are printed. What takes longest begins
+# first.
 GUEST_SESSIONS="minimal enlighten 6.1 4 4
 minimal inbox 6.1 4
 minimal inbox,hv_storvsc=enlighten,hv_netvsc=enlighten 6.1 2
 minimal inbox,hv_vmbus=enlighten 6.12 2
 minimal enlighten 6.12 1
-minimal inbox 6.1 1
+switch:xdp inbox 6.1 1
 debian enlighten 6.1 4
 debian inbox 6.1 2
 kexec enlighten 6.12 2
@@ -36,6 +37,7 @@ switch:monitor enlighten 6.1 2
 switch:monitor inbox 6.1 2"
 # What takes long: every count of it ten times what the suite has time for.
 SOAK_SESSIONS="minimal enlighten 6.1 2
+minimal inbox 6.1 1
 minimal enlighten 6.12 8 8
 kexec inbox 6.1 2
 kdump inbox 6.1 2
@@ -152,7 +154,7 @@ nodes_at_once() {
 
 # What all sessions have: their tests, and what those use. Sets common, the node's files.
 prepare_guests() {
-  local kind tests dir=$TOP_DIR/tests/guest name guest files
+  local kind tests dir=$TOP_DIR/tests/guest name guest files more
   mkdir -p "$job"
   ensure_tools
   guest_media
@@ -174,7 +176,8 @@ prepare_guests() {
     cp "$dir"/minimal/*.sh "$dir/resume.sh" "$job/tests/$kind/"
     [ -z "$guest" ] || cp "$dir/$guest"/*.sh "$job/tests/$kind/"
     cp "$name" "$job/tests/$kind/switch.sh"
-    test_parameters "$name"
+    more=$(sed -n 's/^# tests: //p' "$name")
+    test_parameters "$name" ${more:+"$dir/minimal/$more"}
   done
   echo "$counts" >"$job/counts"
   echo "$seeds" >"$job/seeds"
