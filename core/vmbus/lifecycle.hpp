@@ -41,6 +41,7 @@ class Lifecycle {
   static constexpr uint32_t kFirst = 250;
   static constexpr uint32_t kMost = 60'000;
   static constexpr uint64_t kCalm = 120'000;
+  /// A try that comes so much later than it was due comes behind a pause of the whole machine.
   static constexpr uint64_t kLate = 1'000;
 
   Lifecycle() = default;

@@ -32,23 +32,20 @@ void storvsc_want_lun(struct storvsc_device *dev, struct scsi_device *sdev,
 	storvsc_queue_chores(dev);
 }
 
-/* Bytes of the page that says which disk it is; what is behind them is not looked at. */
-#define STORVSC_IDENTITY_BYTES 252
-
 /* Whether another disk has taken the place of the one that was found there. */
 static bool storvsc_is_another(struct scsi_device *sdev)
 {
-	u8 *page = kzalloc(STORVSC_IDENTITY_BYTES, GFP_KERNEL);
+	u8 *page = kzalloc(HV_STORVSC_RECOGNITION_BYTES, GFP_KERNEL);
 	const struct scsi_vpd *known;
 	bool another = false;
 
 	if (!page)
 		return false;
-	if (!scsi_get_vpd_page(sdev, 0x83, page, STORVSC_IDENTITY_BYTES)) {
+	if (!scsi_get_vpd_page(sdev, 0x83, page, HV_STORVSC_RECOGNITION_BYTES)) {
 		rcu_read_lock();
 		known = rcu_dereference(sdev->vpd_pg83);
 		another = known && hv_storvsc_compare_identity(known->data, known->len, page,
-							       STORVSC_IDENTITY_BYTES) ==
+							       HV_STORVSC_RECOGNITION_BYTES) ==
 				   HV_STORVSC_OTHER_DISK;
 		rcu_read_unlock();
 	}

@@ -33,9 +33,9 @@ static void storvsc_fail_slots(struct storvsc_device *dev, int host_byte)
 }
 
 /*
- * The host may write to the memory of what it has. Of commands that come the mid-layer would hold
- * back all for as long as one that it has found busy before has none completed in front of it: it
- * is to see that they fail.
+ * The host may still write to the memory of the commands that it has, so they never end. The
+ * mid-layer remembers that we were busy, and holds new commands back until an old one ends: that is
+ * reset, so that they come and fail.
  */
 static void storvsc_keep(struct storvsc_device *dev)
 {
